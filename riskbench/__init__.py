@@ -1,0 +1,39 @@
+"""riskbench: rule simulation, threshold calibration and incident deep-dives for fraud analysts."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+#: Every public name and the module that holds it; loaded when first used.
+_HOMES = {
+    "Costs": "riskbench.metrics.costs",
+    "Dataset": "riskbench.data.dataset",
+    "Roles": "riskbench.data.roles",
+    "at_least": "riskbench.metrics.constraints",
+    "at_most": "riskbench.metrics.constraints",
+}
+
+__all__ = sorted([*_HOMES, "__version__"])  # noqa: PLE0605
+
+if TYPE_CHECKING:
+    from riskbench.data.dataset import Dataset as Dataset
+    from riskbench.data.roles import Roles as Roles
+    from riskbench.metrics.constraints import at_least as at_least
+    from riskbench.metrics.constraints import at_most as at_most
+    from riskbench.metrics.costs import Costs as Costs
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'riskbench' has no attribute {name!r}")
+    value = getattr(importlib.import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -1,0 +1,171 @@
+"""What is known about each event at a moment: fraud, good, or no verdict and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from riskbench.data.dataset import Dataset, micros
+from riskbench.data.outcomes import ladder
+from riskbench.engine.columns import Column
+from riskbench.errors import DataError, listed
+
+#: The states of `LabelState.state`.
+GOOD, FRAUD, BLOCKED, YOUNG, UNKNOWN = range(5)
+STATES = ("good", "fraud", "unlabelled: blocked", "unlabelled: young", "unlabelled: no verdict")
+
+_DAY = 86_400_000_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelState:
+    """What is known about each event.
+
+    Attributes
+    ----------
+    state : ndarray of int8, shape (rows,)
+        0 good, 1 fraud, 2 unlabelled because blocked, 3 unlabelled because young, 4 no verdict.
+    counts : tuple of int
+        How many events are in each state.
+    asof : Timestamp or None
+        Only verdicts known by then count; None when labels bear no time.
+    mature_after : float or None
+        Days after which silence counts as good.
+    recipe : str
+        All of it in words, for the page.
+    """
+
+    state: npt.NDArray[np.int8]
+    counts: tuple[int, ...]
+    asof: pd.Timestamp | None
+    mature_after: float | None
+    recipe: str
+
+
+def verdicts(dataset: Dataset) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Return which events are called fraud and which good, whenever that became known.
+
+    Raises
+    ------
+    DataError
+        When there is no label, or its values cannot be read as fraud and good.
+    """
+    if dataset.roles.label is None:
+        raise DataError("There is no label to measure with", hint="name the role 'label'")
+    column = dataset.table.column(dataset.roles.label)
+    fraud_values, good_values = dataset.roles.fraud_values, dataset.roles.good_values
+    if column.kind == "string" or fraud_values:
+        return _by_words(dataset, column, fraud_values, good_values)
+    if column.kind not in ("bool", "int", "float"):
+        raise DataError(f"The label {dataset.roles.label!r} cannot be read", got=column.kind, allowed="0/1 or words")
+    values, present = column.values, column.present
+    fraud, good = present & (values == 1), present & (values == 0)
+    other = present & ~fraud & ~good
+    if other.any():
+        raise DataError(
+            f"The label {dataset.roles.label!r} holds values beside 0 and 1.",
+            got=listed(np.unique(values[other])[:5]),
+            allowed="0, 1, missing; or name fraud_values= and good_values= in the roles",
+        )
+    return fraud, good
+
+
+def _by_words(
+    dataset: Dataset, column: Column, fraud_values: tuple[object, ...], good_values: tuple[object, ...]
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    codes, names = dataset.segment(str(dataset.roles.label))
+    if not fraud_values:
+        raise DataError(
+            f"The label {dataset.roles.label!r} holds words.",
+            got=listed(names, most=6),
+            hint="name fraud_values= (and good_values=) in the roles",
+        )
+    wanted = {str(value) for value in fraud_values}
+    unseen = wanted - set(names)
+    if unseen and dataset.rows and len(unseen) == len(wanted):
+        raise DataError(
+            f"No event's label is one of the fraud values {listed(sorted(wanted))}.", got=listed(names, most=6)
+        )
+    is_fraud = np.array([name in wanted for name in names], dtype=bool)
+    if good_values:
+        is_good = np.array([name in {str(value) for value in good_values} for name in names], dtype=bool)
+    else:
+        is_good = ~is_fraud & np.array([name != "(missing)" for name in names], dtype=bool)
+    return is_fraud[codes] & column.present, is_good[codes] & column.present
+
+
+def stopped(dataset: Dataset) -> npt.NDArray[np.bool_]:
+    """Return which events history stopped, so that their silence says nothing."""
+    if dataset.roles.outcome is None:
+        return np.zeros(dataset.rows, dtype=bool)
+    steps = ladder(dataset.domain)
+    codes, names = dataset.segment(dataset.roles.outcome)
+    stops = np.array([name != "(missing)" and steps.effect(name) == "stop" for name in names], dtype=bool)
+    return stops[codes]
+
+
+def label_state(dataset: Dataset, *, asof: str | pd.Timestamp | None = None) -> LabelState:
+    """Return what is known about each event at a moment.
+
+    A verdict counts when it was known by `asof`. An event without one is, in this order: unlabelled because
+    history blocked it; unlabelled because it is younger than the maturity window; otherwise good where the
+    source means silence as good, else without verdict. Where labels bear no time all of them count.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The events.
+    asof : str or Timestamp, optional
+        UTC; by default the last moment the data knows of.
+
+    Raises
+    ------
+    DataError
+        When there is no label, or its values cannot be read.
+    """
+    fraud, good = verdicts(dataset)
+    blocked = stopped(dataset)
+    state = np.full(dataset.rows, UNKNOWN, dtype=np.int8)
+    moment: pd.Timestamp | None = None
+    window: float | None = None
+    words = [dataset.label_recipe]
+    if dataset.roles.label_time is None or dataset.roles.time is None:
+        state[good & ~blocked] = GOOD
+        state[fraud] = FRAUD
+        state[blocked & ~fraud] = BLOCKED
+        words.append("labels bear no time and count as mature")
+    else:
+        time, told = dataset.column("time"), dataset.column("label_time")
+        cut = micros(asof) if asof is not None else _last(time, told)
+        moment = pd.Timestamp(cut, unit="us")
+        window = dataset.mature_after if dataset.mature_after is not None else _usual_delay(time, told, fraud)
+        known = told.present & (told.values <= cut)
+        old = time.present & (time.values + int(window * _DAY) <= cut)
+        state[good & known] = GOOD
+        state[fraud & known] = FRAUD
+        open_ = state == UNKNOWN
+        # A good label without its own time, and a fraud not yet told, are silence at that moment.
+        silent = open_ & ((good & ~told.present) | (told.present & ~known))
+        state[silent & old] = GOOD
+        state[open_ & ~old] = YOUNG
+        state[fraud & ~told.present] = FRAUD
+        state[blocked & ((state == YOUNG) | (state == UNKNOWN) | (silent & old))] = BLOCKED
+        words.append(f"verdicts known by {moment:%Y-%m-%d %H:%M} UTC; silence is good after {window:.0f} days")
+    counts = tuple(int(count) for count in np.bincount(state, minlength=len(STATES)))
+    return LabelState(state, counts, moment, window, "; ".join(words))
+
+
+def _last(time: Column, told: Column) -> int:
+    ends = [int(col.values[col.present].max()) for col in (time, told) if col.present.any()]
+    return max(ends, default=0)
+
+
+def _usual_delay(time: Column, told: Column, fraud: npt.NDArray[np.bool_]) -> float:
+    """Return the days within which nine frauds of ten were told."""
+    both = fraud & time.present & told.present
+    if not both.any():
+        return 0.0
+    return max(0.0, float(np.quantile((told.values[both] - time.values[both]) / _DAY, 0.9)))

@@ -1,0 +1,123 @@
+"""One number as a reader meets it: a name, a value, a unit, and how sure it is."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+Unit = Literal["share", "money", "count", "score", "number", "text", "days"]
+
+#: What stands where a number would be flattering or meaningless.
+NOT_MEASURABLE = "not measurable"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One headline number with its interval.
+
+    Attributes
+    ----------
+    name : str
+        What it is, as a reader would say it.
+    value : float, int, str or None
+        The number; None when it is not measurable (then `note` says why).
+    unit : {"share", "money", "count", "score", "number", "text", "days"}
+        How to read and print it; a share lies in 0..1.
+    lower, upper : float or None
+        The ends of the 95 % interval.
+    n : int or None
+        How many events the number rests on.
+    currency : str
+        The ISO code, for money.
+    note : str
+        One short remark.
+
+    Examples
+    --------
+    >>> print(Fact("Recall", 0.6123, "share", lower=0.58, upper=0.64))
+    Recall: 61.2 % (58.0 to 64.0 %)
+    >>> print(Fact("Loss prevented", 1234567.0, "money", currency="IDR"))
+    Loss prevented: IDR 1.23 M
+    """
+
+    name: str
+    value: float | int | str | None
+    unit: Unit = "number"
+    lower: float | None = None
+    upper: float | None = None
+    n: int | None = None
+    currency: str = ""
+    note: str = ""
+
+    @property
+    def text(self) -> str:
+        """The value and its interval as text."""
+        if self.value is None:
+            return f"{NOT_MEASURABLE}: {self.note}" if self.note else NOT_MEASURABLE
+        if isinstance(self.value, str):
+            return self.value
+        shown = number(self.value, self.unit, currency=self.currency)
+        if self.lower is None or self.upper is None:
+            return shown
+        if self.unit == "share":
+            return f"{shown} ({number(self.lower, 'share')[:-2]} to {number(self.upper, 'share')})"
+        return f"{shown} ({number(self.lower, self.unit)} to {number(self.upper, self.unit)})"
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.text}"
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the fact as JSON-safe values."""
+        return {
+            "name": self.name,
+            "value": _safe(self.value),
+            "unit": self.unit,
+            "lower": _safe(self.lower),
+            "upper": _safe(self.upper),
+            "n": self.n,
+            "currency": self.currency,
+            "note": self.note,
+            "text": self.text,
+        }
+
+
+def _safe(value: float | str | None) -> float | int | str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, int):
+        return int(value)
+    return float(value) if math.isfinite(value) else None
+
+
+def number(value: float, unit: Unit = "number", *, currency: str = "") -> str:
+    """Return a number as short text in its unit.
+
+    >>> number(0.0213, "share"), number(81234, "count"), number(-2.5e9, "money", currency="IDR")
+    ('2.13 %', '81,234', 'IDR -2.50 B')
+    """
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return "–"
+    if unit == "share":
+        percent = 100 * value
+        digits = 1 if abs(percent) >= 10 else 2 if abs(percent) >= 0.1 or percent == 0 else 3
+        return f"{percent:.{digits}f} %"
+    if unit == "count":
+        return f"{round(value):,}"
+    if unit == "money":
+        return f"{currency} {_short(value)}".strip()
+    if unit == "days":
+        return f"{value:.1f} days"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:,.4g}" if abs(value) < 100_000 else f"{value:,.0f}"
+
+
+def _short(value: float) -> str:
+    size = abs(value)
+    for limit, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e4, "k")):
+        if size >= limit:
+            scaled = value / limit if letter != "k" else value / 1e3
+            digits = 2 if abs(scaled) < 10 else 1 if abs(scaled) < 100 else 0
+            return f"{scaled:,.{digits}f} {letter}"
+    return f"{value:,.2f}" if size < 100 and value != round(value) else f"{value:,.0f}"

@@ -1,0 +1,128 @@
+"""How a result looks as HTML that survives everywhere: inline styles, no script, no style block, no SVG."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable
+from html import escape
+
+import pandas as pd
+
+from riskbench.display.fact import Fact, Unit, number
+
+INK = "color:var(--jp-ui-font-color1,inherit)"
+SOFT = "color:var(--jp-ui-font-color2,inherit);opacity:.85"
+LINE = "1px solid var(--jp-border-color2,rgba(128,128,128,.35))"
+
+#: How a column is printed when its name ends so; the first match wins.
+_UNITS: tuple[tuple[str, Unit], ...] = (
+    ("_rate", "share"),
+    ("precision", "share"),
+    ("recall", "share"),
+    ("_share", "share"),
+    ("share", "share"),
+    ("value", "money"),
+    ("_cost", "money"),
+    ("amount", "money"),
+)
+
+
+def unit_of(column: str) -> Unit:
+    """Return the unit that a column's name stands for (`precision_lower` reads as `precision`)."""
+    stem = column.removesuffix("_lower").removesuffix("_upper")
+    if stem.startswith(("value_", "good_value", "unique_value", "net_", "loss")):
+        return "money"
+    return next((unit for tail, unit in _UNITS if stem.endswith(tail)), "number")
+
+
+def cell(value: object, column: str) -> str:
+    """Return one table cell as escaped text."""
+    if value is None or value is pd.NaT or (isinstance(value, float) and value != value):  # noqa: PLR0124
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, pd.Timestamp):
+        return f"{value:%Y-%m-%d}" if value == value.normalize() else f"{value:%Y-%m-%d %H:%M}"
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, int | float):
+        return escape(number(value, unit_of(column)))
+    text = str(value)
+    return escape(text if len(text) <= 120 else text[:117] + "...")
+
+
+def table(frame: pd.DataFrame, *, caption: str = "", rows: int = 10) -> str:
+    """Return a frame's first rows as an HTML table with headers that a screen reader can use."""
+    shown = frame.head(rows)
+    numeric = {name: pd.api.types.is_numeric_dtype(frame[name]) for name in frame.columns}
+    head = "".join(
+        f'<th scope="col" style="text-align:{"right" if numeric[name] else "left"};padding:3px 10px;'
+        f'border-bottom:{LINE};font-weight:600">{escape(str(name).replace("_", " "))}</th>'
+        for name in frame.columns
+    )
+    body = "".join(
+        "<tr>"
+        + "".join(
+            f'<td style="text-align:{"right" if numeric[name] else "left"};padding:3px 10px;'
+            f'font-variant-numeric:tabular-nums">{cell(value, str(name))}</td>'
+            for name, value in zip(frame.columns, row, strict=True)
+        )
+        + "</tr>"
+        for row in shown.itertuples(index=False, name=None)
+    )
+    more = len(frame) - len(shown)
+    foot = f'<p style="{SOFT};margin:2px 0 0 10px;font-size:90%">and {more:,} more rows</p>' if more > 0 else ""
+    title = f'<caption style="text-align:left;padding:2px 10px;{SOFT}">{escape(caption)}</caption>' if caption else ""
+    return (
+        f'<div style="overflow-x:auto"><table style="border-collapse:collapse;{INK};margin:6px 0">'
+        f"{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{foot}"
+    )
+
+
+def facts(items: Iterable[Fact]) -> str:
+    """Return headline facts as a row of cards."""
+    cards = "".join(
+        f'<div style="display:inline-block;vertical-align:top;min-width:9em;max-width:20em;margin:0 26px 10px 0">'
+        f'<div style="{SOFT};font-size:90%">{escape(fact.name)}</div>'
+        f'<div style="font-size:135%;font-weight:600;{INK}">{escape(_main(fact))}</div>'
+        f'<div style="{SOFT};font-size:85%">{escape(_range(fact))}</div></div>'
+        for fact in items
+    )
+    return f"<div>{cards}</div>"
+
+
+def _main(fact: Fact) -> str:
+    if fact.value is None:
+        return "not measurable"
+    if isinstance(fact.value, str):
+        return fact.value
+    return number(fact.value, fact.unit, currency=fact.currency)
+
+
+def _range(fact: Fact) -> str:
+    parts = []
+    if fact.value is not None and fact.lower is not None and fact.upper is not None:
+        parts.append(f"{number(fact.lower, fact.unit)} to {number(fact.upper, fact.unit)}")
+    if fact.note:
+        parts.append(fact.note)
+    return " · ".join(parts)
+
+
+def picture(png: bytes, *, alt: str) -> str:
+    """Return a PNG as an inline image with its alt text."""
+    data = base64.b64encode(png).decode("ascii")
+    return (
+        f'<img alt="{escape(alt, quote=True)}" src="data:image/png;base64,{data}" '
+        f'style="max-width:100%;height:auto;background:#fff;border-radius:4px;margin:6px 0">'
+    )
+
+
+def notes(items: Iterable[str]) -> str:
+    """Return remarks as a short list."""
+    rows = "".join(f"<li>{escape(item)}</li>" for item in items)
+    return f'<ul style="{SOFT};margin:6px 0;padding-left:1.4em">{rows}</ul>' if rows else ""
+
+
+def heading(text: str) -> str:
+    """Return a result's title."""
+    return f'<div style="font-size:110%;font-weight:600;margin:2px 0 8px;{INK}">{escape(text)}</div>'

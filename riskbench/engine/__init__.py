@@ -1,0 +1,1 @@
+"""How is a rule text read, and which events does it hit?"""

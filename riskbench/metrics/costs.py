@@ -1,0 +1,179 @@
+"""What a decision is worth: the costs that an analyst states, and each event's share in them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from riskbench.data.dataset import Dataset
+from riskbench.data.outcomes import Effect
+from riskbench.errors import ParameterError, listed, nearest
+
+Minor = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Costs:
+    """The stated costs of letting fraud through and of troubling good customers.
+
+    Use it to make a calibration's objective money. Each figure is an assumption and is printed as one.
+
+    Parameters
+    ----------
+    loss_share : float, 0..1
+        Share of a fraud's amount that is lost when it is let through. Not used where a loss is measured.
+    margin : float, 0..1
+        Share of a good event's amount that is earned. Not used where a margin is measured.
+    insult_share : float, 0..1
+        Share of good customers who leave when they are wrongly stopped or held for review.
+    future_orders : float, 0 or more
+        Orders of the same margin that such a customer would still have placed.
+    review_minutes : float, 0 or more
+        Minutes that one review takes.
+    minute_cost : float, 0 or more
+        Cost of a reviewer's minute, in major units of the dataset's currency.
+    review_catch : float, 0..1
+        Share of reviewed frauds that the reviewer stops.
+    challenge_catch : float, 0..1
+        Share of frauds that fail a challenge.
+    challenge_drop : float, 0..1
+        Share of good customers who give up at a challenge.
+
+    Examples
+    --------
+    >>> Costs().good_cost("stop")  # the order's margin, and a fifth of three later ones
+    1.6
+    """
+
+    loss_share: float = 1.0
+    margin: float = 0.10
+    insult_share: float = 0.2
+    future_orders: float = 3.0
+    review_minutes: float = 5.0
+    minute_cost: float = 0.5
+    review_catch: float = 0.9
+    challenge_catch: float = 0.6
+    challenge_drop: float = 0.05
+
+    def __post_init__(self) -> None:
+        for spec in fields(self):
+            value = getattr(self, spec.name)
+            share = spec.name not in ("future_orders", "review_minutes", "minute_cost")
+            top = 1.0 if share else float("inf")
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= top:
+                raise ParameterError(
+                    f"The cost {spec.name!r} is out of range",
+                    got=repr(value),
+                    allowed="a share in 0..1" if share else "a number of 0 or more",
+                )
+
+    @classmethod
+    def from_mapping(cls, costs: Mapping[str, float] | Costs | None) -> Costs:
+        """Return costs from a plain mapping, as playbook parameters hand them over.
+
+        Raises
+        ------
+        ParameterError
+            For a cost that does not exist.
+        """
+        if costs is None:
+            return cls()
+        if isinstance(costs, Costs):
+            return costs
+        known = [spec.name for spec in fields(cls)]
+        for name in costs:
+            if name not in known:
+                close = nearest(str(name), known)
+                raise ParameterError(
+                    f"{name!r} is not a cost",
+                    allowed=listed(known),
+                    hint=f"did you mean {close!r}?" if close else None,
+                )
+        return cls(**costs)
+
+    def to_dict(self) -> dict[str, float]:
+        """Return the costs by name."""
+        return asdict(self)
+
+    def scaled(self, name: str, factor: float) -> Costs:
+        """Return the costs with one of them multiplied (a share stays at most 1)."""
+        value = getattr(self, name) * factor
+        share = name not in ("future_orders", "review_minutes", "minute_cost")
+        return replace(self, **{name: min(1.0, value) if share else value})
+
+    def fraud_gain(self, effect: Effect) -> float:
+        """Return the share of a fraud's loss that an outcome of this effect prevents."""
+        return {"none": 0.0, "friction": self.challenge_catch, "review": self.review_catch, "stop": 1.0}[effect]
+
+    def good_cost(self, effect: Effect) -> float:
+        """Return the margins of a good event that an outcome of this effect costs."""
+        lost_customer = 1.0 + self.future_orders
+        return {
+            "none": 0.0,
+            "friction": self.challenge_drop,
+            "review": self.insult_share * lost_customer,
+            "stop": 1.0 + self.insult_share * self.future_orders,
+        }[effect]
+
+    def handling(self, effect: Effect) -> float:
+        """Return what handling one event costs, in major units: only a review costs minutes."""
+        return self.review_minutes * self.minute_cost if effect == "review" else 0.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Worth:
+    """Each event's money, in integer minor units.
+
+    Attributes
+    ----------
+    value : ndarray of int64 or None
+        What "value" means in tables: the amount, else the loss of frauds and the margin of good events.
+    loss : ndarray of int64
+        What the event costs if it is fraud and let through; before `loss_share` where taken from the amount.
+    margin : ndarray of int64
+        What the event earns if it is good; before `margin` where taken from the amount.
+    loss_measured, margin_measured : bool
+        Whether they are measures of their own, so that the stated share does not apply.
+    money : bool
+        False when there is no money: then each event counts as one.
+    """
+
+    value: Minor
+    loss: Minor
+    margin: Minor
+    loss_measured: bool
+    margin_measured: bool
+    money: bool
+
+    def loss_weight(self, costs: Costs) -> float:
+        """Return the factor that turns `loss` into money lost."""
+        return 1.0 if self.loss_measured else costs.loss_share
+
+    def margin_weight(self, costs: Costs) -> float:
+        """Return the factor that turns `margin` into money earned."""
+        return 1.0 if self.margin_measured else costs.margin
+
+
+def worth(dataset: Dataset) -> Worth:
+    """Return each event's money from the roles amount, measures.loss and measures.margin."""
+    measures = dataset.roles.measures
+    amount = dataset.minor(dataset.roles.amount) if dataset.roles.amount else None
+    loss = dataset.minor(measures["loss"]) if "loss" in measures else amount
+    margin = dataset.minor(measures["margin"]) if "margin" in measures else amount
+    if amount is None and loss is None and margin is None:
+        ones = np.ones(dataset.rows, dtype=np.int64)
+        return Worth(ones, ones, ones, loss_measured=False, margin_measured=False, money=False)
+    zeros = np.zeros(dataset.rows, dtype=np.int64)
+    loss = zeros if loss is None else loss
+    margin = zeros if margin is None else margin
+    return Worth(
+        amount if amount is not None else np.maximum(loss, margin),
+        loss,
+        margin,
+        loss_measured="loss" in measures,
+        margin_measured="margin" in measures,
+        money=True,
+    )

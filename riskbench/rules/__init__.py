@@ -1,0 +1,1 @@
+"""What would a rule book do, and what does it do today?"""

@@ -1,0 +1,1 @@
+"""Which playbook ran on what, and what came of it?"""

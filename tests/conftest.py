@@ -1,0 +1,40 @@
+"""What the tests share: the public data, and programs that a test cannot do without."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+
+def missing(reason: str) -> None:
+    """Skip, or fail where the machine promised to have everything."""
+    if os.environ.get("RISKBENCH_NO_SKIP") == "1":
+        pytest.fail(f"RISKBENCH_NO_SKIP is set, and yet: {reason}", pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def public_data() -> Path:
+    """The folder of public data sets, named by RISKBENCH_PUBLIC_DATA."""
+    folder = os.environ.get("RISKBENCH_PUBLIC_DATA")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("RISKBENCH_PUBLIC_DATA does not name a folder of public data sets")
+    return Path(folder).resolve()
+
+
+@pytest.fixture(scope="session")
+def program():
+    """Return a function that finds a system program, or skips naming it and its package."""
+
+    def find(name: str, package: str, *also: str) -> str:
+        for candidate in (name, *also):
+            found = shutil.which(candidate) or (candidate if Path(candidate).is_file() else None)
+            if found:
+                return found
+        missing(f"the program {name} is not here (Debian package {package})")
+        raise AssertionError
+
+    return find

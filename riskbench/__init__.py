@@ -14,12 +14,14 @@ _HOMES = {
     "Roles": "riskbench.data.roles",
     "at_least": "riskbench.metrics.constraints",
     "at_most": "riskbench.metrics.constraints",
+    "read": "riskbench.data.read",
 }
 
 __all__ = sorted([*_HOMES, "__version__"])  # noqa: PLE0605
 
 if TYPE_CHECKING:
     from riskbench.data.dataset import Dataset as Dataset
+    from riskbench.data.read import read as read
     from riskbench.data.roles import Roles as Roles
     from riskbench.metrics.constraints import at_least as at_least
     from riskbench.metrics.constraints import at_most as at_most

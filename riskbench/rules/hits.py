@@ -1,0 +1,155 @@
+"""Which rules hit which events, and which rule decides each: the one thing that every report reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from riskbench.data.dataset import Dataset, micros
+from riskbench.data.labels import LabelState, label_state
+from riskbench.data.outcomes import ladder
+from riskbench.data.velocity import velocity
+from riskbench.engine.bits import Bits, pack
+from riskbench.engine.kernel import evaluate
+from riskbench.engine.tree import Node
+from riskbench.metrics.costs import Worth, worth
+from riskbench.rules.book import RuleBook
+from riskbench.rules.rule import Rule
+
+
+@dataclass(frozen=True, eq=False)
+class Hits:
+    """A rule book's hits on events.
+
+    Attributes
+    ----------
+    book : RuleBook
+        The rules.
+    dataset : Dataset
+        The events, with the book's velocity features, up to the as-of moment.
+    bits : Bits
+        One line a rule, in book order.
+    asof : str or Timestamp or None
+        Only verdicts known by then count.
+    """
+
+    book: RuleBook
+    dataset: Dataset
+    bits: Bits
+    asof: str | pd.Timestamp | None = None
+
+    @cached_property
+    def labels(self) -> LabelState:
+        """What is known about each event."""
+        return label_state(self.dataset, asof=self.asof)
+
+    @cached_property
+    def worth(self) -> Worth:
+        """Each event's money."""
+        return worth(self.dataset)
+
+    @cached_property
+    def live(self) -> tuple[int, ...]:
+        """The places of the live rules, in the order in which they decide."""
+        return deciding_order(self.book)
+
+    @cached_property
+    def resolution(self) -> Resolution:
+        """The deciding rule and outcome of each event."""
+        return resolve(self.book, self.bits)
+
+
+@dataclass(frozen=True, eq=False)
+class Resolution:
+    """What a book decides about each event.
+
+    Attributes
+    ----------
+    rule : ndarray of int16, shape (rows,)
+        The place in the book of the rule that decides; -1 where no live rule hits.
+    level : ndarray of int8, shape (rows,)
+        The outcome's place on the domain's ladder; 0 (the mildest) where no live rule hits.
+    """
+
+    rule: npt.NDArray[np.int16]
+    level: npt.NDArray[np.int8]
+
+
+def deciding_order(book: RuleBook) -> tuple[int, ...]:
+    """Return the places of the live rules: smallest priority first, then the harsher outcome, then book order."""
+    steps = ladder(book.domain)
+    live = [place for place, rule in enumerate(book.rules) if rule.status == "live"]
+    return tuple(sorted(live, key=lambda i: (book.rules[i].priority, -steps.level(book.rules[i].outcome), i)))
+
+
+def resolve(book: RuleBook, bits: Bits) -> Resolution:
+    """Return which live rule decides each event, and what it decides."""
+    steps = ladder(book.domain)
+    rule = np.full(bits.rows, -1, dtype=np.int16)
+    level = np.zeros(bits.rows, dtype=np.int8)
+    for place in reversed(deciding_order(book)):
+        where = bits.positions(place)
+        rule[where] = place
+        level[where] = steps.level(book.rules[place].outcome)
+    return Resolution(rule, level)
+
+
+def prepared(book: RuleBook, dataset: Dataset, *, asof: str | pd.Timestamp | None = None) -> Dataset:
+    """Return the events up to a moment, with the velocity features that the book names."""
+    absent = {name: spec for name, spec in book.features.items() if name not in dataset.table}
+    if absent:
+        dataset = velocity(dataset, absent)
+    if asof is not None and dataset.has("time"):
+        column = dataset.column("time")
+        dataset = dataset.where(column.present & (column.values <= micros(asof)))
+    return dataset
+
+
+def hits(book: RuleBook, dataset: Dataset, *, asof: str | pd.Timestamp | None = None) -> Hits:
+    """Apply every rule of a book to every event.
+
+    Raises
+    ------
+    RuleError
+        When a rule does not fit the events' columns.
+    """
+    events = prepared(book, dataset, asof=asof)
+    return Hits(book, events, apply(book.rules, events), asof)
+
+
+def apply(rules: Sequence[Rule], dataset: Dataset) -> Bits:
+    """Return which events each rule hits; a region's parameters hold in that region."""
+    nodes: list[Node] = []
+    owner: list[tuple[int, str | None]] = []
+    for place, rule in enumerate(rules):
+        for region, node in variants(rule, dataset).items():
+            nodes.append(node)
+            owner.append((place, region))
+    bits = evaluate(nodes, dataset.table)
+    if len(nodes) == len(rules):
+        return bits
+    codes, names = dataset.regions
+    within = {region: pack(codes == names.index(region)) for _, region in owner if region is not None}
+    words = np.zeros((len(rules), bits.words.shape[1]), dtype=np.uint64)
+    for line, (place, region) in enumerate(owner):
+        if region is not None:
+            words[place] |= bits.words[line] & within[region]
+        else:
+            elsewhere = bits.words[line].copy()
+            for other in (r for p, r in owner if p == place and r is not None):
+                elsewhere &= ~within[other]
+            words[place] |= elsewhere
+    return Bits(words, bits.rows)
+
+
+def variants(rule: Rule, dataset: Dataset) -> dict[str | None, Node]:
+    """Return a rule's bound condition: under None with its defaults, and one a region with its own parameters."""
+    aliases = dataset.roles.named()
+    present = set(dataset.regions[1]) if rule.regions else set()
+    regions: list[str | None] = [None, *(region for region in rule.regions if region in present)]
+    return {region: rule.bind(dataset.kinds, region=region, aliases=aliases) for region in regions}

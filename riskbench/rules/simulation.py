@@ -1,0 +1,381 @@
+"""What would a rule book have done: every rule's hits, frauds, money and harm, with intervals."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from riskbench.data.dataset import Dataset
+from riskbench.data.labels import FRAUD, GOOD, STATES
+from riskbench.data.outcomes import ladder
+from riskbench.display import Fact, Result, result
+from riskbench.display.chart import BLUE, GREY, style
+from riskbench.engine.bits import Words, first_hits, hit_by_one, positions, union
+from riskbench.rules.book import RuleBook
+from riskbench.rules.cases import case_codes, case_measures
+from riskbench.rules.hits import Hits, hits
+from riskbench.rules.overlap import overlap, signatures
+from riskbench.rules.tally import Tally, framed, measures, tally
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+@result
+class Simulation(Result):
+    """What a rule book would have done on events.
+
+    Attributes
+    ----------
+    rules : DataFrame
+        One row a rule, whatever its status: rule, outcome, status, priority, hits, frauds, unlabelled;
+        precision, recall, alert_rate, insult_rate, each with `_lower` and `_upper` (95 %); value_hit,
+        value_caught with interval, good_value_hit (major units); unique_hits, unique_frauds, unique_value:
+        what no other live rule hits; first_hits, first_frauds, first_value: what the rule decides. With a
+        unit also cases, fraud_cases, case_precision with interval.
+    outcomes : DataFrame
+        One row an outcome of the domain's ladder: what live rules decide about all events.
+    book : RuleBook
+        The rules.
+    events, frauds, good, unlabelled : int
+        All events, and how many of each label.
+    alerts : int
+        Events that get an outcome above the mildest.
+    """
+
+    kind: ClassVar[str] = "simulation"
+    title: ClassVar[str] = "Rule simulation"
+    main: ClassVar[str] = "rules"
+    next_step: ClassVar[str] = '.frame("outcomes"), "regions", "weeks", "overlap", "matrix"'
+    repr_rows: ClassVar[int] = 20
+    repr_columns: ClassVar[tuple[str, ...]] = (
+        "rule",
+        "outcome",
+        "status",
+        "hits",
+        "frauds",
+        "precision",
+        "precision_lower",
+        "precision_upper",
+        "insult_rate",
+        "value_caught",
+        "unique_hits",
+        "first_hits",
+    )
+
+    rules: pd.DataFrame
+    outcomes: pd.DataFrame
+    book: RuleBook
+    events: int
+    frauds: int
+    good: int
+    unlabelled: int
+    alerts: int
+    currency: str
+    hits: Hits
+    facts: tuple[Fact, ...]
+
+    def headline(self) -> tuple[Fact, ...]:
+        """Return what the live rules together do."""
+        return self.facts
+
+    def _draw(self, ax: Axes) -> None:
+        shown = self.rules[self.rules["hits"] > 0].nlargest(15, "hits").iloc[::-1]
+        shown = shown[shown["precision"].notna()]
+        place = np.arange(len(shown))
+        rate = 100 * shown["precision"].to_numpy()
+        ends = np.abs(np.stack([100 * shown["precision_lower"], 100 * shown["precision_upper"]]) - rate)
+        colours = [BLUE if status == "live" else GREY for status in shown["status"]]
+        ax.hlines(place, rate - ends[0], rate + ends[1], color=colours, linewidth=2)
+        ax.scatter(rate, place, color=colours, zorder=3)
+        ax.set_yticks(
+            place, [f"{rule} ({hits:,} hits)" for rule, hits in zip(shown["rule"], shown["hits"], strict=True)]
+        )
+        ax.set_xlim(0, 100)
+        ax.margins(y=0.08)
+        style(
+            ax,
+            title="Precision of each rule, 95 % interval (grey: not live)",
+            x="labelled hits that are fraud (%)",
+            y="",
+        )
+
+
+def simulate(
+    book: RuleBook,
+    dataset: Dataset,
+    *,
+    asof: str | pd.Timestamp | None = None,
+    unit: str | None = None,
+    per: str | None = None,
+) -> Simulation:
+    """Apply a rule book to events and measure every rule and the whole set.
+
+    Use it to see what the rules do today, or what a changed book would do. Read precision as the share of
+    labelled hits that are fraud, and look at `unlabelled` before trusting it. Hits are counted for every rule;
+    outcomes are decided by live rules only: the smallest priority first, then the harsher outcome.
+
+    Parameters
+    ----------
+    book : RuleBook
+        The rules; velocity features that it names are computed on the way.
+    dataset : Dataset
+        The events.
+    asof : str or Timestamp, optional
+        Only events and verdicts up to then count (UTC).
+    unit : str, optional
+        A column of who is judged (a seller): hits of one unit in one period are one case.
+    per : str, optional
+        The period of a case: "1d", "7d", "12h"; without it a unit is one case.
+
+    Returns
+    -------
+    Simulation
+        Tables `rules`, `outcomes`; on request `regions`, `weeks`, `overlap`, `matrix`, `signatures`.
+
+    Raises
+    ------
+    RuleError
+        When a rule does not fit the events' columns.
+    ColumnNotFoundError
+        When the unit is not a column.
+
+    Examples
+    --------
+    >>> import pandas as pd, riskbench as rb
+    >>> events = rb.read(
+    ...     pd.DataFrame({"id": [1, 2, 3, 4], "amount": [10.0, 900.0, 950.0, None], "fraud": [0, 1, 0, 1]}),
+    ...     roles=rb.Roles(id="id", amount="amount", label="fraud"),
+    ... )
+    >>> book = rb.RuleBook.from_yaml('''
+    ... book: demo
+    ... domain: transactions
+    ... rules:
+    ...   - {id: TX-1, when: "amount > :limit", params: {limit: 500}, outcome: review, status: live}
+    ... ''')
+    >>> rb.simulate(book, events).frame()[["rule", "hits", "frauds", "precision", "recall"]]
+       rule  hits  frauds  precision  recall
+    0  TX-1     2       1        0.5     0.5
+    """
+    begun = time.perf_counter()
+    held = hits(book, dataset, asof=asof)
+    scale = held.dataset.currency.scale
+    whole = tally(held)
+    codes = case_codes(held.dataset, unit=unit, per=per) if unit is not None else None
+    rules = _rules(held, whole, scale=scale, codes=codes)
+    effects = np.array([rung.effect for rung in ladder(book.domain).rungs])
+    level = held.resolution.level
+    by_level = tally(held, codes=level, size=len(effects))
+    alerted = effects != "none"
+    insulting = np.isin(effects, ["review", "stop"])
+    facts = _facts(held, whole, by_level, alerted=alerted, insulting=insulting)
+    lazy: Mapping[str, Callable[[], pd.DataFrame]] = {
+        "regions": partial(_split, held, "region"),
+        "weeks": partial(_split, held, "week"),
+        "overlap": partial(overlap, held),
+        "matrix": partial(_matrix, held),
+        "signatures": partial(signatures, held),
+    }
+    return Simulation(
+        rules=rules,
+        outcomes=_outcomes(held, by_level),
+        book=book,
+        events=int(whole.hits[0]),
+        frauds=int(whole.frauds[0]),
+        good=int(whole.good[0]),
+        unlabelled=int(whole.unlabelled[0]),
+        alerts=int(by_level.hits[alerted].sum()),
+        currency=held.dataset.currency.code,
+        hits=held,
+        facts=facts,
+        lazy=lazy,
+        notes=_notes(held, whole),
+        provenance=_provenance(held, unit=unit, per=per, seconds=time.perf_counter() - begun),
+    )
+
+
+def _rules(held: Hits, whole: Tally, *, scale: int, codes: npt.NDArray[np.int64] | None) -> pd.DataFrame:
+    book, bits = held.book, held.bits
+    rows = [bits.positions(place) for place in range(len(book.rules))]
+    parts = Tally.stack([tally(held, picked) for picked in rows])
+    columns = measures(parts, whole, scale=scale)
+    for name, lines in (("unique", _unique(held)), ("first", _first(held))):
+        own = Tally.stack([tally(held, positions(line)) for line in lines])
+        columns |= {
+            f"{name}_hits": own.hits,
+            f"{name}_frauds": own.frauds,
+            f"{name}_value": own.value[:, FRAUD] / scale,
+        }
+    if codes is not None:
+        columns |= case_measures([codes[picked] for picked in rows], [held.labels.state[picked] for picked in rows])
+    keys: dict[str, list[object]] = {
+        "rule": [rule.id for rule in book.rules],
+        "outcome": [rule.outcome for rule in book.rules],
+        "status": [rule.status for rule in book.rules],
+        "priority": [rule.priority for rule in book.rules],
+    }
+    return framed(keys, columns)
+
+
+def _unique(held: Hits) -> Words:
+    """Return each rule's hits that no other live rule has."""
+    lines, live = held.bits.words, list(held.live)
+    if not len(lines):
+        return lines
+    alone, any_live = hit_by_one(lines[live]), union(lines[live])
+    return np.stack([line & (alone if place in live else ~any_live) for place, line in enumerate(lines)])
+
+
+def _first(held: Hits) -> Words:
+    """Return each live rule's hits that no rule before it in deciding order has."""
+    return first_hits(held.bits.words, held.live)
+
+
+def _outcomes(held: Hits, by_level: Tally) -> pd.DataFrame:
+    scale = held.dataset.currency.scale
+    total = max(1, int(by_level.hits.sum()))
+    return pd.DataFrame(
+        {
+            "outcome": list(ladder(held.book.domain).names),
+            "effect": [rung.effect for rung in ladder(held.book.domain).rungs],
+            "events": by_level.hits,
+            "event_share": by_level.hits / total,
+            "frauds": by_level.frauds,
+            "good": by_level.good,
+            "unlabelled": by_level.unlabelled,
+            "fraud_value": by_level.value[:, FRAUD] / scale,
+            "good_value": by_level.value[:, GOOD] / scale,
+        }
+    )
+
+
+def _facts(
+    held: Hits, whole: Tally, by_level: Tally, *, alerted: npt.NDArray[np.bool_], insulting: npt.NDArray[np.bool_]
+) -> tuple[Fact, ...]:
+    def summed(which: npt.NDArray[np.bool_]) -> Tally:
+        return Tally(
+            by_level.count[which].sum(axis=0, keepdims=True),
+            by_level.value[which].sum(axis=0, keepdims=True),
+            by_level.squares[which].sum(axis=0, keepdims=True),
+        )
+
+    row = measures(summed(alerted), whole, scale=held.dataset.currency.scale)
+    hard = measures(summed(insulting), whole, scale=held.dataset.currency.scale)
+    labelled = int(whole.frauds[0] + whole.good[0])
+    currency = held.dataset.currency.code
+    hits_ = int(row["hits"][0])
+    facts = [
+        _rate("Alert rate", row, "alert_rate", int(whole.hits[0]), note=f"{hits_:,} of {int(whole.hits[0]):,} events"),
+        _rate("Precision", row, "precision", hits_ - int(row["unlabelled"][0]), note="of labelled alerts"),
+        _rate("Recall", row, "recall", int(whole.frauds[0]), note=f"of {int(whole.frauds[0]):,} known frauds"),
+        _rate("Insult rate", hard, "insult_rate", int(whole.good[0]), note="good events reviewed or stopped"),
+    ]
+    if held.worth.money:
+        facts.append(
+            Fact(
+                "Value caught",
+                float(row["value_caught"][0]) if labelled else None,
+                "money",
+                lower=float(row["value_caught_lower"][0]),
+                upper=float(row["value_caught_upper"][0]),
+                n=int(row["frauds"][0]),
+                currency=currency,
+                note="" if labelled else "no labels",
+            )
+        )
+    facts.append(Fact("Alerts without a verdict", int(row["unlabelled"][0]), "count", n=hits_))
+    return tuple(facts)
+
+
+def _rate(name: str, row: Mapping[str, npt.NDArray[np.generic]], column: str, n: int, *, note: str) -> Fact:
+    value = float(row[column][0])
+    if n == 0 or np.isnan(value):
+        return Fact(name, None, "share", n=n, note="no events to measure it on")
+    return Fact(
+        name,
+        value,
+        "share",
+        lower=float(row[f"{column}_lower"][0]),
+        upper=float(row[f"{column}_upper"][0]),
+        n=n,
+        note=note,
+    )
+
+
+def _split(held: Hits, axis: str) -> pd.DataFrame:
+    """Return every rule's measures by region or week, and those of all live rules together."""
+    codes, names = held.dataset.regions if axis == "region" else held.dataset.weeks
+    whole = tally(held, codes=codes, size=len(names))
+    scale = held.dataset.currency.scale
+    effects = np.array([rung.effect for rung in ladder(held.book.domain).rungs])
+    alerts = np.flatnonzero((effects != "none")[held.resolution.level])
+    sets = [(rule.id, held.bits.positions(place)) for place, rule in enumerate(held.book.rules)]
+    sets.append(("(live rules)", alerts))
+    frames = []
+    for rule, rows in sets:
+        part = tally(held, rows, codes=codes, size=len(names))
+        keys: dict[str, list[object]] = {axis: list(names), "rule": [rule] * len(names)}
+        frames.append(framed(keys, {"events": whole.hits, **measures(part, whole, scale=scale)}))
+    return pd.concat(frames, ignore_index=True)
+
+
+def _matrix(held: Hits) -> pd.DataFrame:
+    """Return what history decided against what the live rules decide now, in counts and money."""
+    names = ladder(held.book.domain).names
+    if held.dataset.roles.outcome is None:
+        before, said = np.zeros(held.bits.rows, dtype=np.int64), ("(no history)",)
+    else:
+        codes, words = held.dataset.segment(held.dataset.roles.outcome)
+        before, said = codes.astype(np.int64), words
+    cells = before * len(names) + held.resolution.level
+    split = tally(held, codes=cells, size=len(said) * len(names))
+    scale = held.dataset.currency.scale
+    frame = pd.DataFrame(
+        {
+            "history": np.repeat(list(said), len(names)),
+            "simulated": np.tile(list(names), len(said)),
+            "events": split.hits,
+            "frauds": split.frauds,
+            "good": split.good,
+            "unlabelled": split.unlabelled,
+            "fraud_value": split.value[:, FRAUD] / scale,
+            "good_value": split.value[:, GOOD] / scale,
+        }
+    )
+    return frame[frame["events"] > 0].reset_index(drop=True)
+
+
+def _notes(held: Hits, whole: Tally) -> tuple[str, ...]:
+    dataset, notes = held.dataset, [f"Labels: {held.labels.recipe}."]
+    if not held.book.rules:
+        notes.append("No book given: no rule hits anything.")
+    elif not held.live:
+        notes.append("No rule of the book is live: nothing is decided.")
+    for state in range(2, len(STATES)):
+        count = int(whole.count[0, state])
+        if count:
+            notes.append(f"{count:,} events are {STATES[state]}; they are in no precision, recall or insult rate.")
+    if not held.worth.money:
+        notes.append("No amount: value is not measurable; value columns count events.")
+    if not dataset.has("time"):
+        notes.append("No time: there are no weeks and no velocity.")
+    return (*notes, *dataset.notes)
+
+
+def _provenance(held: Hits, *, unit: str | None, per: str | None, seconds: float) -> dict[str, object]:
+    from riskbench import __version__
+
+    return {
+        "dataset": held.dataset.fingerprint,
+        "book": held.book.hash,
+        "label_recipe": held.labels.recipe,
+        "parameters": {"asof": str(held.asof) if held.asof is not None else None, "unit": unit, "per": per},
+        "version": __version__,
+        "seconds": round(seconds, 3),
+    }

@@ -11,10 +11,12 @@ __version__ = "0.1.0"
 _HOMES = {
     "Costs": "riskbench.metrics.costs",
     "Dataset": "riskbench.data.dataset",
+    "Feature": "riskbench.data.velocity",
     "Roles": "riskbench.data.roles",
     "at_least": "riskbench.metrics.constraints",
     "at_most": "riskbench.metrics.constraints",
     "read": "riskbench.data.read",
+    "velocity": "riskbench.data.velocity",
 }
 
 __all__ = sorted([*_HOMES, "__version__"])  # noqa: PLE0605
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from riskbench.data.dataset import Dataset as Dataset
     from riskbench.data.read import read as read
     from riskbench.data.roles import Roles as Roles
+    from riskbench.data.velocity import Feature as Feature
+    from riskbench.data.velocity import velocity as velocity
     from riskbench.metrics.constraints import at_least as at_least
     from riskbench.metrics.constraints import at_most as at_most
     from riskbench.metrics.costs import Costs as Costs

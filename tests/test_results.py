@@ -1,0 +1,170 @@
+"""Does every kind of result keep the one convention, also when the data is hostile?"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import json
+import re
+from collections.abc import Callable
+from dataclasses import FrozenInstanceError, fields, is_dataclass
+from html.parser import HTMLParser
+
+import house
+import pandas as pd
+import pytest
+
+from riskbench.display import Fact, Result, result
+
+#: Text that would run, break out of an attribute, or close a cell if it were not escaped.
+HOSTILE = "<script>alert(1)</script><svg onload=x>\"'&</td>"
+
+
+def _declared() -> list[str]:
+    """Return `module:Class` of every class in the sources that is made a result."""
+    return sorted(
+        f"{'.'.join(path.relative_to(house.ROOT).with_suffix('').parts)}:{node.name}"
+        for path in house.SOURCES
+        for node in house.tree_of(path).body
+        if isinstance(node, ast.ClassDef)
+        and node.name != "Result"
+        and ("result" in map(ast.unparse, node.decorator_list) or "Result" in map(ast.unparse, node.bases))
+    )
+
+
+def _kind(declared: str) -> type[Result]:
+    module, name = declared.split(":")
+    return getattr(importlib.import_module(module), name)
+
+
+@pytest.fixture(params=_declared())
+def kind(request) -> type[Result]:
+    return _kind(request.param)
+
+
+def test_no_kind_of_result_escapes_the_walk():
+    house.modules()
+    found, waiting = set(), [Result]
+    while waiting:
+        subs = waiting.pop().__subclasses__()
+        found |= {sub for sub in subs if sub.__module__.startswith("riskbench.")}
+        waiting += subs
+    assert found == {_kind(declared) for declared in _declared()}
+
+
+def test_a_kind_of_result_declares_itself(kind):
+    assert is_dataclass(kind)
+    assert kind.__dataclass_params__.frozen, "use @result"
+    assert not kind.__dataclass_params__.eq, "use @result: frames do not compare"
+    assert all(field.kw_only for field in fields(kind)), "use @result: facts are given by name"
+    assert "kind" in vars(kind), "its own kind"
+    assert re.fullmatch(r"[a-z][a-z_]*", kind.kind)
+    assert kind.title != Result.title, "its own title"
+    for name in ("__repr__", "_repr_html_", "_repr_mimebundle_", "to_dict", "frame", "plot"):
+        assert getattr(kind, name) is getattr(Result, name), f"{name} comes from Result"
+    assert inspect.getdoc(kind), "a docstring that names its tables and their units"
+
+
+def test_a_kind_of_result_holds_no_events_and_no_producer(kind):
+    held = {field.name: str(field.type) for field in fields(kind)}
+    wrong = {
+        name: held[name] for name in held if re.search(r"\b(Dataset|Table|Connection|DuckDB\w*|Engine)\b", held[name])
+    }
+    assert not wrong
+
+
+def test_kinds_are_unique():
+    names = [_kind(declared).kind for declared in _declared()]
+    assert len(names) == len(set(names))
+
+
+# -- specimens: what the verbs make of small, hostile data ------------------------------------------------
+
+
+@result
+class _Hostile(Result):
+    kind = "hostile"
+    title = HOSTILE
+    main = "rows"
+    rows: pd.DataFrame
+
+    def headline(self) -> tuple[Fact, ...]:
+        return (Fact(HOSTILE, HOSTILE, "text", note=HOSTILE), Fact("None", None, note=HOSTILE))
+
+
+def _hostile() -> Result:
+    frame = pd.DataFrame(
+        {HOSTILE: [HOSTILE, None], "rate": [0.5, float("nan")], "at": [pd.Timestamp("2026-01-01")] * 2}
+    )
+    return _Hostile(rows=frame, notes=(HOSTILE,), provenance={HOSTILE: HOSTILE, "nan": float("nan")})
+
+
+SPECIMENS: dict[str, Callable[[], Result]] = {"hostile": _hostile}
+
+
+class _Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes.extend((name, value or "") for name, value in attrs)
+
+
+@pytest.fixture(params=sorted(SPECIMENS), scope="module")
+def specimen(request) -> Result:
+    return SPECIMENS[request.param]()
+
+
+def test_every_kind_has_a_specimen():
+    assert {_kind(declared).kind for declared in _declared()} <= set(SPECIMENS), "add one to SPECIMENS"
+
+
+def test_repr_is_one_line(specimen):
+    assert repr(specimen).startswith(type(specimen).__name__ + "(")
+    assert "\n" not in repr(specimen)
+
+
+def test_headline_has_at_most_six_facts(specimen):
+    facts = specimen.headline()
+    assert 1 <= len(facts) <= 6
+    assert all(isinstance(fact, Fact) for fact in facts)
+    assert not [fact for fact in facts if "nan" in fact.text.lower().split() or "None" in fact.text]
+
+
+def test_html_survives_an_untrusted_page(specimen):
+    seen = _Tags()
+    seen.feed(specimen._repr_html_())
+    assert not {"style", "script", "svg", "link", "iframe", "object", "embed", "form", "base", "meta"} & set(seen.tags)
+    assert not [name for name, _ in seen.attributes if name.startswith("on")]
+    assert not [
+        value for name, value in seen.attributes if name in ("src", "href") and not value.startswith("data:image/png")
+    ]
+    assert ("alt" in dict(seen.attributes)) == ("img" in seen.tags)
+    assert "nan" not in re.sub(r"data:image/png;base64,[^\"]*", "", specimen._repr_html_()).lower().split()
+
+
+def test_showing_twice_gives_the_same(specimen):
+    assert specimen._repr_mimebundle_() == specimen._repr_mimebundle_()
+    text = json.dumps(specimen.to_dict(), allow_nan=False)
+    assert json.loads(text)["kind"] == specimen.kind
+
+
+def test_tables_are_tidy_copies(specimen):
+    assert specimen.main in specimen.tables or not specimen.main
+    for name in specimen.tables:
+        frame = specimen.frame(name)
+        assert isinstance(frame.columns, pd.Index)
+        assert not isinstance(frame.columns, pd.MultiIndex)
+        if specimen.kind != "hostile":
+            assert [column for column in frame.columns if not re.fullmatch(r"[a-z][a-z0-9_]*", str(column))] == []
+        frame["planted"] = 1
+        assert "planted" not in specimen.frame(name).columns
+
+
+def test_a_result_cannot_be_changed(specimen):
+    with pytest.raises(FrozenInstanceError):
+        specimen.notes = ()

@@ -120,12 +120,25 @@ class RuleError(RiskbenchError):
         allowed: object = None,
         hint: str | None = None,
     ) -> None:
-        self.rule, self.text, self.start, self.end = rule, text, start, end
+        self.sentence, self.rule, self.text, self.start, self.end = what, rule, text, start, end
         head = f"Rule {rule}: {what}" if rule else what
         if text is not None and start is not None and 0 <= start <= len(text):
             head = head if head.endswith((".", "?", "!")) else f"{head}."
             head = f"{head}\n{_caret(text, start, end if end is not None else start + 1)}"
         super().__init__(head, got=got, allowed=allowed, hint=hint)
+
+    def of(self, rule: str | None) -> RuleError:
+        """Return the same error with a rule's id before it."""
+        return RuleError(
+            self.sentence,
+            rule=rule,
+            text=self.text,
+            start=self.start,
+            end=self.end,
+            got=self.got,
+            allowed=self.allowed,
+            hint=self.hint,
+        )
 
 
 def _caret(text: str, start: int, end: int) -> str:

@@ -1,0 +1,462 @@
+"""Does a rule fit the columns? Resolves names, puts parameters in, checks kinds, and builds the tree."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+
+from sqlglot import exp
+
+from riskbench.engine.columns import Kind
+from riskbench.engine.functions import HANDLERS
+from riskbench.engine.literals import FAR, Literal, from_number, from_param, from_text, moment, quoted
+from riskbench.engine.parse import Predicate, refuse, span
+from riskbench.engine.terms import KIND_WORDS, NONE, Term
+from riskbench.engine.tree import And, Atom, Constant, Node, Not, Or, Shape, Value, atoms, to_sql
+from riskbench.errors import RuleError, listed, nearest
+
+_SIGNS: dict[type[exp.Expr], Shape] = {
+    exp.EQ: "=",
+    exp.NEQ: "<>",
+    exp.GT: ">",
+    exp.GTE: ">=",
+    exp.LT: "<",
+    exp.LTE: "<=",
+}
+_FLIPPED: dict[str, Shape] = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "<>": "<>"}
+#: A list parameter may hold this many values.
+MAX_LIST = 10_000
+
+
+def bind(
+    predicate: Predicate,
+    kinds: Mapping[str, Kind],
+    *,
+    params: Mapping[str, object] | None = None,
+    rule: str | None = None,
+    aliases: Mapping[str, str] | None = None,
+) -> Node:
+    """Check a condition against the columns and return it as a tree with its parameters put in.
+
+    Parameters
+    ----------
+    predicate : Predicate
+        What `parse` returned.
+    kinds : mapping of str to kind
+        Each column's kind.
+    params : mapping, optional
+        Each parameter's value: a number, text, a boolean, an ISO moment, or a list of them for IN.
+    rule : str, optional
+        The rule's id, for the message.
+    aliases : mapping of str to str, optional
+        Role name to column name; a real column of that name wins.
+
+    Raises
+    ------
+    RuleError
+        For an unknown column or parameter, a missing parameter, or kinds that do not fit; points at the place.
+
+    Examples
+    --------
+    >>> from riskbench.engine.parse import parse
+    >>> bind(parse("amount > :limit"), {"amount": "float"}, params={"limit": 100}).sql
+    '"amount" > 100e0'
+    """
+    try:
+        return _Binder(predicate, kinds, params or {}, aliases or {}).bound()
+    except RecursionError:
+        wrong = refuse("The condition is nested too deeply", predicate.text, (0, 1))
+    except RuleError as error:
+        wrong = error
+    raise wrong.of(rule) from None
+
+
+class _Binder:
+    """One predicate on its way to a tree."""
+
+    def __init__(
+        self, predicate: Predicate, kinds: Mapping[str, Kind], params: Mapping[str, object], aliases: Mapping[str, str]
+    ) -> None:
+        self.text, self.tree = predicate.text, predicate.tree
+        self.kinds, self.params, self.aliases = kinds, params, aliases
+
+    def bound(self) -> Node:
+        return self.node(self.tree)
+
+    def wrong(self, what: str, node: exp.Expr, *, allowed: object = None, hint: str | None = None) -> RuleError:
+        return refuse(what, self.text, span(node), allowed=allowed, hint=hint)
+
+    # Conditions
+
+    def node(self, tree: exp.Expr) -> Node:
+        kind = type(tree)
+        if kind is exp.Paren:
+            return self.node(tree.this)
+        if kind is exp.And or kind is exp.Or:
+            parts: list[Node] = []
+            for side in _chain(tree, kind):
+                part = self.node(side)
+                if isinstance(part, And if kind is exp.And else Or):
+                    parts.extend(part.parts)
+                else:
+                    parts.append(part)
+            return And(tuple(parts)) if kind is exp.And else Or(tuple(parts))
+        if kind is exp.Not:
+            return Not(self.node(tree.this))
+        if kind is exp.Boolean:
+            return Constant(bool(tree.this))
+        if kind is exp.Null:
+            return Constant(None)
+        if kind in _SIGNS:
+            return self.comparison(tree, _SIGNS[kind])
+        if kind is exp.Between:
+            return self.between(tree)
+        if kind is exp.In:
+            return self.membership(tree)
+        if kind is exp.Is:
+            return self.identity(tree)
+        term = self.term(tree)
+        if term.kind == "null":
+            return Constant(None)
+        if term.kind != "bool":
+            said = self.text[slice(*span(tree))]
+            raise self.wrong(
+                f"This is {KIND_WORDS[term.kind]}, not a condition",
+                tree,
+                hint=f"compare it: {said} > 0" if term.number and len(said) < 40 else "compare it with something",
+            )
+        if term.literal is not None:
+            return Constant(bool(term.literal.value))
+        if term.column is not None:
+            return Atom(term.sql, (term.column,), term.column, "is_true", (), _names(term.params))
+        return self.opaque(term.sql, [term])
+
+    def opaque(self, sql: str, terms: list[Term]) -> Atom:
+        columns = NONE.union(*(t.columns for t in terms))
+        params = NONE.union(*(t.params for t in terms))
+        return Atom(sql, _names(columns), params=_names(params))
+
+    def comparison(self, tree: exp.Expr, sign: Shape) -> Node:
+        left, right = self.pair(tree.this, tree.expression)
+        if left.kind == "bool" or right.kind == "bool":
+            return self.truth(tree, sign, left, right)
+        if left.literal is not None and right.literal is not None:
+            return Constant(_compare(left.literal.value, sign, right.literal.value))
+        if left.literal is not None and right.column is not None:
+            left, right, sign = right, left, _FLIPPED[sign]
+        if left.column is not None and right.literal is not None:
+            return self.shaped(left, sign, (right,))
+        return self.opaque(f"({left.sql} {sign} {right.sql})", [left, right])
+
+    def truth(self, tree: exp.Expr, sign: Shape, left: Term, right: Term) -> Node:
+        if sign not in ("=", "<>"):
+            raise self.wrong("True and false have no order", tree, allowed="=, <>, or the column alone")
+        if left.literal is not None:
+            left, right = right, left
+        if right.literal is None or left.literal is not None:
+            return self.opaque(f"({left.sql} {sign} {right.sql})", [left, right])
+        base: Node = (
+            Atom(left.sql, (left.column,), left.column, "is_true", (), _names(left.params | right.params))
+            if left.column is not None
+            else self.opaque(left.sql, [left, right])
+        )
+        return base if right.literal.value is (sign == "=") else Not(base)
+
+    def shaped(self, column: Term, shape: Shape, literals: tuple[Term, ...]) -> Atom:
+        """Return `column shape literals` as an atom, its numbers of one type."""
+        values = [t.literal for t in literals if t.literal is not None]
+        if column.kind == "float" or any(v.kind == "float" for v in values):
+            values = [v.as_float() if v.kind == "int" else v for v in values]
+        if shape == "in":
+            values = sorted({v.value: v for v in values}.values(), key=lambda v: v.value)
+        texts = [v.sql for v in values]
+        if shape == "between":
+            sql = f"{column.sql} BETWEEN {texts[0]} AND {texts[1]}"
+        elif shape == "in":
+            sql = f"{column.sql} IN ({', '.join(texts)})"
+        else:
+            sql = f"{column.sql} {shape} {texts[0]}"
+        params = NONE.union(*(t.params for t in literals))
+        assert column.column is not None
+        return Atom(sql, (column.column,), column.column, shape, tuple(v.value for v in values), _names(params))
+
+    def between(self, tree: exp.Expr) -> Node:
+        low_tree, high_tree = tree.args["low"], tree.args["high"]
+        this, low = self.pair(tree.this, low_tree)
+        this, high = self.pair(tree.this, high_tree)
+        if this.kind == "bool":
+            raise self.wrong("True and false have no order", tree)
+        if this.column is not None and low.literal is not None and high.literal is not None:
+            return self.shaped(this, "between", (low, high))
+        if this.literal is not None and low.literal is not None and high.literal is not None:
+            return Constant(
+                _compare(this.literal.value, ">=", low.literal.value)
+                and _compare(this.literal.value, "<=", high.literal.value)
+            )
+        return self.opaque(f"({this.sql} BETWEEN {low.sql} AND {high.sql})", [this, low, high])
+
+    def membership(self, tree: exp.Expr) -> Node:
+        field = tree.args.get("field")
+        items = tree.expressions or ([field] if field is not None else [])
+        if field is not None and not _is_param(field):
+            raise self.wrong("IN needs a list", field, allowed="IN (1, 2) or IN :list")
+        this, terms = self.term(tree.this), list[Term]()
+        if this.kind == "bool":
+            raise self.wrong("IN compares numbers, text or times", tree, hint="use the column alone, or NOT it")
+        nulls = False
+        for item in items:
+            for term in self.listed(item):
+                if term.kind == "null":
+                    nulls = True
+                    continue
+                this, fitted = self.fit(this, term, tree, item)
+                terms.append(fitted)
+        if not terms and not nulls:
+            return self.empty_list(this, tree)
+        if this.column is not None and not nulls and all(t.literal is not None for t in terms):
+            return self.shaped(this, "in", tuple(terms))
+        texts = [t.sql for t in terms] + ["NULL"] * nulls
+        return self.opaque(f"({this.sql} IN ({', '.join(texts)}))", [this, *terms])
+
+    def empty_list(self, this: Term, tree: exp.Expr) -> Node:
+        """`x IN :empty` is false for every event, whether x is missing or not."""
+        del this
+        if not any(_is_param(item) for item in [tree.args.get("field"), *tree.expressions] if item is not None):
+            raise self.wrong("IN needs a list", tree, allowed="IN (1, 2) or IN :list")
+        return Constant(value=False)
+
+    def listed(self, item: exp.Expr) -> list[Term]:
+        if not _is_param(item):
+            return [self.term(item)]
+        name, value = self.value(item)
+        if not isinstance(value, list | tuple | set | frozenset):
+            return [self.term(item)]
+        if len(value) > MAX_LIST:
+            raise self.wrong(
+                f"The list :{name} is too long", item, allowed=f"at most {MAX_LIST:,} values, got {len(value):,}"
+            )
+        ordered = sorted(value, key=repr) if isinstance(value, set | frozenset) else value
+        return [self.literal(self.param(entry, item, name), name) for entry in ordered]
+
+    def identity(self, tree: exp.Expr) -> Node:
+        what = tree.expression
+        if type(what) is exp.Null:
+            term = self.term(tree.this)
+            if term.kind == "null":
+                return Constant(value=True)
+            if term.column is not None:
+                return Atom(f"{term.sql} IS NULL", (term.column,), term.column, "is_null", (), _names(term.params))
+            if term.literal is not None:
+                return Constant(value=False)
+            return self.opaque(f"({term.sql} IS NULL)", [term])
+        if type(what) is not exp.Boolean:
+            raise self.wrong("IS compares with NULL, TRUE or FALSE only", what, hint="use =")
+        term = self.boolean(tree.this)
+        inner = term.sql if what.this else f"(NOT {term.sql})"
+        return self.opaque(f"COALESCE({inner}, FALSE)", [term])
+
+    # Values
+
+    def term(self, tree: exp.Expr) -> Term:
+        kind = type(tree)
+        if kind is exp.Paren:
+            return self.term(tree.this)
+        if kind is exp.Column:
+            return self.column(tree)
+        if kind is exp.Literal:
+            if tree.is_string:
+                return self.literal(from_text(str(tree.this)))
+            try:
+                return self.literal(from_number(str(tree.this)))
+            except ValueError as wrong:
+                raise self.wrong(str(wrong), tree, allowed=FAR) from None
+        if kind is exp.Placeholder:
+            name, value = self.value(tree)
+            if isinstance(value, list | tuple | set | frozenset):
+                raise self.wrong(f"The parameter :{name} is a list", tree, allowed="a list stands only after IN")
+            if value is None:
+                raise self.wrong(f"The parameter :{name} has no value", tree)
+            return self.literal(self.param(value, tree, name), name)
+        if kind is exp.Boolean:
+            return self.literal(Literal("bool", bool(tree.this), "TRUE" if tree.this else "FALSE"))
+        if kind is exp.Null:
+            return Term("NULL", "null")
+        handler = HANDLERS.get(kind)
+        if handler is not None:
+            return handler(self, tree)
+        node = self.node(tree) if kind in _CONDITIONS else None
+        if node is None:
+            raise self.wrong("This cannot stand here", tree)
+        return _of_node(node)
+
+    def literal(self, value: Literal, param: str | None = None) -> Term:
+        return Term(value.sql, value.kind, literal=value, params=frozenset({param} if param else ()))
+
+    def value(self, tree: exp.Expr) -> tuple[str, object]:
+        name = str(tree.this)
+        if name not in self.params:
+            close = nearest(name, self.params)
+            if close is None and name in self.kinds:
+                raise self.wrong(f"There is no parameter :{name}", tree, hint=f"for the column, write {name} without :")
+            raise self.wrong(
+                f"There is no parameter :{name}",
+                tree,
+                allowed=listed(self.params) if self.params else "declare it under params",
+                hint=f"did you mean :{close}?" if close else None,
+            )
+        return name, self.params[name]
+
+    def param(self, value: object, tree: exp.Expr, name: str) -> Literal:
+        try:
+            return from_param(value)
+        except ValueError as wrong:
+            raise self.wrong(f"The parameter :{name} cannot be used: {wrong}", tree) from None
+
+    def column(self, tree: exp.Expr) -> Term:
+        name = str(tree.this.this)
+        found = name if name in self.kinds else self.aliases.get(name)
+        if found is None or found not in self.kinds:
+            choices = [*self.kinds, *(role for role, target in self.aliases.items() if target in self.kinds)]
+            close = nearest(name, choices)
+            hint = f"did you mean {_written(close)}?" if close else None
+            if close is None and name in self.params:
+                hint = f"for the parameter, write :{name}"
+            if close is None and tree.this.args.get("quoted"):
+                hint = f"double quotes name a column; for text write {quoted(name)}"
+            raise self.wrong(f"There is no column {name!r}", tree, allowed=listed(self.kinds), hint=hint)
+        text = '"' + found.replace('"', '""') + '"'
+        return Term(text, self.kinds[found], frozenset({found}), column=found)
+
+    def boolean(self, tree: exp.Expr) -> Term:
+        node = self.node(tree)
+        return _of_node(node)
+
+    def pair(self, left: exp.Expr, right: exp.Expr) -> tuple[Term, Term]:
+        first, second = self.term(left), self.term(right)
+        for term, place in ((first, left), (second, right)):
+            if term.kind == "null":
+                raise self.wrong("A comparison with NULL is never true", place, hint="write IS NULL or IS NOT NULL")
+        return self.fit(first, second, left, right)
+
+    def fit(self, left: Term, right: Term, left_tree: exp.Expr, right_tree: exp.Expr) -> tuple[Term, Term]:
+        """Return two terms that may be compared, a quoted moment turned into a time."""
+        if left.kind == "time" and right.kind == "string" and right.literal is not None:
+            return left, self.as_time(right, right_tree)
+        if right.kind == "time" and left.kind == "string" and left.literal is not None:
+            return self.as_time(left, left_tree), right
+        if left.kind == right.kind or (left.number and right.number):
+            return left, right
+        raise self.mismatch(left, right, left_tree, right_tree)
+
+    def mismatch(self, left: Term, right: Term, left_tree: exp.Expr, right_tree: exp.Expr) -> RuleError:
+        hint = None
+        for term, other in ((left, right), (right, left)):
+            if term.literal is not None and term.kind == "string" and other.number:
+                hint = "write the number without quotes" if _numeric(str(term.literal.value)) else None
+            if term.literal is not None and term.number and other.kind == "string":
+                hint = f"write {quoted(term.literal.text)} if the column holds text"
+            if term.kind == "bool" and term.column is not None:
+                hint = f"write {term.sql} alone, or NOT {term.sql}"
+        place = right_tree if right.literal is not None or left.literal is None else left_tree
+        named = next((t.column for t in (left, right) if t.column), None)
+        lead = f"{named!r} holds {KIND_WORDS[self.kinds[named]]}; " if named else ""
+        return self.wrong(
+            f"{lead}{KIND_WORDS[left.kind]} and {KIND_WORDS[right.kind]} cannot be compared".capitalize()
+            if not lead
+            else f"Column {lead}{KIND_WORDS[left.kind]} and {KIND_WORDS[right.kind]} cannot be compared",
+            place,
+            hint=hint,
+        )
+
+    def as_time(self, term: Term, tree: exp.Expr) -> Term:
+        assert term.literal is not None
+        try:
+            return replace(self.literal(moment(str(term.literal.value))), params=term.params)
+        except ValueError:
+            raise self.wrong(
+                "This is not a moment", tree, allowed="'2026-01-31' or '2026-01-31 18:00:00', in UTC"
+            ) from None
+
+    def temporal(self, tree: exp.Expr) -> Term:
+        term = self.term(tree)
+        if term.kind == "string" and term.literal is not None:
+            return self.as_time(term, tree)
+        if term.kind != "time":
+            raise self.wrong(f"This is {KIND_WORDS[term.kind]}, and a time is needed here", tree)
+        return term
+
+    def numeric(self, tree: exp.Expr) -> Term:
+        term = self.term(tree)
+        if not term.number:
+            raise self.wrong(f"This is {KIND_WORDS[term.kind]}, and a number is needed here", tree)
+        return term
+
+    def textual(self, tree: exp.Expr) -> Term:
+        term = self.term(tree)
+        if term.kind != "string":
+            raise self.wrong(f"This is {KIND_WORDS[term.kind]}, and text is needed here", tree)
+        return term
+
+
+def _chain(tree: exp.Expr, kind: type[exp.Expr]) -> list[exp.Expr]:
+    """Return the parts of a left-deep chain of ANDs or ORs, in order, without recursion."""
+    parts = []
+    while type(tree) is kind:
+        parts.append(tree.expression)
+        tree = tree.this
+    return [tree, *reversed(parts)]
+
+
+def _names(found: frozenset[str]) -> tuple[str, ...]:
+    return tuple(sorted(found))
+
+
+def _is_param(tree: exp.Expr) -> bool:
+    while type(tree) is exp.Paren:
+        tree = tree.this
+    return type(tree) is exp.Placeholder
+
+
+def _of_node(node: Node) -> Term:
+    if isinstance(node, Constant):
+        if node.value is None:
+            return Term("NULL", "null")
+        text = "TRUE" if node.value else "FALSE"
+        return Term(text, "bool", literal=Literal("bool", node.value, text))
+    found = list(atoms(node))
+    columns = frozenset(name for atom in found for name in atom.columns)
+    params = frozenset(name for atom in found for name in atom.params)
+    if isinstance(node, Atom) and node.shape == "is_true":
+        return Term(node.sql, "bool", columns, params, column=node.column)
+    text = to_sql(node)
+    return Term(text if text.startswith("(") else f"({text})", "bool", columns, params)
+
+
+def _numeric(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def _written(name: str | None) -> str:
+    assert name is not None
+    return name if name.isidentifier() else '"' + name.replace('"', '""') + '"'
+
+
+def _compare(left: Value, sign: str, right: Value) -> bool:
+    if sign == "=":
+        return left == right
+    if sign == "<>":
+        return left != right
+    if sign == "<":
+        return left < right  # type: ignore[operator]
+    if sign == "<=":
+        return left <= right  # type: ignore[operator]
+    if sign == ">":
+        return left > right  # type: ignore[operator]
+    return left >= right  # type: ignore[operator]
+
+
+_CONDITIONS = frozenset({*_SIGNS, exp.And, exp.Or, exp.Not, exp.Between, exp.In, exp.Is})

@@ -9,13 +9,17 @@ __version__ = "0.1.0"
 
 #: Every public name and the module that holds it; loaded when first used.
 _HOMES = {
+    "Comparison": "riskbench.rules.comparison",
     "Costs": "riskbench.metrics.costs",
     "Dataset": "riskbench.data.dataset",
     "Feature": "riskbench.data.velocity",
     "Roles": "riskbench.data.roles",
+    "Simulation": "riskbench.rules.simulation",
     "at_least": "riskbench.metrics.constraints",
     "at_most": "riskbench.metrics.constraints",
+    "compare": "riskbench.rules.comparison",
     "read": "riskbench.data.read",
+    "simulate": "riskbench.rules.simulation",
     "velocity": "riskbench.data.velocity",
 }
 
@@ -30,6 +34,10 @@ if TYPE_CHECKING:
     from riskbench.metrics.constraints import at_least as at_least
     from riskbench.metrics.constraints import at_most as at_most
     from riskbench.metrics.costs import Costs as Costs
+    from riskbench.rules.comparison import Comparison as Comparison
+    from riskbench.rules.comparison import compare as compare
+    from riskbench.rules.simulation import Simulation as Simulation
+    from riskbench.rules.simulation import simulate as simulate
 
 
 def __getattr__(name: str) -> object:

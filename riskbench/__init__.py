@@ -9,24 +9,33 @@ __version__ = "0.1.0"
 
 #: Every public name and the module that holds it; loaded when first used.
 _HOMES = {
+    "Baseline": "riskbench.calibration.baseline",
     "Comparison": "riskbench.rules.comparison",
     "Costs": "riskbench.metrics.costs",
     "Dataset": "riskbench.data.dataset",
     "Feature": "riskbench.data.velocity",
     "Roles": "riskbench.data.roles",
+    "Run": "riskbench.runner.run",
     "Simulation": "riskbench.rules.simulation",
     "at_least": "riskbench.metrics.constraints",
     "at_most": "riskbench.metrics.constraints",
     "compare": "riskbench.rules.comparison",
     "read": "riskbench.data.read",
+    "run": "riskbench.runner.run",
+    "sample": "riskbench.data.marketplace.market",
+    "score_baseline": "riskbench.calibration.baseline",
     "simulate": "riskbench.rules.simulation",
+    "start": "riskbench.runner.session",
     "velocity": "riskbench.data.velocity",
 }
 
 __all__ = sorted([*_HOMES, "__version__"])  # noqa: PLE0605
 
 if TYPE_CHECKING:
+    from riskbench.calibration.baseline import Baseline as Baseline
+    from riskbench.calibration.baseline import score_baseline as score_baseline
     from riskbench.data.dataset import Dataset as Dataset
+    from riskbench.data.marketplace.market import sample as sample
     from riskbench.data.read import read as read
     from riskbench.data.roles import Roles as Roles
     from riskbench.data.velocity import Feature as Feature
@@ -38,6 +47,9 @@ if TYPE_CHECKING:
     from riskbench.rules.comparison import compare as compare
     from riskbench.rules.simulation import Simulation as Simulation
     from riskbench.rules.simulation import simulate as simulate
+    from riskbench.runner.run import Run as Run
+    from riskbench.runner.run import run as run
+    from riskbench.runner.session import start as start
 
 
 def __getattr__(name: str) -> object:

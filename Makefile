@@ -27,7 +27,7 @@ export MPLBACKEND := Agg
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format pytest bench wheel pins clean distclean
+.PHONY: help demo test lint format pytest bench reference wheel pins clean distclean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -53,6 +53,9 @@ pytest: $(VENV)/.test ## tests, docstring examples and notebooks (ARGS="tests/ru
 
 bench: $(VENV)/.bench ## compare speed and memory with other libraries, side by side
 	$(PY) -m benchmarks $(ARGS)
+
+reference: $(VENV)/.test ## write docs/reference.md anew from the code
+	$(PY) docs/reference.py
 
 wheel: $(VENV)/.test ## build the wheel into dist/
 	$(PY) -m build --wheel --no-isolation --outdir dist .

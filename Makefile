@@ -21,12 +21,13 @@ SOURCES := pyproject.toml constraints.txt
 
 # Whatever shell calls make, the tools below see only this environment.
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONUSERBASE PYTHONWARNINGS PYTHONSAFEPATH PYTHONOPTIMIZE
-unexport VIRTUAL_ENV CONDA_PREFIX JUPYTER_PATH JUPYTER_CONFIG_DIR
+unexport PIP_USER PIP_TARGET PIP_PREFIX VIRTUAL_ENV CONDA_PREFIX JUPYTER_PATH JUPYTER_CONFIG_DIR
 export PYTHONNOUSERSITE := 1
 export MPLBACKEND := Agg
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+.NOTPARALLEL:
 .PHONY: help demo test lint format pytest bench reference wheel pins clean distclean
 
 help: ## show this list

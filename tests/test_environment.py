@@ -1,7 +1,10 @@
-"""Do the three lists of dependencies (pyproject, conda, pins) say the same?"""
+"""Do the lists of dependencies say the same, and are the ways in (make, CI) in order?"""
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -64,3 +67,58 @@ def test_pins_name_nothing_of_the_project_and_no_place():
     assert not any(mark in text for mark in ("@", "file:", "-e ", "://"))
     names = [line.split("==")[0].lower() for line in text.splitlines()[1:]]
     assert len(names) == len(set(names))
+
+
+def test_version_is_said_once_more_and_equal():
+    import riskbench
+
+    assert riskbench.__version__ == PROJECT["version"]
+
+
+def test_ci_script_is_valid_and_lets_nothing_be_skipped():
+    script = ROOT / ".ci" / "run"
+    assert os.access(script, os.X_OK)
+    subprocess.run(["bash", "-n", script], check=True)
+    text = script.read_text()
+    assert "set -euo pipefail" in text
+    assert "export RISKBENCH_NO_SKIP=1" in text
+    assert text.splitlines()[-1] == "exec make test"
+
+
+def _planned(tmp_path, *words: str) -> str:
+    """Return what make would run in a fresh clone, whatever the caller's shell has set."""
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    hostile = {**os.environ, "PYTHONPATH": "/nowhere", "VIRTUAL_ENV": "/nowhere", "MAKEFLAGS": "", "PIP_USER": "1"}
+    done = subprocess.run(["make", "-n", *words], cwd=tmp_path, env=hostile, capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def test_demo_sets_itself_up(tmp_path):
+    plan = _planned(tmp_path, "demo", "PYTHON=mine")
+    steps = [
+        plan.index(part) for part in ("mine -m venv .venv", "install --quiet -c constraints.txt -e .", "riskbench demo")
+    ]
+    assert steps == sorted(steps)
+
+
+def test_test_ends_with_the_tests(tmp_path):
+    plan = _planned(tmp_path, "test")
+    parts = ("-e '.[test]'", "ruff check .", "ruff format --check .", "mypy riskbench", "lint-imports", "-m pytest")
+    steps = [plan.index(part) for part in parts]
+    assert steps == sorted(steps)
+    assert "pytest" in plan.strip().splitlines()[-1]
+
+
+def test_a_second_run_installs_nothing(tmp_path):
+    _planned(tmp_path, "help")
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    for name in ("bin/python", ".demo", ".test"):
+        (tmp_path / ".venv" / name).touch()
+    assert "install" not in _planned_again(tmp_path, "demo")
+    os.utime(tmp_path / "constraints.txt", (2**31, 2**31))
+    assert "install" in _planned_again(tmp_path, "demo")
+
+
+def _planned_again(folder, *words: str) -> str:
+    return subprocess.run(["make", "-n", *words], cwd=folder, capture_output=True, text=True, check=True).stdout

@@ -53,7 +53,7 @@ pytest: $(VENV)/.test ## tests, docstring examples and notebooks (ARGS="tests/ru
 	$(PY) -m pytest -q -n $(JOBS) --dist loadfile --nbval-lax $(or $(ARGS),tests riskbench $(NOTEBOOKS))
 
 bench: $(VENV)/.bench ## compare speed and memory with other libraries, side by side
-	$(PY) -m benchmarks $(ARGS)
+	@set -e; for file in $(or $(ARGS),$(wildcard benchmarks/[a-z]*.py)); do echo "== $$file"; $(PY) $$file; done
 
 reference: $(VENV)/.test ## write docs/reference.md anew from the code
 	$(PY) docs/reference.py

@@ -17,6 +17,8 @@ import pytest
 
 from riskbench.display import Fact, Result, result
 
+#: Results whose very answer is a dataset: the events with a new column.
+GIVES_A_DATASET = {"baseline"}
 #: Text that would run, break out of an attribute, or close a cell if it were not escaped.
 HOSTILE = "<script>alert(1)</script><svg onload=x>\"'&</td>"
 
@@ -67,6 +69,8 @@ def test_a_kind_of_result_declares_itself(kind):
 
 
 def test_a_kind_of_result_holds_no_events_and_no_producer(kind):
+    if kind.kind in GIVES_A_DATASET:
+        return
     held = {field.name: str(field.type) for field in fields(kind)}
     wrong = {
         name: held[name] for name in held if re.search(r"\b(Dataset|Table|Connection|DuckDB\w*|Engine)\b", held[name])

@@ -14,6 +14,7 @@ _HOMES = {
     "Costs": "riskbench.metrics.costs",
     "Dataset": "riskbench.data.dataset",
     "Feature": "riskbench.data.velocity",
+    "LabelRecipe": "riskbench.data.verdicts",
     "Roles": "riskbench.data.roles",
     "Run": "riskbench.runner.run",
     "Simulation": "riskbench.rules.simulation",
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from riskbench.data.roles import Roles as Roles
     from riskbench.data.velocity import Feature as Feature
     from riskbench.data.velocity import velocity as velocity
+    from riskbench.data.verdicts import LabelRecipe as LabelRecipe
     from riskbench.metrics.constraints import at_least as at_least
     from riskbench.metrics.constraints import at_most as at_most
     from riskbench.metrics.costs import Costs as Costs

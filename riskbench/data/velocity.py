@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from riskbench.data.dataset import Dataset
 from riskbench.engine.columns import Column, Mask
-from riskbench.engine.windows import Clock, History, compact, counts, distinct, extremes, float_sums, whole_sums
+from riskbench.engine.windows import Clock, History, Totals, Words, compact, counts, extremes
 from riskbench.errors import DataError, ParameterError, listed, nearest
 
 FeatureKind = Literal["count", "sum", "count_distinct", "mean", "min", "max", "gap", "min_gap", "max_gap"]
@@ -231,9 +231,9 @@ def velocity(dataset: Dataset, features: Mapping[str, Mapping[str, object] | Fea
     by_entity: dict[tuple[str, ...], list[Feature]] = {}
     for feature in wanted:
         by_entity.setdefault(tuple(dataset.resolve(column) for column in feature.by), []).append(feature)
-    limit = 1 << (62 - max(1, dataset.rows.bit_length()))
+    limit = _limit(dataset)
     for entity, group in by_entity.items():
-        history = History.of(clock, compact(_codes(dataset, entity, limit=limit), limit=limit))
+        history = History.of(clock, coded(dataset, entity))
         made.update((feature.name, _measured(dataset, feature, history, limit=limit)) for feature in group)
     return dataset.with_columns({feature.name: made[feature.name] for feature in wanted})
 
@@ -252,17 +252,23 @@ def _listed(features: Mapping[str, Mapping[str, object] | Feature] | Iterable[Fe
     return wanted
 
 
-def _codes(dataset: Dataset, columns: tuple[str, ...], *, limit: int) -> npt.NDArray[np.int64]:
-    """Return a code a row that tells entities apart; -1 where a part of the name is missing."""
-    codes = _coded(dataset.table.column(columns[0]), limit=limit)
+def _limit(dataset: Dataset) -> int:
+    """Return the size below which a code and a row's place fit into one 64-bit number (twice the rows at most)."""
+    return 1 << (61 - max(1, dataset.rows.bit_length()))
+
+
+def coded(dataset: Dataset, columns: tuple[str, ...]) -> npt.NDArray[np.int64]:
+    """Return a code a row that tells entities apart, small enough for `History`; -1 where a part is missing."""
+    limit = _limit(dataset)
+    codes = _coded(dataset.column(columns[0]), limit=limit)
     for column in columns[1:]:
-        more = _coded(dataset.table.column(column), limit=limit)
+        more = _coded(dataset.column(column), limit=limit)
         wide = int(more.max(initial=0)) + 1
         if (int(codes.max(initial=0)) + 1) * wide >= limit:
             codes, more = (compact(part, limit=0) for part in (codes, more))
             wide = int(more.max(initial=0)) + 1
         codes = np.where((codes < 0) | (more < 0), np.int64(-1), codes * wide + more)
-    return codes
+    return compact(codes, limit=limit)
 
 
 def _coded(column: Column, *, limit: int) -> npt.NDArray[np.int64]:
@@ -288,26 +294,34 @@ def _measured(dataset: Dataset, feature: Feature, history: History, *, limit: in
         return _column(history, counts(None if column is None else column.valid, history, lower))
     assert column is not None
     if feature.kind == "count_distinct":
-        return _column(history, distinct(compact(_coded(column, limit=limit), limit=limit), history, lower))
+        words = history.keep(
+            ("distinct", feature.column),
+            lambda: Words.of(compact(_coded(column, limit=limit), limit=limit), history),
+        )
+        return _column(history, words.over(lower))
     if column.kind not in ("int", "float", "bool"):
         raise DataError(
             f"Velocity feature {feature.name!r}: {feature.kind} of {feature.column!r}, which holds no numbers.",
             got=column.kind,
             allowed="int, float or bool",
         )
-    values = column.values.astype(np.int64) if column.kind == "bool" else column.values
     if feature.kind in ("min", "max"):
-        blank = _blank(values.dtype, feature.kind)
-        held = values if column.valid is None else np.where(column.valid, values, blank)
-        found = extremes(held[history.rows], upper, lower, side=feature.kind)
+        values = column.values.astype(np.int64) if column.kind == "bool" else column.values
+        held = values if column.valid is None else np.where(column.valid, values, _blank(values.dtype, feature.kind))
+        found = extremes(held[history.rows], upper, lower, side="min" if feature.kind == "min" else "max")
         return _column(history, found, counts(column.valid, history, lower) > 0)
-    held = values if column.valid is None else np.where(column.valid, values, values.dtype.type(0))
-    total = float_sums(held, history, lower) if column.kind == "float" else whole_sums(held, history, lower)
+    total = history.keep(("sum", feature.column), lambda: _totals(column, history)).over(lower)
     if feature.kind == "sum":
         return _column(history, total, None if total.dtype.kind == "i" else ~np.isnan(total))
     events = counts(column.valid, history, lower)
     mean = total / np.maximum(events, 1)
     return _column(history, mean, (events > 0) & ~np.isnan(mean))
+
+
+def _totals(column: Column, history: History) -> Totals:
+    values: npt.NDArray[Any] = column.values.astype(np.int64) if column.kind == "bool" else column.values
+    held = (values if column.valid is None else np.where(column.valid, values, values.dtype.type(0)))[history.rows]
+    return Totals.of_floats(held, history.upper) if column.kind == "float" else Totals.of_integers(held, history.upper)
 
 
 def _gaps(feature: Feature, history: History, lower: npt.NDArray[np.int64]) -> Column:

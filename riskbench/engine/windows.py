@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ import numpy.typing as npt
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
+T = TypeVar("T")
 
 #: Decimals up to which floats are summed as decimals, and the size below which that is exact.
 _DECIMALS = 6
@@ -75,6 +77,7 @@ class History:
     keys: Ints
     bits: int
     _lowers: dict[int, Ints] = field(default_factory=dict)
+    _kept: dict[Hashable, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, clock: Clock, codes: Ints) -> History:
@@ -136,6 +139,12 @@ class History:
             self._lowers[window] = lower
         return self._lowers[window]
 
+    def keep(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Return what `make` makes, made once for each key."""
+        if key not in self._kept:
+            self._kept[key] = make()
+        return self._kept[key]
+
     def scatter(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return values of the history in order of the table's rows; zero where a row has no history."""
         out = np.zeros(self.clock.size, dtype=values.dtype)
@@ -183,111 +192,173 @@ def counts(present: Mask | None, history: History, lower: Ints) -> Ints:
     return _span(_prefix(present[history.rows].astype(np.int64)), history.upper, lower)
 
 
-def whole_sums(values: Ints, history: History, lower: Ints) -> Ints | Floats:
-    """Return each window's sum of integers (missing ones are zero); floats only where 64 bits cannot hold them."""
-    held = values[history.rows]
-    if not len(held) or float(np.abs(held.astype(np.float64)).sum()) < _SAFE:
-        return _span(_prefix(held), history.upper, lower)
-    high = _span(_prefix(held >> 32), history.upper, lower)
-    low = _span(_prefix(held & 0xFFFFFFFF), history.upper, lower)
-    high, low = high + (low >> 32), low & 0xFFFFFFFF
-    if int(np.abs(high).max()) < 2**31 - 1:
-        return (high << 32) + low
-    return high.astype(np.float64) * 2.0**32 + low.astype(np.float64)
+Over = Callable[[Ints], Any]
 
 
-def float_sums(values: Floats, history: History, lower: Ints) -> Floats:
-    """Return each window's sum of floats (missing ones are zero), the same in any order of rows.
+@dataclass(frozen=True, eq=False)
+class Totals:
+    """Running totals of one column along the histories, from which each window's sum is a difference.
 
-    Values of at most six decimals below nine thousand million are added as decimals, so that three times
-    0.1 is 0.3; others are added in binary without rounding before the end. A window with infinity of one
-    sign sums to it, one with both signs to NaN.
+    Attributes
+    ----------
+    over : callable
+        Takes `History.lower(window)` and returns each window's sum.
     """
-    held = values[history.rows]
-    upper = history.upper
-    finite = np.isfinite(held)
-    tame = held if bool(finite.all()) else np.where(finite, held, 0.0)
-    whole, decimals, fine = _as_decimals(tame)
-    total = _decimal_sums(whole, decimals, upper, lower)
-    if fine is not None:
-        total = total + _binary_sums(np.where(fine, tame, 0.0), upper, lower)
-    if tame is not held:
-        above = _span(_prefix((held == np.inf).astype(np.int64)), upper, lower) > 0
-        below = _span(_prefix((held == -np.inf).astype(np.int64)), upper, lower) > 0
-        total = np.where(above & below, np.nan, np.where(above, np.inf, np.where(below, -np.inf, total)))
-    return total
+
+    over: Callable[[Ints], Ints | Floats]
+
+    @classmethod
+    def of_integers(cls, values: Ints, upper: Ints) -> Totals:
+        """Return totals of integers in the order of the history; floats only where 64 bits cannot hold them."""
+        if not len(values) or float(np.abs(values.astype(np.float64)).sum()) < _SAFE:
+            prefix = _prefix(values)
+            return cls(lambda lower: _span(prefix, upper, lower))
+        highs, lows = _prefix(values >> 32), _prefix(values & 0xFFFFFFFF)
+
+        def over(lower: Ints) -> Ints | Floats:
+            low = _span(lows, upper, lower)
+            high, low = _span(highs, upper, lower) + (low >> 32), low & 0xFFFFFFFF
+            if int(np.abs(high).max()) < 2**31 - 1:
+                return (high << 32) + low
+            return high.astype(np.float64) * 2.0**32 + low.astype(np.float64)
+
+        return cls(over)
+
+    @classmethod
+    def of_floats(cls, values: Floats, upper: Ints) -> Totals:
+        """Return totals of floats in the order of the history, the same in any order of ties.
+
+        Values of at most six decimals below nine thousand million are added as decimals, so that three times
+        0.1 is 0.3; others are added in binary without rounding before the end. A window with infinity of one
+        sign sums to it, one with both signs to NaN.
+        """
+        finite = np.isfinite(values)
+        tame = values if bool(finite.all()) else np.where(finite, values, 0.0)
+        whole, decimals, fine = _as_decimals(tame)
+        parts = [_decimal(whole, decimals, upper)]
+        if fine is not None:
+            parts.append(_binary(np.where(fine, tame, 0.0), upper))
+        if tame is values:
+            return cls(parts[0] if len(parts) == 1 else lambda lower: parts[0](lower) + parts[1](lower))
+        above, below = _prefix(values == np.inf), _prefix(values == -np.inf)
+
+        def over(lower: Ints) -> Floats:
+            total = sum(part(lower) for part in parts)
+            up, down = _span(above, upper, lower) > 0, _span(below, upper, lower) > 0
+            return np.where(up & down, np.nan, np.where(up, np.inf, np.where(down, -np.inf, total)))
+
+        return cls(over)
 
 
 def _as_decimals(values: Floats) -> tuple[Ints, int, Mask | None]:
     """Return values as integers over a power of ten, its exponent, and which values are none (they count zero)."""
     small = np.abs(values) < _DECIMAL_LIMIT
-    fine = ~small
+    tame = values if bool(small.all()) else np.where(small, values, 0.0)
     for decimals in (0, 2, 3, _DECIMALS):
         scale = 10.0**decimals
-        scaled = np.rint(np.where(small, values, 0.0) * scale)
-        same = small & (scaled / scale == values)
+        scaled = np.rint(tame * scale)
+        same = scaled / scale == values
         if bool(same.all()):
             return scaled.astype(np.int64), decimals, None
-        fine = ~same
-    return np.where(fine, 0.0, scaled).astype(np.int64), _DECIMALS, fine
+    return np.where(same, scaled, 0.0).astype(np.int64), _DECIMALS, ~same
 
 
-def _decimal_sums(whole: Ints, decimals: int, upper: Ints, lower: Ints) -> Floats:
+def _decimal(whole: Ints, decimals: int, upper: Ints) -> Over:
+    """Return the window sums of integers over a power of ten.
+
+    A sum is one correctly rounded division while its quotient is exact; beyond, major units plus the rest. The
+    bound does not depend on `decimals`, so that finer values elsewhere in the column change nothing.
+    """
     scale = 10**decimals
-    if not len(whole):
-        return np.zeros(0)
-    if float(np.abs(whole.astype(np.float64)).sum()) < _SAFE:
-        major, rest = np.divmod(_span(_prefix(whole), upper, lower), scale)
+    size = float(np.abs(whole.astype(np.float64)).sum())
+    if size < _DECIMAL_LIMIT * scale:
+        prefix = _prefix(whole)
+        return lambda lower: _span(prefix, upper, lower) / scale
+    if size < _SAFE:
+        prefix = _prefix(whole)
+
+        def split(lower: Ints) -> tuple[Ints, Ints]:
+            return np.divmod(_span(prefix, upper, lower), scale)
+
     else:
-        big, small = np.divmod(whole, scale)
-        carry, rest = np.divmod(_span(_prefix(small), upper, lower), scale)
-        major = _span(_prefix(big), upper, lower) + carry
-    # One correctly rounded division while the quotient is exact; beyond, major units plus the rest. The
-    # bound does not depend on `decimals`, so finer values elsewhere in the column change nothing here.
-    close = np.abs(major) < _DECIMAL_LIMIT
-    exact = (np.where(close, major, 0) * scale + rest).astype(np.float64) / scale
-    return exact if bool(close.all()) else np.where(close, exact, major.astype(np.float64) + rest / scale)
+        majors, rests = (_prefix(part) for part in np.divmod(whole, scale))
+
+        def split(lower: Ints) -> tuple[Ints, Ints]:
+            carry, rest = np.divmod(_span(rests, upper, lower), scale)
+            return _span(majors, upper, lower) + carry, rest
+
+    def over(lower: Ints) -> Floats:
+        major, rest = split(lower)
+        close = np.abs(major) < _DECIMAL_LIMIT
+        exact = (np.where(close, major, 0) * scale + rest).astype(np.float64) / scale
+        return np.where(close, exact, major.astype(np.float64) + rest / scale)
+
+    return over
 
 
-def _binary_sums(values: Floats, upper: Ints, lower: Ints) -> Floats:
-    """Return window sums by limbs of 28 bits, each added as an integer, the smallest put together first."""
-    sizes = np.abs(values[values != 0.0])
-    top = int(np.frexp(sizes.max())[1]) // _LIMB
+def _binary(values: Floats, upper: Ints) -> Over:
+    """Return the window sums of floats by limbs of 28 bits, each added as an integer, the smallest first."""
+    top = int(np.frexp(np.abs(values).max())[1]) // _LIMB
     limbs: list[tuple[int, Ints]] = []
     rest, place = values, top
     while place >= -39 and bool(rest.any()):  # 2 to the power of -39 * 28 lies below the smallest float
         piece = np.trunc(np.ldexp(rest, -_LIMB * place))
         if piece.any():
             rest = rest - np.ldexp(piece, _LIMB * place)
-            limbs.append((place, _span(_prefix(piece.astype(np.int64)), upper, lower)))
+            limbs.append((place, _prefix(piece.astype(np.int64))))
         place -= 1
-    total = np.zeros(len(upper))
-    with np.errstate(over="ignore", under="ignore"):
-        for place, sums in reversed(limbs):
-            total = total + np.ldexp(sums.astype(np.float64), _LIMB * place)
-    return total
+
+    def over(lower: Ints) -> Floats:
+        total = np.zeros(len(upper))
+        with np.errstate(over="ignore", under="ignore"):
+            for at, prefix in reversed(limbs):
+                total = total + np.ldexp(_span(prefix, upper, lower).astype(np.float64), _LIMB * at)
+        return total
+
+    return over
 
 
-def distinct(codes: Ints, history: History, lower: Ints) -> Ints:
-    """Return how many different codes (below 0: missing) each window holds.
+@dataclass(frozen=True, eq=False)
+class Words:
+    """Where each value of one column comes again, from which each window's distinct count follows.
 
-    An event counts in the windows in which it is the last one with its code: those are neighbours in the
+    An event counts in the windows in which it is the last one with its value. Those are neighbours in the
     history, so each event adds one at the first of them and takes it away after the last.
+
+    Attributes
+    ----------
+    at : ndarray of int64
+        The events that have a value.
+    until : ndarray of int64
+        For each, the first later window that holds the same value again, or the end of its entity.
+    begun : ndarray of int64, shape (events + 1,)
+        How many events begin to count at each window.
     """
-    value = codes[history.rows]
-    count = len(value)
-    here = np.flatnonzero(value >= 0)
-    keys = (value[here] << history.bits) | here
-    keys.sort()
-    at, code = keys & ((1 << history.bits) - 1), keys >> history.bits
-    end = history.entity_end[at]
-    again = (code[1:] == code[:-1]) & (end[1:] == end[:-1])
-    until = end
-    until[:-1] = np.where(again, history.tie_end[at[1:]], end[:-1])
-    reached = np.cumsum(np.bincount(lower, minlength=count))  # the first window that begins after an event
-    until = np.minimum(until, reached[at])
-    steps = np.bincount(history.tie_end[at], minlength=count + 1) - np.bincount(until, minlength=count + 1)
-    return np.cumsum(steps)[:count]
+
+    at: Ints
+    until: Ints
+    begun: Ints
+
+    @classmethod
+    def of(cls, codes: Ints, history: History) -> Words:
+        """Return the words of codes given in order of the table's rows (below 0: missing)."""
+        value = codes[history.rows]
+        here = np.flatnonzero(value >= 0)
+        keys = (value[here] << history.bits) | here
+        keys.sort()
+        at, code = keys & ((1 << history.bits) - 1), keys >> history.bits
+        end = history.entity_end[at]
+        again = (code[1:] == code[:-1]) & (end[1:] == end[:-1])
+        until = end.copy()
+        until[:-1] = np.where(again, history.tie_end[at[1:]], end[:-1])
+        return cls(at, until, np.bincount(history.tie_end[at], minlength=len(value) + 1))
+
+    def over(self, lower: Ints) -> Ints:
+        """Return how many different values each window holds."""
+        count = len(lower)
+        reached = np.cumsum(np.bincount(lower, minlength=count))  # the first window that begins after an event
+        ended = np.bincount(np.minimum(self.until, reached[self.at]), minlength=count + 1)
+        return np.cumsum(self.begun - ended)[:count]
 
 
 def extremes(values: npt.NDArray[Any], upper: Ints, lower: Ints, *, side: Literal["min", "max"]) -> npt.NDArray[Any]:
@@ -307,7 +378,7 @@ def extremes(values: npt.NDArray[Any], upper: Ints, lower: Ints, *, side: Litera
     return out
 
 
-def _prefix(values: Ints) -> Ints:
+def _prefix(values: Ints | Mask) -> Ints:
     out = np.zeros(len(values) + 1, dtype=np.int64)
     np.cumsum(values, out=out[1:])
     return out

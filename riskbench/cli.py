@@ -1,0 +1,227 @@
+"""The command line: each command is one call of the library, with an exit code that tells how it ended."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Self
+
+import typer
+
+from riskbench.errors import RiskbenchError
+
+if TYPE_CHECKING:
+    from riskbench.config import Settings
+    from riskbench.runner import Run
+    from riskbench.store import Ledger
+
+app = typer.Typer(
+    name="riskbench",
+    help="Rule simulation, threshold calibration and incident deep-dives for fraud analysts.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+rules = typer.Typer(help="Check rule books, and show them as SQL.", no_args_is_help=True)
+app.add_typer(rules, name="rules")
+
+Out = Annotated[str | None, typer.Option("--out", help="Folder that run folders are written to [default: runs].")]
+Store = Annotated[str | None, typer.Option("--store", help="Store of the ledger: a SQLite file or a PostgreSQL URL.")]
+
+
+def main() -> NoReturn:
+    """Run the command line and exit: 0 done, 1 failed, 2 wrong use, 3 infeasible, 130 interrupted."""
+    debug = "--debug" in sys.argv
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    signal.signal(signal.SIGTERM, _interrupted)
+    try:
+        code = app(arguments, standalone_mode=False)
+    except RiskbenchError as error:
+        if debug:
+            raise
+        _fail(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        _fail("Interrupted.", 130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        raise SystemExit(0) from None
+    except Exception as error:
+        if debug:
+            raise
+        _unexpected(error)
+    raise SystemExit(code if isinstance(code, int) else 0)
+
+
+def _unexpected(error: Exception) -> NoReturn:
+    if isinstance(error, typer.Exit):
+        raise SystemExit(error.exit_code)
+    if isinstance(error, typer.Abort):
+        _fail("Interrupted.", 130)
+    show = getattr(error, "show", None)
+    if callable(show):  # a usage error of the command line itself
+        show()
+        raise SystemExit(getattr(error, "exit_code", 2))
+    from riskbench.config import redact
+
+    _fail(
+        f"Something unexpected went wrong: {type(error).__name__}: {redact(str(error))}\n(--debug shows the trace)", 1
+    )
+
+
+def _interrupted(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _fail(text: str, code: int) -> NoReturn:
+    typer.echo(f"riskbench: {text}", err=True)
+    raise SystemExit(code)
+
+
+def _settings(**given: object) -> Settings:
+    from riskbench.config import settings
+
+    return settings().with_arguments(**given)
+
+
+@app.command("run")
+def run_(  # noqa: PLR0917 Typer takes options from the signature
+    name: Annotated[str, typer.Argument(help="The playbook's id, or the path of its notebook.")],
+    parameter: Annotated[
+        list[str] | None, typer.Option("--parameter", "-p", help="key=value; may be repeated.")
+    ] = None,
+    file: Annotated[Path | None, typer.Option("--file", "-f", help="YAML file of parameters; -p wins over it.")] = None,
+    out: Out = None,
+    store: Store = None,
+    timeout: Annotated[float | None, typer.Option("--timeout", help="Seconds after which the run is stopped.")] = None,
+) -> int:
+    """Run a playbook and write its pages."""
+    from riskbench.runner import from_command
+
+    held = _settings(out=out, store=store, timeout=timeout)
+    return _run(name, from_command(parameter or (), file), held).exit_code
+
+
+def _run(name: str, parameters: dict[str, object], held: Settings) -> Run:
+    from riskbench.runner import run
+
+    with _Bar() as bar:
+        ended = run(name, parameters, out=held.out, store=held.store, timeout=held.timeout, progress=bar.move)
+    if ended.status == "done":
+        typer.echo(f"{ended.playbook}: done in {ended.seconds:.1f} s")
+        for fact in ended.headline:
+            typer.echo(f"  {fact}")
+    else:
+        typer.echo(f"riskbench: {ended.playbook}: {ended.status}\n{ended.message}", err=True)
+    for page in ended.pages:
+        typer.echo(f"  {page}")
+    return ended
+
+
+class _Bar:
+    """A progress bar on a terminal, nothing elsewhere."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+
+    def __enter__(self) -> Self:
+        if sys.stderr.isatty():
+            from tqdm import tqdm
+
+            self._bar = tqdm(total=1, unit="cell", leave=False, bar_format="{desc} {bar} {n_fmt}/{total_fmt} {elapsed}")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def move(self, number: int, cells: int) -> None:
+        """Show how far the run is."""
+        if self._bar is not None:
+            self._bar.total, self._bar.n = cells, number
+            self._bar.refresh()
+
+
+@app.command()
+def playbooks() -> None:
+    """List the playbooks."""
+    from riskbench.runner import catalogue
+
+    for held in catalogue():
+        typer.echo(f"{held.id:<28} {held.title}")
+        if held.question:
+            typer.echo(f"{'':<28} {held.question}")
+
+
+@app.command()
+def describe(name: Annotated[str, typer.Argument(help="The playbook's id.")]) -> None:
+    """Show what a playbook answers and takes."""
+    from riskbench.runner import find
+
+    held = find(name)
+    typer.echo(f"{held.id}: {held.title}\n{held.question}")
+    rows = (("owner", held.owner), ("domain", ", ".join(held.domain)), ("inputs", ", ".join(held.inputs)))
+    for label, text in (*rows, ("produces", ", ".join(held.produces)), ("cadence", held.cadence)):
+        if text:
+            typer.echo(f"  {label:<10} {text}")
+    typer.echo("\nParameters (-p name=value)")
+    for parameter in held.parameters:
+        default = "none" if parameter.default is None else parameter.default
+        only = "; off with a source" if parameter.sample_only else ""
+        typer.echo(f"  {parameter.name:<20} {parameter.limits} [{default}{only}]")
+        typer.echo(f"  {'':<20} {parameter.help}")
+
+
+@app.command()
+def runs(out: Out = None, store: Store = None, limit: Annotated[int, typer.Option(help="How many.")] = 20) -> None:
+    """List the newest runs."""
+    with _ledger(out, store) as ledger:
+        entries = ledger.entries(limit=limit)
+    for entry in entries:
+        seconds = f"{entry.seconds:7.1f} s" if entry.seconds is not None else f"{'–':>9}"
+        typer.echo(
+            f"{entry.id}  {entry.started[:16].replace('T', ' ')}  {entry.status:<11} {seconds}  {entry.playbook}"
+        )
+        typer.echo(f"{'':<20} {entry.folder or entry.error or ''}")
+    if not entries:
+        typer.echo("No runs yet.")
+
+
+@app.command()
+def show(
+    run: Annotated[str, typer.Argument(help="The run's id, or how it begins.")], out: Out = None, store: Store = None
+) -> None:
+    """Show one run: status, parameters, headline, what it rests on."""
+    with _ledger(out, store) as ledger:
+        entry = ledger.entry(run)
+    typer.echo(f"{entry.id}  {entry.playbook}  {entry.status}")
+    typer.echo(f"  started {entry.started}, ended {entry.ended or '–'}")
+    for name, value in entry.parameters.items():
+        typer.echo(f"  {name:<20} {value}")
+    for fact in entry.headline:
+        typer.echo(f"  {fact['name']}: {fact['text']}")
+    for name in ("data", "book"):
+        held = entry.stamp.get(name)
+        if held:
+            typer.echo(f"  {name}: {held.get('name')} {held.get('fingerprint') or held.get('hash')}")
+    for text in (entry.error, entry.folder):
+        if text:
+            typer.echo(f"  {text}")
+
+
+def _ledger(out: str | None, store: str | None) -> Ledger:
+    from riskbench.errors import StoreError
+    from riskbench.store import Ledger
+
+    held = _settings(out=out, store=store)
+    path = Path(held.out) / "riskbench.db"
+    if held.store is None and not path.is_file():
+        raise StoreError(
+            f"There are no runs in {held.out!r}", hint="name the folder with --out, or the store with --store"
+        )
+    return Ledger(held.store or str(path))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""How does a notebook get executed here? By papermill, in a kernel of this very environment, over an encrypted line."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from jupyter_client import AsyncKernelManager
+from jupyter_client.kernelspec import KernelSpec
+from papermill.clientwrap import PapermillNotebookClient
+from papermill.engines import NBClientEngine, papermill_engines
+
+ENGINE = "riskbench"
+
+
+class OwnKernelManager(AsyncKernelManager):
+    """A kernel of the interpreter that runs this: no kernelspec of the machine is asked, no line is in the clear."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{**options, "transport_encryption": "required"})
+
+    @property
+    def kernel_spec(self) -> KernelSpec:
+        """Return this interpreter as a kernel, without the user's history."""
+        command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        return KernelSpec(
+            argv=[*command, "--HistoryManager.enabled=False"],
+            display_name="Python 3",
+            language="python",
+            metadata={"supported_encryption": ["curve"]},
+        )
+
+
+class Execution:
+    """One execution of a notebook: what it looks like so far, which cell runs, which process is the kernel.
+
+    Parameters
+    ----------
+    tell : callable
+        Called with this, the number of each code cell that starts, and the number of cells.
+    """
+
+    def __init__(self, tell: Callable[[Execution, int, int], None]) -> None:
+        self.tell = tell
+        self.notebook: Any = None
+        self.cell: int | None = None
+        self.client: Any = None
+
+    @property
+    def pid(self) -> int | None:
+        """The kernel's process."""
+        provisioner = getattr(getattr(self.client, "km", None), "provisioner", None)
+        return getattr(provisioner, "pid", None)
+
+    def interrupt(self) -> None:
+        """Ask the kernel to stop what it does, as Ctrl-C would."""
+        self._signal(signal.SIGINT)
+
+    def kill(self) -> None:
+        """End the kernel and all that it started, at once."""
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, number: int) -> None:
+        if self.pid is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                if os.getpgid(self.pid) == self.pid:
+                    os.killpg(self.pid, number)
+                else:
+                    os.kill(self.pid, number)
+
+    def run(self, notebook: Path, parameters: Mapping[str, Any], cwd: Path) -> None:
+        """Execute a notebook; whatever happens, `self.notebook` is what came of it.
+
+        Raises
+        ------
+        Exception
+            What papermill raises: PapermillExecutionError for an error in a cell, DeadKernelError.
+        """
+        import papermill
+
+        papermill_engines.register(ENGINE, _engine(self))
+        papermill.execute_notebook(
+            str(notebook),
+            None,
+            parameters=dict(parameters),
+            engine_name=ENGINE,
+            progress_bar=False,
+            request_save_on_cell_execute=False,
+            cwd=str(cwd),
+            kernel_name="python3",
+            language="python",
+        )
+
+
+def _engine(execution: Execution) -> type[NBClientEngine]:
+    class Engine(NBClientEngine):
+        @classmethod
+        def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **_: Any) -> None:
+            execution.notebook = nb_man.nb
+
+            def started(cell_index: int, **_: Any) -> None:
+                execution.cell = cell_index
+                execution.tell(execution, cell_index, len(nb_man.nb.cells))
+
+            client = PapermillNotebookClient(
+                nb_man,
+                timeout=None,
+                startup_timeout=60,
+                kernel_name=kernel_name,
+                kernel_manager_class=OwnKernelManager,
+                on_cell_execute=started,
+                store_widget_state=False,
+            )
+            execution.client = client
+            try:
+                client.execute()
+            finally:
+                execution.notebook = nb_man.nb
+
+    return Engine

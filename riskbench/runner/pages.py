@@ -1,0 +1,225 @@
+"""The two pages of a run: one for leaders without code, one for reviewers with everything."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Mapping
+from functools import cache
+from html import escape
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from riskbench.config import redact_all
+from riskbench.display.fact import Fact
+from riskbench.runner.bundle import fact
+from riskbench.runner.clean import base64_only, clean
+from riskbench.runner.failure import MARKER, Failure
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_PRIORITY = ["text/html", "text/markdown", "image/png", "image/jpeg", "text/latex", "text/plain"]
+#: Cells with this tag are for reviewers only.
+REVIEWERS = "reviewers-only"
+
+
+def settle(
+    notebook: Any, failure: Failure | None, *, secrets: tuple[str, ...], run: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return an executed notebook as what really happened: secrets masked, unrun cells told as such."""
+    held = redact_all(json.loads(json.dumps(notebook)), secrets)
+    cells = [cell for cell in held["cells"] if MARKER not in cell["metadata"].get("tags", [])]
+    for place, cell in enumerate(cells):
+        cell["metadata"].pop("papermill", None)
+        cell["metadata"].pop("execution", None)
+        if failure is not None and failure.cell is not None:
+            if place == failure.cell:
+                cell["metadata"]["riskbench_failed"] = True
+            elif place > failure.cell and cell["cell_type"] == "code":
+                cell["execution_count"], cell["outputs"] = None, []
+    held["cells"] = cells
+    told = {"run": run["id"], "parameters": run["parameters"], "status": "done" if failure is None else failure.status}
+    held["metadata"] = {
+        **{name: value for name, value in held["metadata"].items() if name in ("kernelspec", "language_info")},
+        "riskbench": {**held["metadata"].get("riskbench", {}), **redact_all(told, secrets)},
+    }
+    return held
+
+
+def render(
+    notebook: Mapping[str, Any], *, run: Mapping[str, Any], session: Mapping[str, Any], failure: Failure | None
+) -> dict[str, str]:
+    """Return the pages by file name."""
+    return {
+        "lead.html": _page(notebook, run, session, failure, lead=True),
+        "full.html": _page(notebook, run, session, failure, lead=False),
+    }
+
+
+def _page(
+    notebook: Mapping[str, Any],
+    run: Mapping[str, Any],
+    session: Mapping[str, Any],
+    failure: Failure | None,
+    *,
+    lead: bool,
+) -> str:
+    import nbformat
+
+    held = copy.deepcopy(dict(notebook))
+    cells, unrun = held["cells"], 0
+    if failure is not None and failure.cell is not None:
+        rest = cells[failure.cell + 1 :]
+        cells, unrun = cells[: failure.cell + 1], sum(cell["cell_type"] == "code" for cell in rest)
+    held["cells"] = _without_title([shown for cell in cells if (shown := _shown(cell, lead=lead)) is not None])
+    if lead:
+        held["cells"] = _without_bare_headings(held["cells"])
+    page = {
+        "audience": "lead" if lead else "full",
+        "kind": _kind(run, lead=lead),
+        "title": run.get("title") or run["playbook"],
+        "region": run["parameters"].get("region") or "",
+        "question": run.get("question") or "",
+        "css": (_TEMPLATES / "riskbench" / "page.css").read_text(encoding="utf-8"),
+        "summary": _summary(run, session, failure),
+        "unrun": f'<p class="unrun">{unrun} more steps were not run.</p>' if unrun else "",
+        "stamp": _stamp(run, session),
+    }
+    exporter = _exporter()
+    exporter.exclude_input = lead
+    body, _ = exporter.from_notebook_node(nbformat.from_dict(held), resources={"riskbench": page})
+    return body
+
+
+def _shown(cell: dict[str, Any], *, lead: bool) -> dict[str, Any] | None:
+    """Return a cell as a page's readers see it, or None when it is not for them."""
+    tags = cell["metadata"].get("tags", [])
+    if cell["cell_type"] == "raw":
+        return None
+    if not lead:
+        return cell
+    if REVIEWERS in tags or "injected-parameters" in tags or "parameters" in tags:
+        return None
+    if cell["cell_type"] == "code":
+        cell["outputs"] = [out for out in cell["outputs"] if out["output_type"] not in ("stream", "error")]
+        return cell if cell["outputs"] else None
+    return cell
+
+
+def _without_title(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Drop the notebook's own title: the page has it on top."""
+    if cells and cells[0]["cell_type"] == "markdown":
+        first, _, rest = str(cells[0]["source"]).lstrip().partition("\n")
+        if first.startswith("# "):
+            cells[0]["source"] = rest.strip()
+            return cells if cells[0]["source"] else cells[1:]
+    return cells
+
+
+def _without_bare_headings(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Drop each step's text whose outputs are not for this page's readers; an introduction stays."""
+    kept = []
+    for place, cell in enumerate(cells):
+        after = cells[place + 1] if place + 1 < len(cells) else None
+        alone = after is None or after["cell_type"] == "markdown"
+        if cell["cell_type"] == "markdown" and place > 0 and alone and str(cell["source"]).lstrip().startswith("#"):
+            continue
+        kept.append(cell)
+    return kept
+
+
+def _kind(run: Mapping[str, Any], *, lead: bool) -> str:
+    return f"{run['playbook'].replace('_', ' ')} · {'summary' if lead else 'for reviewers'}"
+
+
+def _summary(run: Mapping[str, Any], session: Mapping[str, Any], failure: Failure | None) -> str:
+    if failure is not None:
+        return _failed(failure, run, session)
+    cards = "".join(_card(fact(held)) for held in session.get("headline", ()))
+    return (
+        f'<section class="summary done" aria-label="Headline"><h2>In short <span class="status">done</span></h2>'
+        f"<dl>{cards}</dl>{_basis(run, session)}</section>"
+    )
+
+
+def _card(held: Fact) -> str:
+    main, small = held.text, []
+    if held.value is not None and not isinstance(held.value, str) and held.lower is not None and held.upper is not None:
+        main, _, span = held.text.partition(" (")
+        small.append(span.rstrip(")"))
+    elif held.value is None:
+        main = "not measurable"
+    if held.note:
+        small.append(held.note)
+    below = f"<small>{escape(' · '.join(small))}</small>" if small else ""
+    return f"<div><dt>{escape(held.name)}</dt><dd><b>{escape(main)}</b>{below}</dd></div>"
+
+
+def _failed(failure: Failure, run: Mapping[str, Any], session: Mapping[str, Any]) -> str:
+    rows = [("Where", failure.where), ("About", failure.about)]
+    lines = "".join(f"<p><b>{name}:</b> {escape(text)}</p>" for name, text in rows if text)
+    hint = f'<p class="hint">What to try: {escape(failure.hint)}</p>' if failure.hint else ""
+    return (
+        f'<section class="summary {escape(failure.status)}" aria-label="What went wrong">'
+        f'<h2>{escape(failure.title)} <span class="status">{escape(failure.status)}</span></h2>'
+        f"<pre>{escape(failure.what)}</pre>{lines}{hint}{_basis(run, session)}</section>"
+    )
+
+
+def _basis(run: Mapping[str, Any], session: Mapping[str, Any]) -> str:
+    data, parts = session.get("data") or {}, []
+    if data:
+        parts.append(f"{data['name']}: {data['rows']:,} events")
+        if data.get("first"):
+            parts.append(f"{data['first'][:10]} to {data['last'][:10]}")
+    book = session.get("book") or {}
+    if book:
+        parts.append(f"rule book {book['name']} ({book['rules']} rules)")
+    if session.get("score"):
+        parts.append(str(session["score"]))
+    line = f'<p class="facts">{escape(" · ".join(parts))}</p>' if parts else ""
+    given = ", ".join(f"{name} = {run['parameters'].get(name)}" for name in run.get("passed", ()))
+    return f'{line}<p class="facts">Parameters: {escape(given or "all as declared")}</p>'
+
+
+def _stamp(run: Mapping[str, Any], session: Mapping[str, Any]) -> str:
+    data, book = session.get("data") or {}, session.get("book") or {}
+    rest = [("Data", data.get("fingerprint")), ("Rule book", book.get("hash")), ("Playbook code", run.get("code"))]
+    marks = " · ".join(f"{name} <code>{escape(str(mark)[:16])}</code>" for name, mark in rest if mark)
+    label = f"<p>Label: {escape(data['label_recipe'])}</p>" if data.get("label_recipe") else ""
+    return (
+        f"{label}<p>{marks}</p><p>Run {escape(run['id'])} · started {escape(run['started'][:19].replace('T', ' '))} UTC"
+        f" · riskbench {escape(metadata.version('riskbench'))}</p>"
+    )
+
+
+def _alt(output: Mapping[str, Any], kind: str) -> str:
+    held = output.get("metadata", {}).get(kind, {})
+    said = held.get("alt") if isinstance(held, Mapping) else None
+    plain = output.get("data", {}).get("text/plain", "")
+    return str(said or ("Figure" if str(plain).startswith("<") else plain) or "Figure")[:400]
+
+
+@cache
+def _exporter() -> Any:
+    from nbconvert.exporters import HTMLExporter
+
+    exporter = HTMLExporter(
+        extra_template_basedirs=[str(_TEMPLATES)],
+        template_name="riskbench",
+        filters={"clean": clean, "alt": _alt, "base64_only": base64_only},
+        exclude_input_prompt=True,
+        exclude_output_prompt=True,
+        exclude_anchor_links=True,
+        mathjax_url="",
+        require_js_url="",
+        mermaid_js_url="",
+        jquery_url="",
+        widget_renderer_url="",
+        embed_images=False,
+        language_code="en",
+    )
+    for held in exporter._preprocessors:  # noqa: SLF001
+        held.enabled = type(held).__name__ == "NbConvertPreprocessor"
+    exporter.config.NbConvertBase.display_data_priority = _PRIORITY
+    return exporter

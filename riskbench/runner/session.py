@@ -1,0 +1,292 @@
+"""What a playbook holds in its hands while it runs: its parameters, its data, its rule book, its costs."""
+
+from __future__ import annotations
+
+import ast
+import os
+from collections.abc import Mapping
+from dataclasses import field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pandas as pd
+
+from riskbench.config import redact, redact_all, resolve
+from riskbench.display import Fact, Result, result
+from riskbench.errors import DataError, ParameterError, PlaybookError, listed, nearest
+from riskbench.runner import bundle
+from riskbench.runner.catalogue import Playbook, find, read_playbook, sample_book
+from riskbench.runner.parameters import Parameter, check_names, settle
+
+if TYPE_CHECKING:
+    from riskbench.data.dataset import Dataset
+    from riskbench.metrics.constraints import Constraint
+    from riskbench.metrics.costs import Costs
+    from riskbench.rules.book import RuleBook
+
+#: Where the runner wants the results, and which notebook it runs.
+FOLDER, NOTEBOOK = "RISKBENCH_RUN_FOLDER", "RISKBENCH_RUN_NOTEBOOK"
+SESSION = "session.json"
+
+
+@result
+class Session(Result):
+    """The run as its playbook sees it: made by `riskbench.start`, ended by `finish`.
+
+    Attributes
+    ----------
+    playbook : str
+        The playbook's id.
+    values : mapping
+        Every parameter's value, checked; secrets as they were given.
+    parameters : DataFrame
+        name, value, given (yes, default, off), help.
+    """
+
+    kind: ClassVar[str] = "session"
+    title: ClassVar[str] = "Parameters of this run"
+    main: ClassVar[str] = "parameters"
+    repr_rows: ClassVar[int] = 40
+
+    playbook: str
+    values: Mapping[str, Any]
+    parameters: pd.DataFrame
+    folder: Path | None = None
+    _record: dict[str, Any] = field(default_factory=dict)
+
+    def dataset(self) -> Dataset:
+        """Return the events: the source, or the embedded sample; of one region and window where asked.
+
+        Raises
+        ------
+        RiskbenchError
+            When the source cannot be read, has no such region, or nothing is left.
+        """
+        values = self.values
+        events = self._sample() if values.get("source") is None else self._read(values["source"])
+        if values.get("source") is not None and values.get("region") is not None:
+            events = _of_region(events, values["region"])
+        if values.get("start") is not None or values.get("end") is not None:
+            events = events.between(values.get("start"), values.get("end"))
+        if not events.rows:
+            asked = {name: values[name] for name in ("region", "start", "end") if values.get(name) is not None}
+            raise DataError(
+                "There are no events" + (" left in the part asked for." if asked else " in the source."),
+                got=listed([f"{name}={value}" for name, value in asked.items()]) if asked else None,
+                hint="check the source, or widen region, start and end",
+            )
+        span = events.span
+        self._note(
+            data={
+                "name": events.name,
+                "rows": events.rows,
+                "fingerprint": events.fingerprint,
+                "label_recipe": events.label_recipe,
+                "domain": events.domain,
+                "first": span[0].isoformat() if span else None,
+                "last": span[1].isoformat() if span else None,
+            }
+        )
+        return events
+
+    def rule_book(self) -> RuleBook:
+        """Return the rule book named by `book`; an empty one when none is named.
+
+        Raises
+        ------
+        RuleError
+            When the book is wrong.
+        """
+        from riskbench.rules.book import RuleBook
+
+        named, domain = self.values.get("book"), self.values.get("domain") or "transactions"
+        if named is None:
+            book = RuleBook(name="no book given", domain=domain)
+        else:
+            book = RuleBook.read(sample_book(domain) if named == "sample" else Path(named))
+        self._note(book={"name": book.name, "hash": book.hash, "rules": len(book.rules), "path": named})
+        return book
+
+    @property
+    def costs(self) -> Costs:
+        """The stated costs."""
+        from riskbench.metrics.costs import Costs
+
+        return Costs.from_mapping(self.values.get("costs"))
+
+    def constraints(self) -> tuple[Constraint, ...]:
+        """Return the limits that the cut must keep to."""
+        from riskbench.metrics.constraints import at_least, at_most
+
+        most, least = self.values.get("max_review_rate"), self.values.get("min_approval_rate")
+        found = [] if most is None else [at_most("review_rate", most)]
+        return tuple(found if least is None else [*found, at_least("approval_rate", least)])
+
+    def finish(self, *results: Result) -> Finished:
+        """End the run: write the results where the runner wants them, the answer last.
+
+        The last result is the answer: its headline is the run's.
+
+        Raises
+        ------
+        PlaybookError
+            When nothing is handed in.
+        """
+        if not results or not all(isinstance(held, Result) for held in results):
+            raise PlaybookError("A run finishes with its results", hint="run.finish(checks, ..., decision)")
+        if self.folder is not None:
+            bundle.write(self.folder, results)
+        answer = results[-1]
+        self._note(
+            finished=True,
+            headline=[fact.to_dict() for fact in answer.headline()],
+            notes=list(answer.notes),
+            answer=answer.kind,
+        )
+        return Finished(playbook=self.playbook, facts=answer.headline(), results=len(results))
+
+    def _sample(self) -> Dataset:
+        from riskbench.data.marketplace import sample
+
+        asked = {name: self.values[name] for name in ("domain", "region", "orders", "seed") if name in self.values}
+        return sample(**asked)
+
+    def _read(self, source: str) -> Dataset:
+        from riskbench.data.read import read
+
+        roles = dict(self.values.get("roles") or {})
+        if not roles:
+            raise ParameterError(
+                "A source needs roles: which column is the id, the time, the label?",
+                hint='roles={"id": "order_id", "time": "placed_at", "label": "fraud", "amount": "amount"}',
+            )
+        if self.values.get("currency") is not None:
+            roles["currency"] = self.values["currency"]
+        where = resolve(source)
+        query = {"query": self.values["query"]} if self.values.get("query") is not None else {}
+        try:
+            return read(where, roles=roles, domain=self.values.get("domain"), **query)
+        except DataError as error:
+            raise type(error)(redact(error.what), got=error.got, allowed=error.allowed, hint=error.hint) from None
+
+    def _note(self, **facts: object) -> None:
+        self._record.update(facts)
+        if self.folder is not None:
+            bundle.write_json(self.folder / SESSION, redact_all(self._record))
+
+
+@result
+class Finished(Result):
+    """The end of a run: nothing after it counts."""
+
+    kind: ClassVar[str] = "finished"
+    title: ClassVar[str] = "Run finished"
+    playbook: str
+    facts: tuple[Fact, ...]
+    results: int
+
+    def headline(self) -> tuple[Fact, ...]:
+        """Return the run's headline: that of its last result."""
+        return self.facts
+
+
+def start(playbook: str, namespace: Mapping[str, Any]) -> Session:
+    """Check a playbook's parameters and begin its run: the first library call of every playbook.
+
+    Values of any type are understood as text too, as some schedulers hand them over. With a `source`, defaults
+    meant for the embedded sample are off. A value counts as passed when it differs from the default or was set in
+    a cell of its own, as papermill and schedulers do.
+
+    Parameters
+    ----------
+    playbook : str
+        The playbook's id.
+    namespace : mapping
+        The names that hold the values: `globals()`.
+
+    Returns
+    -------
+    Session
+        The run, showing its parameters.
+
+    Raises
+    ------
+    ParameterError
+        For an unknown name, a wrong type, or a value out of range.
+    PlaybookError
+        When there is no such playbook.
+    """
+    told = os.environ.get(NOTEBOOK)
+    held = read_playbook(Path(told)) if told else None
+    if held is None or held.id != playbook:
+        held = find(playbook)
+    passed = _passed(held, namespace)
+    values = settle(held.parameters, passed)
+    rows = [_row(parameter, values[parameter.name], parameter.name in passed) for parameter in held.parameters]
+    where = os.environ.get(FOLDER)
+    made = Session(
+        playbook=held.id,
+        values=values,
+        parameters=pd.DataFrame(rows, columns=["name", "value", "given", "help"]),
+        folder=Path(where) if where else None,
+        notes=_warnings(values),
+    )
+    made._note(playbook=held.id, parameters=dict(values), passed=sorted(passed))  # noqa: SLF001
+    return made
+
+
+def _passed(playbook: Playbook, namespace: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was passed: values unlike the default, or set by a cell that is not the parameters cell."""
+    cells = namespace.get("In")
+    assigned: set[str] = set()
+    for source in cells if isinstance(cells, list) else ():
+        targets = _assigned(source)
+        if str(source).lstrip().startswith("# Parameters"):
+            check_names(playbook.parameters, sorted(targets))
+        assigned |= targets
+    found = {}
+    for parameter in playbook.parameters:
+        if parameter.name in namespace:
+            value = parameter.value(namespace[parameter.name])
+            if parameter.name in assigned or value != parameter.value(parameter.default):
+                found[parameter.name] = namespace[parameter.name]
+    return found
+
+
+def _assigned(source: object) -> set[str]:
+    """Return the names that a cell sets without declaring them."""
+    try:
+        body = ast.parse(str(source)).body
+    except (SyntaxError, ValueError):
+        return set()
+    targets = [target for node in body if isinstance(node, ast.Assign) for target in node.targets]
+    return {target.id for target in targets if isinstance(target, ast.Name)}
+
+
+def _row(parameter: Parameter, value: object, passed: bool) -> tuple[str, str, str, str]:  # noqa: FBT001
+    off = not passed and value is None and parameter.default is not None
+    shown = "–" if value is None else redact(str(value))
+    return parameter.name, shown, "yes" if passed else "off: own data" if off else "default", parameter.help
+
+
+def _warnings(values: Mapping[str, Any]) -> tuple[str, ...]:
+    source = values.get("source")
+    if isinstance(source, str) and redact(source) != source:
+        return ("The source holds a password: name it as env:NAME, so that no notebook keeps it.",)
+    return ()
+
+
+def _of_region(events: Dataset, region: str) -> Dataset:
+    if not events.has("region"):
+        raise ParameterError(
+            "A region is asked for, but the role 'region' is not named", got=repr(region), hint='roles={"region": ...}'
+        )
+    codes, names = events.regions
+    if region not in names:
+        close = nearest(region, names)
+        raise ParameterError(
+            f"The data has no region {region!r}",
+            allowed=listed(names),
+            hint=f"did you mean {close!r}?" if close else None,
+        )
+    return events.where(codes == names.index(region))

@@ -16,6 +16,8 @@ _HOMES = {
     "Feature": "riskbench.data.velocity",
     "LabelRecipe": "riskbench.data.verdicts",
     "Roles": "riskbench.data.roles",
+    "Rule": "riskbench.rules.rule",
+    "RuleBook": "riskbench.rules.book",
     "Run": "riskbench.runner.run",
     "Simulation": "riskbench.rules.simulation",
     "at_least": "riskbench.metrics.constraints",
@@ -45,8 +47,10 @@ if TYPE_CHECKING:
     from riskbench.metrics.constraints import at_least as at_least
     from riskbench.metrics.constraints import at_most as at_most
     from riskbench.metrics.costs import Costs as Costs
+    from riskbench.rules.book import RuleBook as RuleBook
     from riskbench.rules.comparison import Comparison as Comparison
     from riskbench.rules.comparison import compare as compare
+    from riskbench.rules.rule import Rule as Rule
     from riskbench.rules.simulation import Simulation as Simulation
     from riskbench.rules.simulation import simulate as simulate
     from riskbench.runner.run import Run as Run

@@ -122,10 +122,17 @@ class RuleError(RiskbenchError):
     ) -> None:
         self.sentence, self.rule, self.text, self.start, self.end = what, rule, text, start, end
         head = f"Rule {rule}: {what}" if rule else what
-        if text is not None and start is not None and 0 <= start <= len(text):
+        if self.place:
             head = head if head.endswith((".", "?", "!")) else f"{head}."
-            head = f"{head}\n{_caret(text, start, end if end is not None else start + 1)}"
+            head = f"{head}\n{self.place}"
         super().__init__(head, got=got, allowed=allowed, hint=hint)
+
+    @property
+    def place(self) -> str:
+        """The line of the rule's text with carets under the wrong place; empty when none is known."""
+        if self.text is None or self.start is None or not 0 <= self.start <= len(self.text):
+            return ""
+        return _caret(self.text, self.start, self.end if self.end is not None else self.start + 1)
 
     def of(self, rule: str | None) -> RuleError:
         """Return the same error with a rule's id before it."""

@@ -85,6 +85,11 @@ def refuse(
     return RuleError(what, text=text, start=place[0], end=place[1], allowed=allowed, hint=hint)
 
 
+def words(text: str) -> list[str]:
+    """Return a text's words and signs, so that blanks between them do not count."""
+    return [text[token.start : token.end + 1] for token in _dialect().tokenize(text)]
+
+
 @lru_cache(maxsize=4096)
 def _read(text: str) -> Predicate:
     _check_characters(text)

@@ -206,5 +206,14 @@ REFUSED: Mapping[str, tuple[str | None, str | None]] = MappingProxyType(
 
 #: What a node is called in a message, where its class name would not do.
 SIGNS: Mapping[str, str] = MappingProxyType(
-    {"Xor": "XOR", "BitwiseAnd": "&", "BitwiseOr": "|", "BitwiseXor": "^", "BitwiseNot": "~", "Pow": "Power"}
+    {
+        "Xor": "XOR",
+        "BitwiseAnd": "&",
+        "BitwiseOr": "|",
+        "BitwiseXor": "^",
+        "BitwiseNot": "~",
+        "BitwiseLeftShift": "<<",
+        "BitwiseRightShift": ">>",
+        "Pow": "Power",
+    }
 )

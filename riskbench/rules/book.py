@@ -1,0 +1,355 @@
+"""What is a rule book? Ordered rules with their features and lists, read from YAML and known by its content."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal
+
+from riskbench.data.outcomes import ladder
+from riskbench.data.roles import DOMAINS, Domain
+from riskbench.data.velocity import Feature
+from riskbench.errors import DataError, RiskbenchError, RuleError
+from riskbench.rules.changes import changes
+from riskbench.rules.document import MAX_BYTES
+from riskbench.rules.lists import NamedList
+from riskbench.rules.param import unknown
+from riskbench.rules.reading import SCOPES, raise_findings, read_book
+from riskbench.rules.rule import Rule, Status
+from riskbench.rules.writing import to_yaml
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Scope = Literal["global", "region"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuleBook:
+    """Rules in order, with the velocity features and lists that they read.
+
+    Parameters
+    ----------
+    name : str
+        The book's name.
+    domain : str
+        transactions, kyc, onboarding or affiliation; decides which outcomes there are.
+    scope : {"global", "region"}
+        Whether it holds everywhere or is one region's own.
+    features : mapping of str to mapping
+        Velocity features, such as `{"device_orders_1h": {"count": "*", "by": "device_id", "window": "1h"}}`.
+    rules : sequence of Rule
+        The rules; at equal priority and outcome the earlier one decides.
+    lists : mapping of str to list
+        Named lists for `IN :name`.
+
+    Raises
+    ------
+    RuleError
+        When two rules bear one id, or an outcome is not on the domain's ladder.
+
+    Examples
+    --------
+    >>> book = RuleBook.from_yaml('''
+    ... book: demo
+    ... domain: transactions
+    ... rules:
+    ...   - {id: TX-1, when: "amount > :limit", params: {limit: 500}, outcome: review, status: live}
+    ... ''')
+    >>> book.diff(book.with_params({"TX-1": {"limit": 800}}))
+    ['TX-1: limit 500 -> 800']
+    """
+
+    name: str
+    domain: Domain
+    scope: Scope = "global"
+    features: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    rules: tuple[Rule, ...] = ()
+    lists: Mapping[str, NamedList] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name.strip():
+            raise RuleError("A rule book needs a name", got=repr(self.name)[:200])
+        for what, value, choices in (("domain", self.domain, DOMAINS), ("scope", self.scope, SCOPES)):
+            if value not in choices:
+                raise unknown(what, str(value), choices)
+        names = ladder(self.domain).names
+        seen: set[str] = set()
+        for rule in self.rules:
+            if not isinstance(rule, Rule):
+                raise RuleError("A rule book holds rules", got=type(rule).__name__)
+            if rule.id in seen:
+                raise RuleError(f"Two rules bear the id {rule.id!r}")
+            seen.add(rule.id)
+            if rule.outcome not in names:
+                raise unknown("outcome", rule.outcome, names, rule=rule.id)
+        features = {}
+        for name, entry in dict(self.features).items():
+            try:
+                features[name] = MappingProxyType(Feature.from_mapping(name, entry).to_mapping())
+            except RiskbenchError as wrong:
+                raise RuleError(wrong.what, got=wrong.got, allowed=wrong.allowed, hint=wrong.hint) from None
+        lists = {name: NamedList.of(name, entry) for name, entry in dict(self.lists).items()}
+        object.__setattr__(self, "features", MappingProxyType(features))
+        object.__setattr__(self, "lists", MappingProxyType(lists))
+        object.__setattr__(self, "rules", tuple(_with_lists(rule, lists) for rule in self.rules))
+
+    def __hash__(self) -> int:
+        return hash(self.hash)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        lists = {name: held.to_entry() for name, held in self.lists.items()}
+        features = {name: dict(entry) for name, entry in self.features.items()}
+        parts = {"name": self.name, "domain": self.domain, "scope": self.scope, "features": features, "lists": lists}
+        return (_rebuild, (parts, self.rules))
+
+    @classmethod
+    def from_yaml(cls, text: str) -> RuleBook:
+        """Read a book from YAML text.
+
+        Raises
+        ------
+        RuleError
+            Lists every mistake, each with its line, rule and place.
+        """
+        reading = read_book(text)
+        raise_findings(reading.findings)
+        assert reading.parts is not None
+        return cls(**reading.parts)
+
+    @classmethod
+    def read(cls, path: str | Path) -> RuleBook:
+        """Read a book from a YAML file.
+
+        Raises
+        ------
+        DataError
+            When there is no such file, or it is not text of at most a megabyte.
+        RuleError
+            Lists every mistake in it.
+        """
+        return cls.from_yaml(read_text(path))
+
+    def to_yaml(self) -> str:
+        """Return the book as YAML; `from_yaml` makes an equal book of it."""
+        return to_yaml(self.to_mapping())
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return the book as plain values, in the order of its YAML."""
+        made: dict[str, Any] = {"book": self.name, "domain": self.domain, "scope": self.scope}
+        if self.features:
+            made["features"] = {name: dict(entry) for name, entry in self.features.items()}
+        if self.lists:
+            made["lists"] = {name: held.to_entry() for name, held in self.lists.items()}
+        made["rules"] = [rule.to_mapping() for rule in self.rules]
+        return made
+
+    # Changes
+
+    def rule(self, rule_id: str) -> Rule:
+        """Return one rule.
+
+        Raises
+        ------
+        RuleError
+            When there is none of that id.
+        """
+        for rule in self.rules:
+            if rule.id == rule_id:
+                return rule
+        raise unknown("rule", str(rule_id), [rule.id for rule in self.rules])
+
+    def with_params(self, values: Mapping[str, Mapping[str, object]]) -> RuleBook:
+        """Return the book with other defaults, such as `{"TX-001": {"limit": 400}}`.
+
+        Regions that have a value of their own keep it.
+
+        Raises
+        ------
+        RuleError
+            For an unknown rule or parameter, or a value outside min and max.
+        """
+        book = self
+        for rule_id, own in values.items():
+            book = book.with_rule(book.rule(rule_id).with_params(_own(rule_id, own)))
+        return book
+
+    def with_region_params(self, rule_id: str, values: Mapping[str, Mapping[str, object]]) -> RuleBook:
+        """Return the book with a rule's values for some regions, such as `"TX-001", {"JKT": {"limit": 1}}`.
+
+        Raises
+        ------
+        RuleError
+            For an unknown rule or parameter, or a value outside min and max.
+        """
+        rule = self.rule(rule_id)
+        for region, own in values.items():
+            rule = rule.with_params(_own(rule_id, own), region=region)
+        return self.with_rule(rule)
+
+    def with_rule(self, rule: Rule) -> RuleBook:
+        """Return the book with a rule replaced in its place, or added at the end."""
+        if not isinstance(rule, Rule):
+            raise RuleError("A rule book holds rules", got=type(rule).__name__)
+        if any(held.id == rule.id for held in self.rules):
+            return replace(self, rules=tuple(rule if held.id == rule.id else held for held in self.rules))
+        return replace(self, rules=(*self.rules, rule))
+
+    def with_status(self, rule_id: str, status: Status) -> RuleBook:
+        """Return the book with a rule made draft, shadow, live or retired."""
+        return self.with_rule(replace(self.rule(rule_id), status=status))
+
+    def without(self, rule_id: str) -> RuleBook:
+        """Return the book without a rule.
+
+        Raises
+        ------
+        RuleError
+            When there is none of that id.
+        """
+        gone = self.rule(rule_id)
+        return replace(self, rules=tuple(rule for rule in self.rules if rule is not gone))
+
+    # What it holds
+
+    @property
+    def live(self) -> tuple[Rule, ...]:
+        """The live rules, in book order."""
+        return tuple(rule for rule in self.rules if rule.status == "live")
+
+    @property
+    def provides(self) -> tuple[str, ...]:
+        """The columns that the book computes itself: its velocity features."""
+        return tuple(self.features)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns (or role names) that the events must have, without the book's own features."""
+        named = [name for rule in self.rules for name in rule.columns]
+        for name, entry in self.features.items():
+            named += Feature.from_mapping(name, entry).columns
+        return tuple(dict.fromkeys(name for name in named if name not in self.features))
+
+    @cached_property
+    def hash(self) -> str:
+        """The content's hash: the same however the YAML is written, another when the meaning changes.
+
+        Titles, owners, references and known false positives do not count.
+        """
+        told = self.to_mapping()
+        for entry in told["rules"]:
+            for name in ("title", "owner", "references", "falsepositives"):
+                entry.pop(name, None)
+            entry["when"] = _spelled(entry["when"])
+            entry["params"] = {
+                name: value if isinstance(value, dict) else {"default": value}
+                for name, value in entry.get("params", {}).items()
+            }
+        told["lists"] = {name: list(held.values) for name, held in self.lists.items()}
+        text = json.dumps(_even(told), sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def diff(self, other: RuleBook) -> list[str]:
+        """Return what changes from this book to another, as plain sentences."""
+        return changes(self.to_mapping(), other.to_mapping())
+
+    def frame(self) -> pd.DataFrame:
+        """Return one row a rule: rule, title, condition, outcome, priority, status, regions."""
+        import pandas as pd
+
+        rows = [
+            {
+                "rule": rule.id,
+                "title": rule.title or "",
+                "condition": rule.in_words(),
+                "outcome": rule.outcome,
+                "priority": rule.priority,
+                "status": rule.status,
+                "regions": ", ".join(rule.regions),
+            }
+            for rule in self.rules
+        ]
+        return pd.DataFrame(rows, columns=["rule", "title", "condition", "outcome", "priority", "status", "regions"])
+
+    def __repr__(self) -> str:
+        return (
+            f"RuleBook({self.name!r}, {self.domain}, {len(self.rules)} rules, {len(self.live)} live, {self.hash[:12]})"
+        )
+
+    def _repr_html_(self) -> str:
+        from riskbench.display import html
+
+        line = f"{self.domain}, {self.scope}; {len(self.rules)} rules, {len(self.live)} live; {self.hash[:12]}"
+        parts = [html.heading(f"Rule book {self.name}"), html.notes([line])]
+        parts.append(html.table(self.frame(), rows=50))
+        if self.features:
+            parts.append(html.notes([f"Features computed on the way: {', '.join(self.features)}"]))
+        return f'<div style="max-width:70em">{"".join(parts)}</div>'
+
+
+def read_text(path: str | Path) -> str:
+    """Return the text of a small file.
+
+    Raises
+    ------
+    DataError
+        When there is none, or it is not UTF-8 text of at most a megabyte.
+    """
+    file = Path(path)
+    try:
+        if not file.is_file():
+            raise DataError("There is no such rule book", got=str(path), allowed="a YAML file")
+        with file.open("rb") as stream:
+            held = stream.read(MAX_BYTES + 1)
+    except (OSError, ValueError):
+        raise DataError("The rule book cannot be opened", got=str(path)) from None
+    if len(held) > MAX_BYTES:
+        raise DataError("The rule book is too large", got=str(path), allowed=f"at most {MAX_BYTES:,} bytes")
+    try:
+        return held.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise DataError("The rule book is not UTF-8 text", got=str(path)) from None
+
+
+def _own(rule_id: str, own: object) -> Mapping[str, object]:
+    if not isinstance(own, Mapping):
+        raise RuleError(
+            "A change names the parameter and its value",
+            rule=rule_id,
+            got=repr(own)[:200],
+            allowed='{"TX-001": {"limit": 400}}',
+        )
+    return own
+
+
+def _with_lists(rule: Rule, lists: Mapping[str, NamedList]) -> Rule:
+    """Return a rule that holds those lists of the book that its condition names."""
+    used = {name: lists[name].values for name in rule.predicate.params if name in lists and name not in rule.params}
+    return rule if dict(rule.lists) == used else replace(rule, lists=used)
+
+
+def _spelled(when: str) -> list[str]:
+    """Return a condition as its words, so that blanks and line breaks do not count."""
+    from riskbench.engine.parse import words
+
+    return words(when)
+
+
+def _even(value: Any) -> Any:
+    """Return a value in which 1.0 and 1 are one."""
+    if isinstance(value, dict):
+        return {str(key): _even(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_even(inner) for inner in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def _rebuild(parts: dict[str, Any], rules: tuple[Rule, ...]) -> RuleBook:
+    return RuleBook(rules=rules, **parts)

@@ -9,12 +9,15 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError, fields, is_dataclass
+from functools import cache
 from html.parser import HTMLParser
 
 import house
+import numpy as np
 import pandas as pd
 import pytest
 
+import riskbench as rb
 from riskbench.display import Fact, Result, result
 
 #: Results whose very answer is a dataset: the events with a new column.
@@ -104,7 +107,57 @@ def _hostile() -> Result:
     return _Hostile(rows=frame, notes=(HOSTILE,), provenance={HOSTILE: HOSTILE, "nan": float("nan")})
 
 
-SPECIMENS: dict[str, Callable[[], Result]] = {"hostile": _hostile}
+@cache
+def _events() -> rb.Dataset:
+    rng = np.random.default_rng(3)
+    rows = 900
+    score = rng.random(rows)
+    placed = pd.Timestamp("2026-01-01") + pd.to_timedelta(np.sort(rng.integers(0, 90 * 86_400, rows)), unit="s")
+    frame = pd.DataFrame(
+        {
+            "order": [f"{HOSTILE}{row}" for row in range(rows)],
+            "placed": placed,
+            "amount": rng.integers(1, 900, rows).astype(float),
+            "score": score,
+            "fraud": (rng.random(rows) < score**4).astype(int),
+            "land": rng.choice([HOSTILE, "NO", "ID"], rows),
+            "buyer": rng.integers(0, 200, rows),
+        }
+    )
+    frame["told"] = frame["placed"] + pd.Timedelta(days=2)
+    roles = rb.Roles(
+        id="order", time="placed", amount="amount", score="score", label="fraud", label_time="told", region="land"
+    )
+    return rb.read(frame, roles=roles, name=HOSTILE)
+
+
+@cache
+def _book() -> rb.RuleBook:
+    return rb.RuleBook.from_yaml(
+        """
+        book: hostile
+        domain: transactions
+        rules:
+          - {id: TX-1, title: '<script>alert(1)</script>', when: "amount > :limit", params: {limit: 700},
+             outcome: review, priority: 10, status: live}
+          - {id: TX-2, title: none, when: "land = '<script>'", outcome: block, priority: 20, status: live}
+        """
+    )
+
+
+def _comparison() -> Result:
+    changed = _book().with_params({"TX-1": {"limit": 500}})
+    return rb.compare(rb.simulate(_book(), _events()), rb.simulate(changed, _events()))
+
+
+SPECIMENS: dict[str, Callable[[], Result]] = {
+    "baseline": lambda: rb.score_baseline(_events()),
+    "calibration": lambda: rb.calibrate(_events(), given=_book()),
+    "checks": lambda: rb.check(_events()),
+    "comparison": _comparison,
+    "hostile": _hostile,
+    "simulation": lambda: rb.simulate(_book(), _events()),
+}
 
 
 class _Tags(HTMLParser):

@@ -8,13 +8,16 @@ import numpy as np
 import numpy.typing as npt
 
 from riskbench.data.dataset import Dataset
+from riskbench.data.marketplace import applications as applied
+from riskbench.data.marketplace import kyc as checks
+from riskbench.data.marketplace.applications import Judged
 from riskbench.data.marketplace.campaigns import Frame, World
 from riskbench.data.marketplace.people import CATEGORIES
 from riskbench.data.marketplace.policy import Decided
 from riskbench.data.marketplace.region import PAYMENTS, Region
 from riskbench.data.marketplace.transactions import Checkout
 from riskbench.data.marketplace.verdicts import SOURCES, Labels
-from riskbench.data.marketplace.words import coded, entity, event_ids, network, numbers, times
+from riskbench.data.marketplace.words import coded, entity, event_ids, id_words, network, numbers, times
 from riskbench.data.outcomes import ladder
 from riskbench.data.roles import Domain, Roles
 from riskbench.engine.columns import Column
@@ -188,3 +191,178 @@ def transactions(held: World, orders: Frame, made: Checkout) -> Dataset:
         "loss is what a confirmed fraud costs if let through; wash orders lose voucher, commission and shipping",
     )
     return _dataset("transactions", held, columns, roles, window=window, text=text, notes=notes)
+
+
+def affiliation(held: World, judged_: Judged) -> Dataset:
+    """Return the commissions when they are about to be paid out."""
+    frame, rows = judged_.frame, len(judged_.fraud)
+    currency = reporting_currency(held.regions)
+    prefix, salt = EVENT_PREFIX["transactions"]
+    columns = {
+        "commission_id": event_ids(rows, *EVENT_PREFIX["affiliation"]),
+        "accrued_at": times(frame["moment"]),
+        **places(held, frame["region"], frame["city"]),
+        "currency": coded(np.zeros(rows, dtype=np.int32), [currency]),
+        "order_id": Column("string", np.arange(rows, dtype=np.int32), None, id_words(frame["order"], prefix, salt)),
+        "creator_id": of_kind("creator", frame["creator"]),
+        "seller_id": of_kind("seller", frame["seller"]),
+        "buyer_id": of_kind("buyer", frame["buyer"]),
+        "device_id": of_kind("device", frame["device"]),
+        "ip": network(frame["ip"]),
+        "category": coded(frame["category"], CATEGORIES),
+        "payment_method": coded(frame["payment"], PAYMENTS),
+        "is_live_session": numbers(frame["live"]),
+        "order_amount": numbers(frame["amount"]),
+        "amount": numbers(frame["commission"]),
+        "commission_rate": numbers(frame["commission_rate"]),
+        "voucher": numbers(frame["voucher"]),
+        "shipping": numbers(frame["shipping"]),
+        "click_to_order_s": numbers(frame["click"]),
+        "creator_age_days": numbers(frame["creator_age"]),
+        "creator_followers": numbers(frame["followers"]),
+        "seller_age_days": numbers(frame["seller_age"]),
+        "buyer_age_days": numbers(frame["buyer_age"]),
+        "buyer_orders": numbers(frame["buyer_orders"]),
+        "same_network": numbers(frame["same_network"]),
+        **judged("affiliation", judged_.decided, judged_.labels, judged_.loss),
+    }
+    roles = Roles(
+        id="commission_id",
+        time="accrued_at",
+        label="fraud",
+        label_time="label_time",
+        amount="amount",
+        measures={"loss": "loss", "subsidy": "voucher", "shipping": "shipping"},
+        currency=currency,
+        outcome="outcome",
+        region="region",
+        entities=("creator_id", "seller_id", "buyer_id", "device_id", "ip"),
+        segments=("city", "category", "payment_method"),
+        decision_point="commission payout",
+        let_through="let_through_p",
+    )
+    text = recipe("investigation", "ban", window=40)
+    return _dataset(
+        "affiliation",
+        held,
+        columns,
+        roles,
+        window=40.0,
+        text=text,
+        notes=("the amount is the commission; a wash order also loses its voucher and shipping",),
+    )
+
+
+def onboarding(held: World, judged_: Judged) -> Dataset:
+    """Return the seller applications when they are decided."""
+    frame, rows = judged_.frame, len(judged_.fraud)
+    currency = reporting_currency(held.regions)
+    columns = {
+        "application_id": event_ids(rows, *EVENT_PREFIX["onboarding"]),
+        "applied_at": times(frame["moment"]),
+        **places(held, frame["region"], frame["city"]),
+        "seller_id": of_kind("seller", frame["seller"]),
+        "owner_id": of_kind("owner", frame["owner"]),
+        "device_id": of_kind("device", frame["device"]),
+        "ip": network(frame["ip"]),
+        "bank_account_id": of_kind("bank", frame["bank"]),
+        "address_id": of_kind("address", frame["address"]),
+        "agency_id": of_kind("agency", frame["agency"], valid=frame["agency"] >= 0),
+        "business_type": coded(frame["business"], applied.BUSINESS),
+        "category": coded(frame["category"], CATEGORIES),
+        "channel": coded(frame["channel"], applied.CHANNELS),
+        "company_age_days": numbers(frame["company_age"]),
+        "catalogue_size": numbers(frame["catalogue"]),
+        "price_index": numbers(frame["price_index"]),
+        "expected_orders": numbers(frame["expected"]),
+        "own_domain_email": numbers(frame["domain_email"]),
+        "documents_complete": numbers(frame["complete"]),
+        "kyc_attempts": numbers(frame["attempts"]),
+        "face_match": numbers(frame["face_match"]),
+        "hours_to_complete": numbers(frame["hours"]),
+        "margin": numbers(frame["margin"]),
+        "model_score": numbers(judged_.score),
+        **judged("onboarding", judged_.decided, judged_.labels, judged_.loss),
+    }
+    roles = Roles(
+        id="application_id",
+        time="applied_at",
+        label="fraud",
+        label_time="label_time",
+        measures={"loss": "loss", "margin": "margin"},
+        currency=currency,
+        score="model_score",
+        outcome="outcome",
+        region="region",
+        entities=("seller_id", "owner_id", "device_id", "ip", "bank_account_id", "address_id", "agency_id"),
+        segments=("city", "category", "channel"),
+        decision_point="application",
+        let_through="let_through_p",
+    )
+    text = recipe("complaint", "investigation", "ban", window=60)
+    notes = ("an application has no amount: its value is the expected margin less the loss within 60 days",)
+    return _dataset("onboarding", held, columns, roles, window=60.0, text=text, notes=notes)
+
+
+def kyc(held: World, judged_: Judged) -> Dataset:
+    """Return the KYC attempts when they are decided."""
+    frame, rows = judged_.frame, len(judged_.fraud)
+    currency = reporting_currency(held.regions)
+    prefix, salt = EVENT_PREFIX["onboarding"]
+    of_seller = frame["application"] >= 0
+    used, codes = np.unique(np.maximum(frame["application"], 0), return_inverse=True)
+    columns = {
+        "attempt_id": event_ids(rows, *EVENT_PREFIX["kyc"]),
+        "attempted_at": times(frame["moment"]),
+        **places(held, frame["region"], frame["city"]),
+        "subject": coded(frame["subject"], checks.SUBJECTS),
+        "account_id": _accounts(frame),
+        "application_id": Column("string", codes.astype(np.int32), of_seller, id_words(used, prefix, salt)),
+        "device_id": of_kind("device", frame["device"]),
+        "ip": network(frame["ip"]),
+        "document_id": of_kind("document", frame["document"]),
+        "face_id": of_kind("face", frame["face"]),
+        "document_type": coded(frame["document_type"], checks.DOCUMENTS),
+        "attempt_no": numbers(frame["attempt_no"]),
+        "face_match": numbers(frame["face_match"]),
+        "liveness": numbers(frame["liveness"]),
+        "document_quality": numbers(frame["quality"]),
+        "name_match": numbers(frame["name_match"]),
+        "seconds_taken": numbers(frame["seconds"]),
+        "device_age_days": numbers(frame["device_age"]),
+        "device_accounts": numbers(frame["device_accounts"]),
+        "margin": numbers(frame["margin"]),
+        "model_score": numbers(judged_.score),
+        **judged("kyc", judged_.decided, judged_.labels, judged_.loss),
+    }
+    roles = Roles(
+        id="attempt_id",
+        time="attempted_at",
+        label="fraud",
+        label_time="label_time",
+        measures={"loss": "loss", "margin": "margin"},
+        currency=currency,
+        score="model_score",
+        outcome="outcome",
+        region="region",
+        entities=("account_id", "device_id", "ip", "document_id", "face_id"),
+        segments=("city", "subject", "document_type"),
+        decision_point="KYC check",
+        let_through="let_through_p",
+    )
+    text = recipe("complaint", "investigation", "ban", window=45)
+    notes = ("an attempt has no amount: its value is the account's expected margin less its loss",)
+    return _dataset("kyc", held, columns, roles, window=45.0, text=text, notes=notes)
+
+
+def _accounts(frame: Frame) -> Column:
+    """Return sellers, creators and buyers as one id column."""
+    codes = np.zeros(len(frame["subject"]), dtype=np.int32)
+    words: list[str] = []
+    for place, subject in enumerate(checks.SUBJECTS):
+        rows = frame["subject"] == place
+        held = of_kind(subject, frame["account"][rows])
+        codes[rows] = held.values + len(words)
+        assert held.words is not None
+        words += held.words.to_pylist()
+    return coded(codes, words)

@@ -60,7 +60,9 @@ def as_text(rule: list[tuple[str, str, object]], way: str) -> str:
     parts = []
     for column, op, value in rule:
         if way == "sql":
-            parts.append(f"{column} {'=' if op == '==' else op} " + (f"'{value}'" if isinstance(value, str) else str(value)))
+            parts.append(
+                f"{column} {'=' if op == '==' else op} " + (f"'{value}'" if isinstance(value, str) else str(value))
+            )
         elif way == "iguanas":
             parts.append(f'(X["{column}"] {op} {value!r})')
         else:
@@ -118,7 +120,6 @@ def by_duckdb(table: pa.Table, rules: list) -> np.ndarray:
 
 
 def by_iguanas(frame, fraud, cents, rules: list):
-    import polars as pl
     from iguanas.metrics import compute_metrics
     from iguanas.rule_evaluation import apply_rules
 

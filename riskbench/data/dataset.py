@@ -288,7 +288,7 @@ def micros(moment: str | pd.Timestamp) -> int:
         raise ParameterError("A moment was not understood", got=repr(moment), allowed="ISO text: 2026-11-11")
     if stamp.tzinfo is not None:
         stamp = stamp.tz_convert("UTC").tz_localize(None)
-    return int(stamp.as_unit("us").value)
+    return int(stamp.to_datetime64().astype("datetime64[us]").astype(np.int64))
 
 
 def _shown(value: object, kind: Kind) -> str:

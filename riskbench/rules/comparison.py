@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
@@ -336,7 +337,6 @@ def _parts(rule: Rule, held: Hits, rows: npt.NDArray[np.intp]) -> list[list[tupl
 
 
 def _plain(text: str) -> str:
-    """Return canonical SQL without the quotes that plain names do not need."""
-    import re
-
-    return re.sub(r'"([A-Za-z_][A-Za-z0-9_]*)"', r"\1", text)
+    """Return canonical SQL as an analyst would write it: no quotes on plain names, no exponents of zero."""
+    bare = re.sub(r'"([A-Za-z_][A-Za-z0-9_]*)"', r"\1", text)
+    return re.sub(r"\b(\d+(?:\.\d+)?)e0\b", r"\1", bare)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskbench.data.dataset import Dataset, micros
-from riskbench.data.labels import LabelState, label_state
+from riskbench.data.labels import UNKNOWN, LabelState, label_state
 from riskbench.data.outcomes import ladder
 from riskbench.data.velocity import velocity
 from riskbench.engine.bits import Bits, pack
@@ -45,7 +45,10 @@ class Hits:
 
     @cached_property
     def labels(self) -> LabelState:
-        """What is known about each event."""
+        """What is known about each event; nothing where there is no label."""
+        if self.dataset.roles.label is None:
+            nothing = np.full(self.dataset.rows, UNKNOWN, dtype=np.int8)
+            return LabelState(nothing, (0, 0, 0, 0, self.dataset.rows), None, None, "no label given")
         return label_state(self.dataset, asof=self.asof)
 
     @cached_property

@@ -97,7 +97,7 @@ class Simulation(Result):
         ax.set_yticks(
             place, [f"{rule} ({hits:,} hits)" for rule, hits in zip(shown["rule"], shown["hits"], strict=True)]
         )
-        ax.set_xlim(0, 100)
+        ax.set_xlim(-2, 102)
         ax.margins(y=0.08)
         style(
             ax,
@@ -329,10 +329,11 @@ def _matrix(held: Hits) -> pd.DataFrame:
     """Return what history decided against what the live rules decide now, in counts and money."""
     names = ladder(held.book.domain).names
     if held.dataset.roles.outcome is None:
-        before, said = np.zeros(held.bits.rows, dtype=np.int64), ("(no history)",)
+        before = np.zeros(held.bits.rows, dtype=np.int64)
+        said: tuple[str, ...] = ("(no history)",)
     else:
-        codes, words = held.dataset.segment(held.dataset.roles.outcome)
-        before, said = codes.astype(np.int64), words
+        codes, said = held.dataset.segment(held.dataset.roles.outcome)
+        before = codes.astype(np.int64)
     cells = before * len(names) + held.resolution.level
     split = tally(held, codes=cells, size=len(said) * len(names))
     scale = held.dataset.currency.scale

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -121,6 +121,6 @@ def measures(part: Tally, whole: Tally, *, scale: int) -> dict[str, npt.NDArray[
     return columns
 
 
-def framed(keys: dict[str, Sequence[object]], columns: dict[str, npt.NDArray[np.generic]]) -> pd.DataFrame:
+def framed(keys: Mapping[str, Sequence[object]], columns: Mapping[str, npt.NDArray[np.generic]]) -> pd.DataFrame:
     """Return keys and measures as one tidy frame."""
     return pd.DataFrame({**{name: list(values) for name, values in keys.items()}, **columns})

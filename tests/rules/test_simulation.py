@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from oracle import PlainRule, decision, simulated
 
 import riskbench as rb
 from riskbench.errors import ColumnNotFoundError, ParameterError
-from oracle import PlainRule, decision, simulated
 
 OUTCOMES = ["approve", "challenge", "review", "block"]
 STATUSES = ["live", "live", "live", "shadow", "draft", "retired"]
@@ -167,7 +167,9 @@ def test_a_further_rule_never_loses_hits(rules, events):
     book, dataset, _ = made(rules, events)
     more = book.with_rule(rb.Rule(id="EXTRA", when="amount >= 0", outcome="review"))
     before, after = rb.simulate(book, dataset), rb.simulate(more, dataset)
-    assert after.frame().set_index("rule")["hits"].loc[before.frame()["rule"]].tolist() == before.frame()["hits"].tolist()
+    assert (
+        after.frame().set_index("rule")["hits"].loc[before.frame()["rule"]].tolist() == before.frame()["hits"].tolist()
+    )
 
 
 @slow
@@ -225,12 +227,14 @@ def test_regional_parameters_hold_in_their_region_only():
 
 
 def test_no_label_measures_hits_and_says_so():
-    book = rb.RuleBook.from_yaml("book: b\ndomain: transactions\nrules: [{id: R, when: amount > 1, outcome: block, status: live}]")
+    book = rb.RuleBook.from_yaml(
+        "book: b\ndomain: transactions\nrules: [{id: R, when: amount > 1, outcome: block, status: live}]"
+    )
     dataset = rb.read(pd.DataFrame({"id": [1, 2], "amount": [1.0, 2.0]}), roles=rb.Roles(id="id", amount="amount"))
     found = rb.simulate(book, dataset)
     assert found.frame()["hits"].tolist() == [1]
     assert found.frame()["unlabelled"].tolist() == [1]
-    assert "not measurable" in dict((f.name, f.text) for f in found.headline())["Precision"]
+    assert "not measurable" in {f.name: f.text for f in found.headline()}["Precision"]
 
 
 def test_empty_book_and_empty_data():
@@ -249,7 +253,9 @@ def test_empty_book_and_empty_data():
 
 
 def test_asof_hides_later_events_and_verdicts():
-    book = rb.RuleBook.from_yaml("book: b\ndomain: transactions\nrules: [{id: R, when: amount > 0, outcome: review, status: live}]")
+    book = rb.RuleBook.from_yaml(
+        "book: b\ndomain: transactions\nrules: [{id: R, when: amount > 0, outcome: review, status: live}]"
+    )
     frame = pd.DataFrame(
         {
             "id": [1, 2, 3],

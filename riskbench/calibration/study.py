@@ -1,0 +1,187 @@
+"""What a calibration works on: a sweep, what is known about its events, their money, and two windows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from riskbench.calibration.curve import Curve, Price, curve
+from riskbench.calibration.holdout import Span, Window, Windows, split
+from riskbench.data.labels import FRAUD, GOOD, STATES, LabelState, label_state
+from riskbench.data.outcomes import Ladder, ladder
+from riskbench.engine.sums import cell_counts, cell_squares, cell_sums
+from riskbench.errors import DataError
+from riskbench.metrics.costs import Costs, Worth, worth
+from riskbench.metrics.curve import CLASSES, UNLABELLED, TruthTable, hit_at, truth_table
+from riskbench.rules.sweep import Sweep
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Small = npt.NDArray[np.int8]
+Mask = npt.NDArray[np.bool_]
+Rows = npt.NDArray[np.bool_] | npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Study:
+    """A sweep with everything that prices it.
+
+    Attributes
+    ----------
+    sweep : Sweep
+        What the cut does to each event.
+    kinds : ndarray of int8, shape (rows,)
+        0 good, 1 fraud, 2 unlabelled.
+    money : ndarray of int64, shape (rows,)
+        The loss of frauds and the margin of good events, in minor units.
+    labels : LabelState
+        Why events are unlabelled, and the label recipe.
+    worth : Worth
+        How money was measured.
+    windows : Windows
+        The window to choose on and the later one.
+    steps : Ladder
+        The domain's outcomes.
+    costs : Costs
+        The stated costs.
+    """
+
+    sweep: Sweep
+    kinds: Small
+    money: Ints
+    labels: LabelState
+    worth: Worth
+    windows: Windows
+    steps: Ladder
+    costs: Costs
+
+    @classmethod
+    def of(
+        cls,
+        sweep: Sweep,
+        costs: Costs,
+        *,
+        choose_on: Span | None = None,
+        report_on: Span | None = None,
+        asof: str | pd.Timestamp | None = None,
+        seed: int = 0,
+    ) -> Study:
+        """Return the study of a sweep.
+
+        Raises
+        ------
+        DataError
+            When nothing can be cut, or the first window holds no known fraud.
+        """
+        events = sweep.dataset
+        if not events.rows:
+            raise DataError("There are no events to calibrate on")
+        usable = ~np.isnan(sweep.value)
+        if not usable.any():
+            raise DataError(f"{sweep.name!r} is missing for every event, so there is nothing to cut")
+        labels = label_state(events, asof=asof)
+        kinds = np.full(events.rows, UNLABELLED, dtype=np.int8)
+        kinds[labels.state == GOOD] = 0
+        kinds[labels.state == FRAUD] = 1
+        held = worth(events)
+        money = np.where(kinds == 1, held.loss, np.where(kinds == 0, held.margin, 0))
+        windows = split(
+            events, usable, choose_on=choose_on, report_on=report_on, mature_until=_mature_until(labels), seed=seed
+        )
+        if not (kinds[windows.choose.mask] == 1).any():
+            raise DataError(
+                f"No known fraud lies in the window to choose on ({windows.choose.words}): there is nothing to "
+                "calibrate on, and the value of a cut is not measurable.",
+                hint="choose on a longer window, or a later asof",
+            )
+        return cls(sweep, kinds, money, labels, held, windows, ladder(events.domain), costs)
+
+    @property
+    def scale(self) -> int:
+        """Minor units in one major unit; 1 where each event counts as one."""
+        return self.sweep.dataset.currency.scale if self.worth.money else 1
+
+    @property
+    def currency(self) -> str:
+        """The currency's code, or nothing where there is no money."""
+        return self.sweep.dataset.currency.code if self.worth.money else ""
+
+    def price(self, costs: Costs | None = None) -> Price:
+        """Return what each level is worth, under the stated costs or others."""
+        stated = self.costs if costs is None else costs
+        return Price.of(
+            stated,
+            [rung.effect for rung in self.steps.rungs],
+            loss_weight=self.worth.loss_weight(stated),
+            margin_weight=self.worth.margin_weight(stated),
+            scale=self.scale,
+            money=self.worth.money,
+        )
+
+    def table(self, rows: Rows) -> TruthTable:
+        """Return the exact truth table of some events."""
+        sweep = self.sweep
+        return truth_table(
+            sweep.value[rows],
+            op=sweep.op,
+            base=sweep.base[rows],
+            hit=sweep.hit[rows],
+            kinds=self.kinds[rows],
+            money=self.money[rows],
+            levels=len(self.steps.rungs),
+            always=sweep.always[rows],
+            never=sweep.never[rows],
+        )
+
+    def curve(self, rows: Rows) -> Curve:
+        """Return the curve of some events under the stated costs."""
+        return curve(self.table(rows), self.price(), self.steps)
+
+    def levels(self, cut: float) -> Small:
+        """Return each event's ladder level at a cut."""
+        sweep = self.sweep
+        hit = (hit_at(sweep.value, sweep.op, cut) & ~sweep.never) | sweep.always
+        return np.where(hit, sweep.hit, sweep.base).astype(np.int8)
+
+    def weekly(self, levels: Small, window: Window) -> tuple[Ints, Ints, Floats]:
+        """Return count, money and squared money by 7-day block, class and level: (blocks, 3, levels) each."""
+        rows, high = window.mask, len(self.steps.rungs)
+        blocks = int(window.blocks.max()) + 1 if len(window.blocks) else 1
+        cells = (window.blocks * CLASSES + self.kinds[rows]) * high + levels[rows]
+        size, shape = blocks * CLASSES * high, (blocks, CLASSES, high)
+        money = self.money[rows]
+        return (
+            cell_counts(cells, size).reshape(shape),
+            cell_sums(cells, money, size).reshape(shape),
+            cell_squares(cells, money, size).reshape(shape),
+        )
+
+    def with_block(self, cut: float) -> Study:
+        """Return the study with everything from a cut on blocked: what is left to choose is where review starts."""
+        sweep = self.sweep
+        level = np.int8(self.steps.level(self.steps.first("stop")))
+        free = (sweep.base != sweep.hit) & ~sweep.never
+        above = hit_at(sweep.value, sweep.op, cut) & free
+        hit = np.where(above, level, sweep.hit).astype(np.int8)
+        return replace(self, sweep=replace(sweep, hit=hit, always=sweep.always | above))
+
+    def unlabelled(self, rows: Mask) -> Sequence[str]:
+        """Return a remark for each reason why some of these events have no verdict."""
+        counts = np.bincount(self.labels.state[rows], minlength=len(STATES))
+        return [
+            f"{int(counts[state]):,} of {int(counts.sum()):,} events are {STATES[state]}: they cost handling only, "
+            "and are in no precision, recall or insult rate."
+            for state in range(2, len(STATES))
+            if counts[state]
+        ]
+
+
+def _mature_until(labels: LabelState) -> pd.Timestamp | None:
+    """Return the moment from which events are too young for silence to mean good."""
+    if labels.asof is None or labels.mature_after is None:
+        return None
+    return labels.asof - pd.Timedelta(days=labels.mature_after)

@@ -1,0 +1,186 @@
+"""How a calibration speaks: its headline, its remarks, and where its numbers come from."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from riskbench.calibration.choose import Choice, Pair
+from riskbench.calibration.curve import Curve, violation
+from riskbench.calibration.study import Study
+from riskbench.display import Fact, number
+from riskbench.display.fact import Unit
+from riskbench.metrics.constraints import Constraint
+
+if TYPE_CHECKING:
+    from riskbench.rules.book import RuleBook
+
+
+def facts(
+    study: Study,
+    picked: Choice,
+    cut: float,
+    *,
+    pair: Pair | None,
+    ends: tuple[float, float],
+    holdout: pd.DataFrame,
+    weekly: pd.DataFrame,
+) -> tuple[Fact, ...]:
+    """Return the cut, what it promises, what came, and what it does to customers."""
+    drawn, windows = picked.drawn, study.windows
+    unit: Unit = "money" if study.worth.money else "number"
+    currency, per = study.currency, f"a {windows.per}" if windows.per == "week" else f"per {windows.per}"
+    finite = [value if math.isfinite(value) else None for value in ends]
+    count = int(drawn.table.counts[:, -1].sum())
+    name = f"Cut of {study.sweep.name}"
+    if pair is not None:
+        made = [Fact(name, f"review from {pair.review:.4g}, block from {pair.block:.4g}", "text", n=count)]
+    elif math.isfinite(cut):
+        made = [Fact(name, cut, "number", lower=finite[0], upper=finite[1], n=count, note=f"hit when {study.sweep.op}")]
+    else:
+        made = [Fact(name, "no cut pays", "text", n=count)]
+    promise, change = holdout.to_dict("records")[0], weekly.to_dict("records")[0]
+    made.append(
+        Fact(
+            f"Promised net value {per}",
+            float(promise["value"]),
+            unit,
+            lower=float(promise["lower"]),
+            upper=float(promise["upper"]),
+            n=int(promise["n"]),
+            currency=currency,
+        )
+    )
+    seen = not pd.isna(promise["observed"])
+    made.append(
+        Fact(
+            "Came out later",
+            float(promise["observed"]) if seen else None,
+            unit,
+            currency=currency,
+            note=("promise kept" if bool(promise["kept"]) else "promise broken") if seen else "no later window",
+        )
+    )
+    made.append(
+        Fact(
+            f"Change against today {per}",
+            float(change["change"]),
+            unit,
+            lower=float(change["lower"]),
+            upper=float(change["upper"]),
+            n=int(change["n"]),
+            currency=currency,
+        )
+    )
+    rates = {row["measure"]: row for row in holdout.to_dict("records")}
+    for label, row in (("Recall", "recall"), ("Insult rate", "insult rate")):
+        held = rates[row]
+        known = not pd.isna(held["value"])
+        made.append(
+            Fact(
+                label,
+                float(held["value"]) if known else None,
+                "share",
+                lower=float(held["lower"]) if known else None,
+                upper=float(held["upper"]) if known else None,
+                n=int(held["n"]),
+                note="" if known else "no labelled events",
+            )
+        )
+    return tuple(made)
+
+
+def remarks(
+    study: Study,
+    picked: Choice,
+    *,
+    constraints: tuple[Constraint, ...],
+    later: Curve | None,
+    pair: Pair | None,
+    optimism: float,
+) -> tuple[str, ...]:
+    """Return what a reader must know."""
+    sweep, windows, drawn = study.sweep, study.windows, picked.drawn
+    notes = [f"Chosen on {windows.choose.words}; judged on {windows.report.words}. Labels: {study.labels.recipe}."]
+    notes.extend(windows.notes)
+    if windows.choose.whole < 4 and windows.per == "week":
+        notes.append("Fewer than four whole weeks to choose on: the promise knows chance only, not how weeks differ.")
+    missing = int(np.isnan(sweep.value).sum())
+    if missing:
+        notes.append(f"{missing:,} events have no value of {sweep.name}; the cut never hits them.")
+    endless = int(np.isinf(sweep.value).sum())
+    if endless:
+        notes.append(f"{endless:,} events have an infinite value of {sweep.name}.")
+    notes.extend(study.unlabelled(windows.choose.mask | windows.report.mask))
+    if not study.worth.money:
+        notes.append(
+            "No money: net value counts events. A fraud let through counts as one, a good event as "
+            f"{study.worth.margin_weight(study.costs):g}; handling cost is left out."
+        )
+    if not drawn.total_goods:
+        notes.append("All labelled events are fraud: the insult rate is not measurable.")
+    if study.steps.effect(sweep.outcome) == "friction":
+        notes.append("The cut's outcome is a challenge: it counts as an alert, not as an insult.")
+    notes.extend(f"Kept to on the choose window: {limit}." for limit in constraints)
+    if later is not None:
+        broken = violation(later, constraints)[later.table.point(picked.cut)] if constraints else 0.0
+        if broken > 0:
+            rates = ", ".join(
+                f"{limit.rate} {number(float(later.rate(limit.rate)[later.table.point(picked.cut)]), 'share')}"
+                for limit in constraints
+            )
+            notes.append(f"On the later window the cut breaks a limit: {rates}.")
+    if optimism > 0:
+        notes.append(
+            "The promise of net value is lowered by what the choice owes to luck: "
+            f"{number(optimism / windows.choose.length, 'money', currency=study.currency)} per {windows.per}."
+        )
+    if pair is not None:
+        notes.append("Segments and plateau move the review cut; the block cut stays.")
+    if not math.isfinite(picked.cut) and pair is None:
+        notes.append("No cut is worth more than none under these costs.")
+    notes.append("Not simulated: customers and attackers who change when the cut changes.")
+    return (*notes, *sweep.dataset.notes)
+
+
+def provenance(
+    study: Study,
+    given: RuleBook | None,
+    constraints: tuple[Constraint, ...],
+    *,
+    by: str | None,
+    asof: str | pd.Timestamp | None,
+    seed: int,
+    begun: float,
+) -> dict[str, object]:
+    """Return where the numbers come from."""
+    from riskbench import __version__
+
+    windows = study.windows
+    return {
+        "dataset": study.sweep.dataset.fingerprint,
+        "book": None if given is None else given.hash,
+        "label_recipe": study.labels.recipe,
+        "parameters": {
+            "cut": study.sweep.name,
+            "outcome": study.sweep.outcome,
+            "by": by,
+            "asof": None if asof is None else str(asof),
+            "subject_to": [str(limit) for limit in constraints],
+            "costs": study.costs.to_dict(),
+        },
+        "windows": {
+            "choose": windows.choose.words,
+            "report": windows.report.words,
+            "choose_events": int(np.count_nonzero(windows.choose.mask)),
+            "report_events": int(np.count_nonzero(windows.report.mask)),
+            "out_of_time": windows.out_of_time,
+        },
+        "seed": seed,
+        "version": __version__,
+        "seconds": round(time.perf_counter() - begun, 3),
+    }

@@ -1,0 +1,220 @@
+"""What does one moving cut do? Exact counts and money at every distinct place where anything changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from riskbench.data.money import LARGEST_SUM
+from riskbench.engine.sums import cell_counts, cell_squares, cell_sums
+from riskbench.errors import DataError, ParameterError, listed
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Small = npt.NDArray[np.int8]
+Mask = npt.NDArray[np.bool_]
+Op = Literal[">=", ">", "<=", "<"]
+
+#: The classes of an event in a truth table.
+GOOD, FRAUD, UNLABELLED = range(3)
+CLASSES = 3
+OPS: tuple[Op, ...] = (">=", ">", "<=", "<")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TruthTable:
+    """Exact counts and money of what a moving cut does, from nobody hit to everybody hit.
+
+    Point 0 is the cut that hits nobody; point k hits the k most extreme distinct values. Events move from one
+    ladder level to another when the cut reaches them; a *move* is (class, from, to). What no cut moves is fixed.
+
+    Attributes
+    ----------
+    op : str
+        An event is hit when value op cut.
+    values : ndarray of float64, shape (points - 1,)
+        The distinct values at which something changes, in the order in which the cut reaches them.
+    moves : tuple of (class, from, to)
+        The kinds of move there are.
+    counts, money : ndarray of int64, shape (moves, points)
+        How many events have moved, and their money in minor units, up to each point.
+    squares : ndarray of float64, shape (moves, points)
+        The sum of their squared money, for intervals.
+    fixed_counts, fixed_money : ndarray of int64, shape (3, levels)
+        The state at point 0, by class and ladder level.
+    fixed_squares : ndarray of float64, shape (3, levels)
+        The same for squared money.
+    """
+
+    op: Op
+    values: Floats
+    moves: tuple[tuple[int, int, int], ...]
+    counts: Ints
+    money: Ints
+    squares: Floats
+    fixed_counts: Ints
+    fixed_money: Ints
+    fixed_squares: Floats
+
+    @property
+    def points(self) -> int:
+        """How many points there are: one more than distinct values."""
+        return len(self.values) + 1
+
+    @property
+    def cuts(self) -> Floats:
+        """The cut of each point.
+
+        For `>=` and `<=` it is the last value that is hit; for `>` and `<` the first that is not.
+        """
+        nobody = np.inf if self.op in (">=", ">") else -np.inf
+        if self.op in (">=", "<=") or not len(self.values):
+            return np.concatenate([[nobody], self.values])
+        beyond = np.nextafter(self.values[-1], -nobody)
+        return np.concatenate([[nobody], self.values[1:], [beyond]])
+
+    def point(self, cut: float) -> int:
+        """Return the point that a cut stands at: how many distinct values it hits."""
+        sign = -1.0 if self.op in (">=", ">") else 1.0
+        side: Literal["left", "right"] = "right" if self.op in (">=", "<=") else "left"
+        return int(np.searchsorted(sign * self.values, sign * cut, side=side))
+
+    def at(self, point: int) -> tuple[Ints, Ints, Floats]:
+        """Return counts, money and squared money at one point, each of shape (3, levels)."""
+        counts, money, squares = self.fixed_counts.copy(), self.fixed_money.copy(), self.fixed_squares.copy()
+        for row, (kind, before, after) in enumerate(self.moves):
+            for held, moved in ((counts, self.counts), (money, self.money), (squares, self.squares)):
+                held[kind, before] -= moved[row, point]
+                held[kind, after] += moved[row, point]
+        return counts, money, squares
+
+
+def truth_table(
+    value: Floats,
+    *,
+    op: Op,
+    base: Small,
+    hit: Small,
+    kinds: Small,
+    money: Ints,
+    levels: int,
+    always: Mask | None = None,
+    never: Mask | None = None,
+) -> TruthTable:
+    """Return the exact truth table of a cut at every distinct value where anything changes.
+
+    Use it for the curve of a cut given what the other rules already do. One sort and integer cumulative sums;
+    money never passes through a float. NaN is never hit. An infinite value is hit by every finite cut on its
+    side, so that every cut can be written down in a rule.
+
+    Parameters
+    ----------
+    value : ndarray of float64, shape (rows,)
+        The quantity that is cut.
+    op : {">=", ">", "<=", "<"}
+        An event is hit when value op cut.
+    base, hit : ndarray of int8, shape (rows,)
+        The ladder level without and with the hit.
+    kinds : ndarray of int8, shape (rows,)
+        0 good, 1 fraud, 2 unlabelled.
+    money : ndarray of int64, shape (rows,)
+        Each event's money in minor units.
+    levels : int
+        The length of the ladder.
+    always, never : ndarray of bool, shape (rows,), optional
+        Events that are hit, or not hit, whatever the cut.
+
+    Raises
+    ------
+    ParameterError
+        For an unknown op.
+    DataError
+        When the money sums past what stays exact.
+
+    Examples
+    --------
+    >>> table = truth_table(
+    ...     np.array([0.9, 0.5, 0.9]), op=">=", base=np.zeros(3, np.int8), hit=np.full(3, 2, np.int8),
+    ...     kinds=np.array([1, 0, 0], np.int8), money=np.array([700, 300, 200]), levels=4)
+    >>> table.cuts, table.moves
+    (array([inf, 0.9, 0.5]), ((0, 0, 2), (1, 0, 2)))
+    >>> table.counts
+    array([[0, 1, 2],
+           [0, 1, 1]])
+    """
+    if op not in OPS:
+        raise ParameterError(f"{op!r} is not a comparison that can be swept", allowed=listed(OPS))
+    if len(money) and float(np.abs(money.astype(np.float64)).sum()) > LARGEST_SUM:
+        raise DataError("The money sums past what stays exact in minor units")
+    downwards = op in (">=", ">")
+    fixed_hit = np.zeros(len(value), dtype=bool) if always is None else always
+    start = np.where(fixed_hit, hit, base) if always is not None else base
+    cells = kinds.astype(np.int64) * levels + start
+    size = CLASSES * levels
+    reached = value > -np.inf if downwards else value < np.inf  # NaN is neither
+    active = reached & (hit != start)
+    if never is not None:
+        active &= ~never
+    rows = np.flatnonzero(active)
+    code = (kinds[rows].astype(np.int64) * levels + start[rows]) * levels + hit[rows]
+    used = np.flatnonzero(np.bincount(code, minlength=CLASSES * levels * levels))
+    values, counts, sums, squares = _cumulate(value[rows], downwards=downwards, code=code, money=money[rows], used=used)
+    shape = (CLASSES, levels)
+    return TruthTable(
+        op,
+        values,
+        tuple((int(c) // levels**2, int(c) // levels % levels, int(c) % levels) for c in used),
+        counts,
+        sums,
+        squares,
+        cell_counts(cells, size).reshape(shape),
+        cell_sums(cells, money, size).reshape(shape),
+        cell_squares(cells, money, size).reshape(shape),
+    )
+
+
+def _cumulate(
+    value: Floats, *, downwards: bool, code: Ints, money: Ints, used: npt.NDArray[np.intp]
+) -> tuple[Floats, Ints, Ints, Floats]:
+    """Return distinct values in the order reached, and the cumulative count, money and squares by code."""
+    largest = np.finfo(np.float64).max
+    key = np.clip(-value if downwards else value, -largest, largest)
+    order = np.argsort(key)
+    key = key[order]
+    last = np.flatnonzero(np.append(key[1:] != key[:-1], True)) if len(key) else np.zeros(0, dtype=np.intp)
+    shape = (len(used), len(last) + 1)
+    counts, sums, squares = np.zeros(shape, np.int64), np.zeros(shape, np.int64), np.zeros(shape, np.float64)
+    code, money = code[order], money[order]
+    for row, wanted in enumerate(used):
+        if len(used) == 1:
+            places, own = np.arange(len(code)), money
+        else:
+            places = np.flatnonzero(code == wanted)
+            own = money[places]
+        # How many of this code's events are reached by the end of each distinct value.
+        reached = np.searchsorted(places, last, side="right") if len(used) > 1 else last + 1
+        counts[row, 1:] = reached
+        sums[row, 1:] = np.concatenate([[0], np.cumsum(own)])[reached]
+        real = own.astype(np.float64)
+        squares[row, 1:] = np.concatenate([[0.0], np.cumsum(real * real)])[reached]
+    distinct = key[last]
+    return (-distinct if downwards else distinct) + 0.0, counts, sums, squares
+
+
+def hit_at(value: Floats, op: Op, cut: float) -> Mask:
+    """Return which values a cut hits; NaN is never hit.
+
+    >>> hit_at(np.array([1.0, 2.0, np.nan]), ">=", 2.0)
+    array([False,  True, False])
+    """
+    with np.errstate(invalid="ignore"):
+        if op == ">=":
+            return value >= cut if cut != np.inf else np.zeros(len(value), dtype=bool)
+        if op == ">":
+            return value > cut
+        if op == "<=":
+            return value <= cut if cut != -np.inf else np.zeros(len(value), dtype=bool)
+        return value < cut

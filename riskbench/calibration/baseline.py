@@ -33,6 +33,7 @@ MOST_EVENTS = 200_000
 BANDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 _FOLDS = 5
 _CHUNK = 500_000
+_THREADS_FROM = 50_000
 _DAY = 86_400_000_000
 _DELAY = 7.0
 
@@ -294,6 +295,7 @@ def _cross_fitted(
 def _learn(frame: pd.DataFrame, fraud: Mask, *, seed: int) -> HistGradientBoostingClassifier:
     """Return a boosted tree model; the order of rows does not matter."""
     from sklearn.ensemble import HistGradientBoostingClassifier
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     frauds = int(np.count_nonzero(fraud))
     if frauds < FEWEST_FRAUDS or frauds == len(fraud):
@@ -314,7 +316,9 @@ def _learn(frame: pd.DataFrame, fraud: Mask, *, seed: int) -> HistGradientBoosti
         categorical_features="from_dtype",
         random_state=seed,
     )
-    return model.fit(frame.iloc[order], fraud[order], sample_weight=weight)
+    # Threads only wait for each other where there is little to do.
+    with threadpool_limits(None if len(order) > _THREADS_FROM else 1, user_api="openmp"):
+        return model.fit(frame.iloc[order], fraud[order], sample_weight=weight)
 
 
 def _drawn(key: npt.NDArray[np.uint64], fraud: Mask) -> tuple[Rows, npt.NDArray[np.float64]]:

@@ -208,7 +208,7 @@ def _timely(dataset: Dataset, why: Mapping[str, str], *, delay: float) -> Iterab
         return
     time = dataset.column("time")
     local = pd.to_datetime(time.values, unit="us", utc=True).tz_convert(dataset.time_zone)
-    for name, part in (("hour", local.hour), ("weekday", local.weekday)):
+    for name, part in (("hour", local.hour), ("weekday", local.day_of_week)):
         yield f"event_{name}", dataset.roles.time, f"local {name}", Column("int", part.to_numpy(np.int64), time.valid)
     amount = dataset.roles.amount if dataset.roles.amount not in why else None
     for entity in dataset.roles.entities[:4]:

@@ -112,3 +112,13 @@ def to_minor(column: Column, currency: Currency, *, name: str) -> tuple[npt.NDAr
     minor = np.rint(scaled)
     finer = np.abs(scaled - minor) > np.maximum(1e-6, 4e-16 * np.abs(scaled))
     return minor.astype(np.int64), int(np.count_nonzero(finer))
+
+
+def finer(column: Column, currency: Currency) -> npt.NDArray[np.bool_]:
+    """Return where a money column has more decimals than the currency; infinity and missing have none."""
+    if column.kind != "float":
+        return np.zeros(len(column), dtype=bool)
+    held = np.isfinite(column.values) & column.present
+    scaled = np.where(held, column.values, 0.0) * currency.scale
+    off = np.abs(scaled - np.rint(scaled)) > np.maximum(1e-6, 4e-16 * np.abs(scaled))
+    return np.asarray(off)

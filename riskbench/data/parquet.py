@@ -21,10 +21,12 @@ def parquet_source(paths: Sequence[Path]) -> Source:
     Raises
     ------
     DataError
-        When a file is empty, is no Parquet file, is cut off, or its columns differ from the first one's.
+        When a file is empty, has no rows, is no Parquet file, is cut off, or has other columns than the first.
     """
     stamps = {path: _stamp(path) for path in paths}
     heads = [_head(path) for path in paths]
+    if not sum(rows for _, rows in heads):
+        raise DataError(f"The file {paths[0].name!r} has no rows")
     usable, left_out = sort_out(heads[0][0].names, heads[0][0].types)
     for path, (schema, _) in zip(paths[1:], heads[1:], strict=True):
         other, also_out = sort_out(schema.names, schema.types)
@@ -124,10 +126,8 @@ def _columns(path: Path, stamp: _Stamp, names: list[str], types: dict[str, pa.Da
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"The file {path.name!r} is damaged", hint="write or copy it again") from error
     columns = {name: table.column(table.schema.get_field_index(name)) for name in names}
-    return {
-        name: column if is_text(types[name]) or column.type.equals(types[name]) else column.cast(types[name])
-        for name, column in columns.items()
-    }
+    as_is = {name for name in names if is_text(types[name]) or columns[name].type.equals(types[name])}
+    return {name: columns[name] if name in as_is else columns[name].cast(types[name], safe=False) for name in names}
 
 
 def _stacked(parts: list[pa.ChunkedArray], kind: pa.DataType) -> pa.ChunkedArray:

@@ -205,7 +205,13 @@ class Dataset:
     def minor(self, column: str) -> npt.NDArray[np.int64]:
         """Return a money column (or role) in integer minor units; missing counts as zero."""
         name = self.resolve(column)
-        return to_minor(self.table.column(name), self.currency, name=name)[0]
+        if name not in self._minors:
+            self._minors[name] = to_minor(self.table.column(name), self.currency, name=name)[0]
+        return self._minors[name]
+
+    @cached_property
+    def _minors(self) -> dict[str, npt.NDArray[np.int64]]:
+        return {}
 
     @cached_property
     def regions(self) -> tuple[Codes, tuple[str, ...]]:

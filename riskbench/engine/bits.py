@@ -64,10 +64,9 @@ def positions(words: Words) -> Rows:
     """Return the events whose bit is set, in order; empty words cost nothing."""
     filled = np.flatnonzero(words)
     if len(filled) * 2 > len(words):
-        return np.flatnonzero(np.unpackbits(words.view(np.uint8), bitorder="little"))
-    bits = np.unpackbits(words[filled].view(np.uint8), bitorder="little").reshape(-1, 64)
-    where = np.flatnonzero(bits)
-    return filled[where >> 6] * 64 + (where & 63)
+        return np.flatnonzero(np.unpackbits(words.view(np.uint8), bitorder="little").view(bool))
+    bits = np.flatnonzero(np.unpackbits(words[filled].view(np.uint8), bitorder="little").view(bool))
+    return filled[bits >> 6] * 64 + (bits & 63)
 
 
 def union(lines: Words) -> Words:

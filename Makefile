@@ -28,7 +28,7 @@ export MPLBACKEND := Agg
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint format pytest bench reference wheel pins clean distclean
+.PHONY: help demo test lint format pytest bench docs wheel pins clean distclean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -55,8 +55,10 @@ pytest: $(VENV)/.test ## tests, docstring examples and notebooks (ARGS="tests/ru
 bench: $(VENV)/.bench ## compare speed and memory with other libraries, side by side
 	@set -e; for file in $(or $(ARGS),$(wildcard benchmarks/[a-z]*.py)); do echo "== $$file"; $(PY) $$file; done
 
-reference: $(VENV)/.test ## write docs/reference.md anew from the code
+docs: $(VENV)/.test ## write the reference, the pictures and the README's outputs anew
 	$(PY) docs/reference.py
+	$(PY) docs/pictures.py
+	$(PY) docs/examples.py
 
 wheel: $(VENV)/.test ## build the wheel into dist/
 	$(PY) -m build --wheel --no-isolation --outdir dist .

@@ -117,7 +117,7 @@ def test_the_page_on_the_rule_language_names_every_function():
 def test_reference_is_what_the_code_says():
     script = _load(DOCS / "reference.py")
     page = _text(DOCS / "reference.md")
-    assert script.page(page) == page, "run: make reference"
+    assert script.page(page) == page, "run: make docs"
     listed = set(re.findall(r"^\| `rb\.(\w+)", page, flags=re.MULTILINE))
     assert listed == set(house.public())
 

@@ -12,9 +12,9 @@ from riskbench.engine.columns import Kind
 from riskbench.engine.functions import HANDLERS
 from riskbench.engine.literals import FAR, Literal, from_number, from_param, from_text, moment, quoted
 from riskbench.engine.parse import Predicate, refuse, span
-from riskbench.engine.terms import KIND_WORDS, NONE, Term
+from riskbench.engine.terms import KIND_WORDS, NONE, Term, even
 from riskbench.engine.tree import And, Atom, Constant, Node, Not, Or, Shape, Value, atoms, to_sql
-from riskbench.errors import RuleError, listed, nearest
+from riskbench.errors import EngineError, RuleError, listed, nearest
 
 _SIGNS: dict[type[exp.Expr], Shape] = {
     exp.EQ: "=",
@@ -116,6 +116,10 @@ class _Binder:
             return self.membership(tree)
         if kind is exp.Is:
             return self.identity(tree)
+        if kind is exp.NullSafeEQ or kind is exp.NullSafeNEQ:
+            left, right = even(self.pair(tree.this, tree.expression))
+            word = "IS NOT DISTINCT FROM" if kind is exp.NullSafeEQ else "IS DISTINCT FROM"
+            return self.opaque(f"({left.sql} {word} {right.sql})", [left, right], tree)
         term = self.term(tree)
         if term.kind == "null":
             return Constant(None)
@@ -130,12 +134,23 @@ class _Binder:
             return Constant(bool(term.literal.value))
         if term.column is not None:
             return Atom(term.sql, (term.column,), term.column, "is_true", (), _names(term.params))
-        return self.opaque(term.sql, [term])
+        return self.opaque(term.sql, [term], tree)
 
-    def opaque(self, sql: str, terms: list[Term]) -> Atom:
-        columns = NONE.union(*(t.columns for t in terms))
-        params = NONE.union(*(t.params for t in terms))
-        return Atom(sql, _names(columns), params=_names(params))
+    def opaque(self, sql: str, terms: list[Term], tree: exp.Expr) -> Node:
+        """Return a condition that DuckDB evaluates, after DuckDB itself has checked it."""
+        from riskbench.engine import fence
+
+        columns = _names(NONE.union(*(t.columns for t in terms)))
+        params = _names(NONE.union(*(t.params for t in terms)))
+        if not columns:
+            try:
+                return Constant(fence.settle(sql))
+            except EngineError as error:
+                raise self.wrong(f"This cannot be computed: {error.what}", tree) from None
+        said = fence.check(sql, tuple((name, self.kinds[name]) for name in columns))
+        if said is not None:
+            raise self.wrong(f"This does not fit: {said}", tree)
+        return Atom(sql, columns, params=params)
 
     def comparison(self, tree: exp.Expr, sign: Shape) -> Node:
         left, right = self.pair(tree.this, tree.expression)
@@ -147,7 +162,8 @@ class _Binder:
             left, right, sign = right, left, _FLIPPED[sign]
         if left.column is not None and right.literal is not None:
             return self.shaped(left, sign, (right,))
-        return self.opaque(f"({left.sql} {sign} {right.sql})", [left, right])
+        left, right = even((left, right))
+        return self.opaque(f"({left.sql} {sign} {right.sql})", [left, right], tree)
 
     def truth(self, tree: exp.Expr, sign: Shape, left: Term, right: Term) -> Node:
         if sign not in ("=", "<>"):
@@ -155,17 +171,19 @@ class _Binder:
         if left.literal is not None:
             left, right = right, left
         if right.literal is None or left.literal is not None:
-            return self.opaque(f"({left.sql} {sign} {right.sql})", [left, right])
+            return self.opaque(f"({left.sql} {sign} {right.sql})", [left, right], tree)
         base: Node = (
             Atom(left.sql, (left.column,), left.column, "is_true", (), _names(left.params | right.params))
             if left.column is not None
-            else self.opaque(left.sql, [left, right])
+            else self.opaque(left.sql, [left, right], tree)
         )
         return base if right.literal.value is (sign == "=") else Not(base)
 
     def shaped(self, column: Term, shape: Shape, literals: tuple[Term, ...]) -> Atom:
         """Return `column shape literals` as an atom, its numbers of one type."""
         values = [t.literal for t in literals if t.literal is not None]
+        if column.kind == "int":
+            values = [v.as_int() for v in values]
         if column.kind == "float" or any(v.kind == "float" for v in values):
             values = [v.as_float() if v.kind == "int" else v for v in values]
         if shape == "in":
@@ -194,7 +212,8 @@ class _Binder:
                 _compare(this.literal.value, ">=", low.literal.value)
                 and _compare(this.literal.value, "<=", high.literal.value)
             )
-        return self.opaque(f"({this.sql} BETWEEN {low.sql} AND {high.sql})", [this, low, high])
+        this, low, high = even((this, low, high))
+        return self.opaque(f"({this.sql} BETWEEN {low.sql} AND {high.sql})", [this, low, high], tree)
 
     def membership(self, tree: exp.Expr) -> Node:
         field = tree.args.get("field")
@@ -216,8 +235,9 @@ class _Binder:
             return self.empty_list(this, tree)
         if this.column is not None and not nulls and all(t.literal is not None for t in terms):
             return self.shaped(this, "in", tuple(terms))
+        this, *terms = even((this, *terms))
         texts = [t.sql for t in terms] + ["NULL"] * nulls
-        return self.opaque(f"({this.sql} IN ({', '.join(texts)}))", [this, *terms])
+        return self.opaque(f"({this.sql} IN ({', '.join(texts)}))", [this, *terms], tree)
 
     def empty_list(self, this: Term, tree: exp.Expr) -> Node:
         """`x IN :empty` is false for every event, whether x is missing or not."""
@@ -249,12 +269,12 @@ class _Binder:
                 return Atom(f"{term.sql} IS NULL", (term.column,), term.column, "is_null", (), _names(term.params))
             if term.literal is not None:
                 return Constant(value=False)
-            return self.opaque(f"({term.sql} IS NULL)", [term])
+            return self.opaque(f"({term.sql} IS NULL)", [term], tree)
         if type(what) is not exp.Boolean:
             raise self.wrong("IS compares with NULL, TRUE or FALSE only", what, hint="use =")
         term = self.boolean(tree.this)
         inner = term.sql if what.this else f"(NOT {term.sql})"
-        return self.opaque(f"COALESCE({inner}, FALSE)", [term])
+        return self.opaque(f"COALESCE({inner}, FALSE)", [term], tree)
 
     # Values
 
@@ -459,4 +479,6 @@ def _compare(left: Value, sign: str, right: Value) -> bool:
     return left >= right  # type: ignore[operator]
 
 
-_CONDITIONS = frozenset({*_SIGNS, exp.And, exp.Or, exp.Not, exp.Between, exp.In, exp.Is})
+_CONDITIONS = frozenset(
+    {*_SIGNS, exp.And, exp.Or, exp.Not, exp.Between, exp.In, exp.Is, exp.NullSafeEQ, exp.NullSafeNEQ}
+)

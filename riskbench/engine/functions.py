@@ -9,7 +9,7 @@ from types import MappingProxyType
 from sqlglot import exp
 
 from riskbench.engine.literals import Literal, moment, of_float, of_int
-from riskbench.engine.terms import KIND_WORDS, Binder, Term, constant, made
+from riskbench.engine.terms import KIND_WORDS, Binder, Term, constant, even, made
 
 Handler = Callable[[Binder, exp.Expr], Term]
 _NAN = "CAST('NaN' AS DOUBLE)"
@@ -186,8 +186,7 @@ def _part(binder: Binder, tree: exp.Expr) -> Term:
         hint = "use isodow, 1 = Monday" if name in ("dow", "dayofweek", "weekday") else None
         raise binder.wrong(f"There is no part {name!r} to extract", tree, allowed=", ".join(_PART_NAMES), hint=hint)
     term = binder.temporal(source)
-    sql = f"ISODOW({term.sql})" if name == "isodow" else f"EXTRACT({name.upper()} FROM {term.sql})"
-    return made(sql, "int", (term,))
+    return made(f"{name.upper()}({term.sql})", "int", (term,))
 
 
 def _cast(binder: Binder, tree: exp.Expr) -> Term:
@@ -248,8 +247,7 @@ def _unified(binder: Binder, trees: list[exp.Expr]) -> tuple[list[Term], str]:
     for place, term in enumerate(terms):
         if term.kind != "null":
             terms[place] = binder.fit(terms[first], term, trees[first], trees[place])[1]
-    if any(term.kind == "float" for term in terms):
-        return [term.as_float() for term in terms], "float"
+    terms = list(even(terms))
     return terms, terms[first].kind
 
 
@@ -275,7 +273,7 @@ def _case(binder: Binder, tree: exp.Expr) -> Term:
         if subject is None:
             conditions.append(binder.boolean(branch.this))
         else:
-            left, right = binder.pair(subject, branch.this)
+            left, right = even(binder.pair(subject, branch.this))
             conditions.append(made(f"({left.sql} = {right.sql})", "bool", (left, right)))
     values, kind = _unified(binder, [b.args["true"] for b in branches] + ([default] if default is not None else []))
     if kind == "null":

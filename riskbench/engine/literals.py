@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
+from riskbench.engine.columns import Kind
 from riskbench.engine.tree import Value
 
 FAR = "whole numbers up to 9,223,372,036,854,775,807, other numbers up to 1.7e308"
@@ -31,7 +32,7 @@ class Literal:
         Its DuckDB text.
     """
 
-    kind: str
+    kind: Kind
     value: Value
     sql: str
 
@@ -43,6 +44,12 @@ class Literal:
     def as_float(self) -> Literal:
         """Return a whole number as a double."""
         return of_float(float(self.value))
+
+    def as_int(self) -> Literal:
+        """Return 5.0 as 5, so that a whole-number column is compared exactly; anything else as it is."""
+        if isinstance(self.value, float) and self.value.is_integer() and abs(self.value) < _TOP:
+            return of_int(int(self.value))
+        return self
 
 
 def of_int(value: int) -> Literal:

@@ -96,6 +96,12 @@ def made(sql: str, kind: str, parts: Iterable[Term]) -> Term:
     return Term(sql, kind, NONE.union(*(t.columns for t in held)), NONE.union(*(t.params for t in held)))
 
 
+def even(terms: Iterable[Term]) -> tuple[Term, ...]:
+    """Return terms with whole numbers as doubles where a double is among them."""
+    held = tuple(terms)
+    return tuple(term.as_float() for term in held) if any(term.kind == "float" for term in held) else held
+
+
 def constant(value: Literal, parts: Iterable[Term] = ()) -> Term:
     """Return a term with one value for every event."""
     return Term(value.sql, value.kind, literal=value, params=NONE.union(*(t.params for t in parts)))

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import KW_ONLY, dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, Literal
 
 from riskbench.data.outcomes import ladder
-from riskbench.data.roles import DOMAINS
+from riskbench.data.roles import DOMAINS, Domain
 from riskbench.data.velocity import Feature
 from riskbench.errors import RiskbenchError, RuleError
 from riskbench.rules.document import Item, placed, read_document
 from riskbench.rules.lists import NamedList
-from riskbench.rules.param import Param, checked_regions, to_param, unknown
+from riskbench.rules.param import Param, Scalar, checked_regions, to_param, unknown
 from riskbench.rules.rule import STATUSES, Rule, check_id, texts
 
 Severity = Literal["error", "warning"]
@@ -91,11 +91,29 @@ class Reading:
         The rules that are right in themselves, and where each stands.
     findings : tuple of Finding
         What is wrong, in the order of the lines.
+    root : Item or None
+        The document; None when it is no mapping.
+    name : str
+        The book's name, as far as it has one.
+    domain : str or None
+        Its domain, when it is right.
+    features, lists : mapping
+        Those of its features and lists that are right.
     """
 
     parts: dict[str, Any] | None
     rules: tuple[tuple[Rule, Item], ...]
     findings: tuple[Finding, ...]
+    root: Item | None = None
+    name: str = "rule book"
+    domain: Domain | None = None
+    features: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    lists: Mapping[str, NamedList] = field(default_factory=dict)
+
+    def lists_of(self, rule: Rule) -> dict[str, tuple[Scalar, ...]]:
+        """Return the values of those lists that a rule's condition names."""
+        named = (name for name in rule.predicate.params if name in self.lists and name not in rule.params)
+        return {name: self.lists[name].values for name in named}
 
 
 def read_book(text: str) -> Reading:
@@ -104,7 +122,7 @@ def read_book(text: str) -> Reading:
         root = read_document(text)
     except RuleError as wrong:
         found = re.match(r"Line (\d+)", wrong.sentence)
-        return Reading(None, (), (_finding(wrong, int(found.group(1)) if found else None, None),))
+        return Reading(None, (), (finding_of(wrong, int(found.group(1)) if found else None, None),))
     return _Reader(text, root).read()
 
 
@@ -120,7 +138,8 @@ def raise_findings(findings: Iterable[Finding]) -> None:
     raise RuleError(f"The rule book has {len(errors)} mistakes.\n{shown}{more}") from None
 
 
-def _finding(wrong: RiskbenchError, line: int | None, rule: str | None) -> Finding:
+def finding_of(wrong: RiskbenchError, line: int | None, rule: str | None) -> Finding:
+    """Return an error as a finding on a line."""
     place = wrong.place if isinstance(wrong, RuleError) else ""
     what = wrong.sentence if isinstance(wrong, RuleError) else wrong.what
     what = re.sub(r"^Line \d+, column \d+: ", "", what)
@@ -168,7 +187,7 @@ class _Reader:
         try:
             return make()
         except RiskbenchError as error:
-            found = _finding(error, at.line + 1, rule)
+            found = finding_of(error, at.line + 1, rule)
             if found.place:
                 self.findings.append(found)
             else:
@@ -203,7 +222,18 @@ class _Reader:
     def done(self, parts: dict[str, Any] | None) -> Reading:
         bad = any(finding.severity == "error" for finding in self.findings)
         ordered = sorted(self.findings, key=lambda finding: finding.line or 0)
-        return Reading(None if bad else parts, tuple(self.rules), tuple(ordered))
+        if parts is None:
+            return Reading(None, (), tuple(ordered))
+        return Reading(
+            None if bad else parts,
+            tuple(self.rules),
+            tuple(ordered),
+            self.root,
+            parts["name"] or "rule book",
+            parts["domain"],
+            parts["features"],
+            parts["lists"],
+        )
 
     # Parts
 
@@ -325,7 +355,7 @@ class _Reader:
             lead = held.text[: len(held.text) - len(held.text.lstrip())].count("\n")
             inside = text.count("\n", 0, wrong.start or 0) if held.block else 0
             line = held.line + 1 + (1 + lead + inside if held.block else 0)
-            self.findings.append(_finding(wrong, line, rule))
+            self.findings.append(finding_of(wrong, line, rule))
             return None
         return text
 

@@ -251,6 +251,19 @@ def test_tables_are_tidy_copies(specimen):
         assert "planted" not in specimen.frame(name).columns
 
 
+def test_rates_and_money_have_a_line_in_the_glossary(specimen):
+    rows = re.findall(r"^\| ([^|]+) \|", (house.ROOT / "docs" / "glossary.md").read_text(), flags=re.MULTILINE)
+    words = {word.strip() for row in rows for word in row.split(" / ")}
+    columns = {str(name) for table in specimen.tables for name in specimen.frame(table).columns}
+    stems = {re.sub(r"_(lower|upper)$", "", name) for name in columns if specimen.kind != "hostile"}
+    spoken = {
+        stem.removeprefix("added_").removeprefix("kept_")
+        for stem in stems
+        if re.search(r"_rate$|_value$|^value_", stem)
+    }
+    assert not {stem.replace("_", " ") for stem in spoken - {"p_value", "value_squares"}} - words
+
+
 def test_a_result_cannot_be_changed(specimen):
     with pytest.raises(FrozenInstanceError):
         specimen.notes = ()

@@ -11,9 +11,11 @@ __version__ = "0.1.0"
 _HOMES = {
     "Baseline": "riskbench.calibration.baseline",
     "Calibration": "riskbench.calibration.calibration",
+    "Checks": "riskbench.data.checks",
     "Comparison": "riskbench.rules.comparison",
     "Costs": "riskbench.metrics.costs",
     "Dataset": "riskbench.data.dataset",
+    "Decision": "riskbench.calibration.decision",
     "Feature": "riskbench.data.velocity",
     "LabelRecipe": "riskbench.data.verdicts",
     "Roles": "riskbench.data.roles",
@@ -24,7 +26,9 @@ _HOMES = {
     "at_least": "riskbench.metrics.constraints",
     "at_most": "riskbench.metrics.constraints",
     "calibrate": "riskbench.calibration.calibration",
+    "check": "riskbench.data.checks",
     "compare": "riskbench.rules.comparison",
+    "decide": "riskbench.calibration.decision",
     "read": "riskbench.data.read",
     "run": "riskbench.runner.run",
     "sample": "riskbench.data.marketplace.market",
@@ -41,6 +45,10 @@ if TYPE_CHECKING:
     from riskbench.calibration.baseline import score_baseline as score_baseline
     from riskbench.calibration.calibration import Calibration as Calibration
     from riskbench.calibration.calibration import calibrate as calibrate
+    from riskbench.calibration.decision import Decision as Decision
+    from riskbench.calibration.decision import decide as decide
+    from riskbench.data.checks import Checks as Checks
+    from riskbench.data.checks import check as check
     from riskbench.data.dataset import Dataset as Dataset
     from riskbench.data.marketplace.market import sample as sample
     from riskbench.data.read import read as read

@@ -31,10 +31,18 @@ def applied(held: Calibration, book: RuleBook | None, *, per_segment: bool = Fal
             raise ParameterError("There is no rule book to change", hint="hand one over: .apply(book)")
         return _moved(held, book, per_segment=per_segment)
     base = book if book is not None else RuleBook(name=f"cut-{_slug(held.name)}", domain=held.domain)
+    for old in earlier(base, held.name):
+        base = base.without(old.id)
     for rule in _rules(held, base, per_segment=per_segment):
-        present = any(other.id == rule.id for other in base.rules)
-        base = (base.without(rule.id) if present else base).with_rule(rule)
+        base = base.with_rule(rule)
     return base
+
+
+def earlier(book: RuleBook, score: str) -> tuple[Rule, ...]:
+    """Return the rules that an earlier calibration of this score has put into a book."""
+    stem = f"CUT-{_slug(score)}"
+    ids = (stem, f"{stem}-{ladder(book.domain).first('stop')}")
+    return tuple(rule for rule in book.rules if rule.id in ids)
 
 
 def own_cuts(held: Calibration) -> dict[str, float]:
@@ -62,11 +70,7 @@ def _moved(held: Calibration, book: RuleBook, *, per_segment: bool) -> RuleBook:
                 regions[region] = {**regions.get(region, {}), param: _value(cut)}
         spec = replace(rule.params[param], default=_value(held.threshold))
         new = replace(rule, params={**rule.params, param: spec}, regions={k: v for k, v in regions.items() if v})
-    return _replaced(book, new)
-
-
-def _replaced(book: RuleBook, new: Rule) -> RuleBook:
-    return replace(book, rules=tuple(new if rule.id == new.id else rule for rule in book.rules))
+    return book.with_rule(new)
 
 
 def _rules(held: Calibration, book: RuleBook, *, per_segment: bool) -> list[Rule]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -10,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from riskbench.calibration.choose import (
@@ -31,14 +31,15 @@ from riskbench.calibration.promise import holdout_frame, weekly_frame
 from riskbench.calibration.segments import COLUMNS as SEGMENT_COLUMNS
 from riskbench.calibration.segments import segments_frame
 from riskbench.calibration.study import Study
+from riskbench.calibration.swept import swept, today_cut
 from riskbench.calibration.words import facts, provenance, remarks
 from riskbench.data.dataset import Dataset
-from riskbench.data.outcomes import ladder
 from riskbench.data.roles import Domain
 from riskbench.display import Fact, Result, result
 from riskbench.errors import ParameterError
 from riskbench.metrics.constraints import Constraint
 from riskbench.metrics.costs import Costs
+from riskbench.rules.hits import apply, resolve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -251,12 +252,13 @@ def calibrate(
     2  frauds alerted  True
     """
     begun = time.perf_counter()
-    sweep = _sweep(
+    sweep = swept(
         dataset, score=score, rule_param=rule_param, given=given, outcome=outcome, asof=asof, two_cuts=two_cuts
     )
     return calibrate_sweep(
         sweep,
         given=given,
+        before=None if given is None else resolve(given, apply(given.rules, sweep.dataset)).level,
         costs=Costs.from_mapping(costs),
         constraints=limits(subject_to),
         by=by,
@@ -270,42 +272,11 @@ def calibrate(
     )
 
 
-def _sweep(
-    dataset: Dataset,
-    *,
-    score: str | None,
-    rule_param: str | None,
-    given: RuleBook | None,
-    outcome: str,
-    asof: str | pd.Timestamp | None,
-    two_cuts: bool,
-) -> Sweep:
-    from riskbench.rules.sweep import sweep_param, sweep_score
-
-    if score is not None and rule_param is not None:
-        raise ParameterError("Name a score or a rule's parameter, not both", got=f"{score!r} and {rule_param!r}")
-    if rule_param is not None:
-        if given is None:
-            raise ParameterError(f"{rule_param!r} is a parameter of a rule", hint="hand over its book as given=")
-        if two_cuts:
-            raise ParameterError("Two cuts need a score", got=f"rule_param={rule_param!r}")
-        return sweep_param(given, dataset, rule_param=rule_param, asof=asof)
-    name = score if score is not None else dataset.roles.score
-    if name is None:
-        raise ParameterError(
-            "There is nothing to cut", hint="name a score, the role 'score', or rule_param; or rb.score_baseline"
-        )
-    steps = ladder(dataset.domain)
-    wanted = steps.first("review") if two_cuts or outcome == "review" else outcome
-    if steps.level(wanted) == 0:
-        raise ParameterError("A cut to the mildest outcome does nothing", got=repr(outcome), allowed=steps.names[1:])
-    return sweep_score(given, dataset, score=dataset.resolve(name), outcome=wanted, asof=asof)
-
-
 def calibrate_sweep(
     sweep: Sweep,
     *,
     given: RuleBook | None,
+    before: npt.NDArray[np.int8] | None,
     costs: Costs,
     constraints: tuple[Constraint, ...] = (),
     by: str | None = "region",
@@ -317,10 +288,10 @@ def calibrate_sweep(
     seed: int = 0,
     begun: float | None = None,
 ) -> Calibration:
-    """Calibrate a sweep that is already made; see `calibrate`."""
+    """Calibrate a sweep that is already made; `before` is what the book decides today. See `calibrate`."""
     begun = time.perf_counter() if begun is None else begun
     single = Study.of(sweep, costs, choose_on=choose_on, report_on=report_on, asof=asof, seed=seed)
-    before = single.levels(_today_cut(sweep, given))
+    levels = sweep.base if before is None else before
     pair: Pair | None = None
     study, picked = single, None
     if two_cuts:
@@ -332,7 +303,7 @@ def calibrate_sweep(
         picked = replace(picked, point=picked.drawn.table.point(pair.review))
     windows, drawn = study.windows, picked.drawn
     today = (
-        Today.at(drawn, drawn.table.point(_today_cut(sweep, given)))
+        Today.at(drawn, drawn.table.point(today_cut(sweep, given)))
         if pair is None
         else pair_start(single, pair.block, windows.choose.mask)
     )
@@ -340,10 +311,10 @@ def calibrate_sweep(
     again = redrawn(drawn, picked.point, picked.feasible, seed=seed)
     lower, upper, optimism = again.lower, again.upper, again.optimism
     judged = windows.report if windows.report.mask.any() else windows.choose
-    weekly = weekly_frame(study, before, study.levels(cut), judged)
+    weekly = weekly_frame(study, levels, study.levels(cut), judged)
     holdout = holdout_frame(study, cut, optimism=optimism)
     ends = plateau_ends(drawn, picked.point, picked.feasible, again.critical)
-    keep = [picked.point, *ends, drawn.table.point(_today_cut(sweep, given))]
+    keep = [picked.point, *ends, drawn.table.point(today_cut(sweep, given))]
     later = study.curve(windows.report.mask) if windows.report.mask.any() else None
     return Calibration(
         name=sweep.name,
@@ -359,7 +330,7 @@ def calibrate_sweep(
         curve=frame_at(drawn, thin(drawn, keep), today),
         holdout=holdout,
         weekly=weekly,
-        plateau=plateau_frame(drawn, picked.point, ends),
+        plateau=plateau_frame(drawn, picked.point, ends, critical=again.critical),
         segments=_segments(study, cut, constraints, by),
         costs=costs_frame(study, picked),
         pair=pd.DataFrame() if pair is None else pair_frame(single, pair, choose_or(single, constraints, picked)),
@@ -389,18 +360,6 @@ def choose_or(study: Study, constraints: tuple[Constraint, ...], otherwise: Choi
         return choose(study, constraints)
     except InfeasibleError:
         return otherwise
-
-
-def _today_cut(sweep: Sweep, given: RuleBook | None) -> float:
-    """Return today's cut; the one that hits nobody where the cut is not live."""
-    nobody = math.inf if sweep.op in (">=", ">") else -math.inf
-    if sweep.default is None:
-        return nobody
-    if given is not None:
-        rule = given.rule(sweep.name.partition(".")[0])
-        if rule.status != "live":
-            return nobody
-    return float(sweep.default)
 
 
 def _later_frame(later: Curve | None, cut: float) -> pd.DataFrame:

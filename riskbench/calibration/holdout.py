@@ -127,7 +127,7 @@ def split(
         raise DataError("No event has both a time and a value to cut by")
     first, last = _rounded(int(timed.min()), int(timed.max()) + 1)
     notes = []
-    ripe = last if mature_until is None else int(mature_until.as_unit("us").value)
+    ripe = last if mature_until is None else micros(mature_until)
     if first < ripe < last:
         if choose_on is None or report_on is None:
             notes.append(

@@ -9,15 +9,17 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskbench.calibration.curve import Curve
+from riskbench.metrics.curve import FRAUD
 from riskbench.metrics.intervals import Z95
 
+Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 #: Cells in which the curve is redrawn, and how often.
 CELLS, RESAMPLES = 400, 1_000
 
-#: Fewer events than this between two cuts cannot tell them apart.
-FEWEST = 25
+#: Frauds in a stretch of the curve over which variance is smoothed.
+STRETCH = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,26 +83,30 @@ def redrawn(drawn: Curve, chosen: int, feasible: Mask, *, seed: int) -> Redrawn:
     draws = np.arange(RESAMPLES)
     optimism = float(np.mean(noise[draws, winner]))
     cuts = np.sort(drawn.table.cuts[edges[winner]])
-    apart = np.sqrt(np.maximum(np.abs(moved[edges] - moved[chosen]), _floor(drawn, chosen)))
+    width = np.sqrt(apart(drawn, chosen)[edges])
     others = feasible[edges] & (np.arange(len(edges)) != place)
     critical = Z95
-    if others.any() and (apart[others] > 0).all():
-        gaps = (noise[:, others] - noise[:, [place]]) / apart[others]
+    if others.any() and (width[others] > 0).all():
+        gaps = (noise[:, others] - noise[:, [place]]) / width[others]
         critical = max(Z95, float(np.quantile(gaps.max(axis=1), 0.95)))
     return Redrawn(
         float(cuts[int(0.025 * RESAMPLES)]), float(cuts[int(0.975 * RESAMPLES)]), max(0.0, optimism), critical
     )
 
 
-def _floor(drawn: Curve, chosen: int) -> float:
-    """Return the variance between the chosen cut and one that differs by `FEWEST` events, the nearer side."""
-    events = drawn.table.counts.sum(axis=0)
-    after = int(np.searchsorted(events, events[chosen] + FEWEST))
-    before = int(np.searchsorted(events, events[chosen] - FEWEST, side="right")) - 1
-    sides = [drawn.moved[min(after, len(events) - 1)] - drawn.moved[chosen]]
-    sides.append(drawn.moved[chosen] - drawn.moved[max(before, 0)])
-    found = [float(side) for side in sides if side > 0]
-    return min(found) if found else 0.0
+def apart(drawn: Curve, point: int) -> Floats:
+    """Return the variance of the net value between one point and every other.
+
+    Between two near cuts often no fraud was seen, which does not mean that none could have been: where it is
+    larger, the variance of an average event counts, taken from stretches of the curve that hold 20 frauds.
+    """
+    events, frauds = drawn.table.counts.sum(axis=0), np.zeros(drawn.table.points, np.int64)
+    for row, (kind, _, _) in enumerate(drawn.table.moves):
+        frauds += drawn.table.counts[row] if kind == FRAUD else 0
+    steps = np.searchsorted(frauds, np.arange(STRETCH, int(frauds[-1]) - STRETCH + 1, STRETCH))
+    edges = np.unique(np.concatenate([[0], steps, [len(events) - 1]]).astype(np.intp))
+    smooth = np.interp(events, events[edges], drawn.moved[edges])
+    return np.maximum(np.abs(drawn.moved - drawn.moved[point]), np.abs(smooth - smooth[point]))
 
 
 def plateau_ends(drawn: Curve, chosen: int, feasible: Mask, critical: float) -> tuple[int, int]:
@@ -113,15 +119,16 @@ def plateau_ends(drawn: Curve, chosen: int, feasible: Mask, critical: float) -> 
     Source: Hsu, J. C. (1984), Constrained simultaneous confidence intervals for multiple comparisons with the
     best, Annals of Statistics 12, 1136-1144.
     """
-    spread = np.maximum(np.abs(drawn.moved - drawn.moved[chosen]), _floor(drawn, chosen))
-    out = ((drawn.net[chosen] - drawn.net) > critical * np.sqrt(spread)) | ~feasible
+    out = ((drawn.net[chosen] - drawn.net) > critical * np.sqrt(apart(drawn, chosen))) | ~feasible
     before, after = np.flatnonzero(out[:chosen]), np.flatnonzero(out[chosen + 1 :])
     first = int(before[-1]) + 1 if len(before) else 0
     last = chosen + int(after[0]) if len(after) else drawn.table.points - 1
     return first, last
 
 
-def plateau_frame(drawn: Curve, chosen: int, ends: tuple[int, int], *, share: float = 0.05) -> pd.DataFrame:
+def plateau_frame(
+    drawn: Curve, chosen: int, ends: tuple[int, int], *, critical: float, share: float = 0.05
+) -> pd.DataFrame:
     """Return how the value changes beside the chosen cut.
 
     Parameters
@@ -132,6 +139,8 @@ def plateau_frame(drawn: Curve, chosen: int, ends: tuple[int, int], *, share: fl
         The chosen point.
     ends : (int, int)
         The plateau's strictest and loosest point.
+    critical : float
+        The joint quantile of `redrawn`.
     share : float
         How many more (fewer) alerts count as "just under" ("just over") the cut.
 
@@ -139,7 +148,7 @@ def plateau_frame(drawn: Curve, chosen: int, ends: tuple[int, int], *, share: fl
     -------
     DataFrame
         point, threshold, alerts, alert_rate, net_value, change, change_lower, change_upper (paired, against the
-        chosen cut), n (events between the two cuts), frauds_between, fraud_share.
+        chosen cut; joint 95 % for all cuts at once), n (events between the two cuts), frauds_between, fraud_share.
     """
     first, last = ends
     end, alerts = drawn.table.points - 1, drawn.alerts.astype(np.float64)
@@ -160,12 +169,12 @@ def plateau_frame(drawn: Curve, chosen: int, ends: tuple[int, int], *, share: fl
     frauds = np.zeros(drawn.table.points, np.int64)
     for row, (kind, _, _) in enumerate(drawn.table.moves):
         moved += drawn.table.counts[row]
-        if kind == 1:
+        if kind == FRAUD:
             frauds += drawn.table.counts[row]
     between = np.abs(moved[at] - moved[chosen])
     frauds_between = np.abs(frauds[at] - frauds[chosen])
     change = drawn.net[at] - drawn.net[chosen]
-    half = Z95 * np.sqrt(np.abs(drawn.moved[at] - drawn.moved[chosen]))
+    half = critical * np.sqrt(apart(drawn, chosen)[at])
     with np.errstate(divide="ignore", invalid="ignore"):
         fraud_share = np.where(between > 0, frauds_between / between, np.nan)
     return pd.DataFrame(

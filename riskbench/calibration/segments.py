@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskbench.calibration.curve import Curve, best, curve, violation
+from riskbench.calibration.plateau import apart
 from riskbench.calibration.study import Study
 from riskbench.metrics.constraints import Constraint
 from riskbench.metrics.intervals import Z95
@@ -68,7 +69,7 @@ def segments_frame(
             continue
         point = later.table.point(own)
         gain = float(later.net[point] - later.net[uniform])
-        sd = math.sqrt(abs(float(later.moved[point] - later.moved[uniform])))
+        sd = math.sqrt(float(apart(later, uniform)[point]))
         p_value = 0.5 * math.erfc(gain / sd / math.sqrt(2)) if sd > 0 else 1.0
         rows.append(
             (

@@ -20,6 +20,30 @@ if TYPE_CHECKING:
     from riskbench.rules.book import RuleBook
 
 
+def exactly(cut: float) -> str:
+    """Return a cut with every digit that it has.
+
+    >>> exactly(211.19), exactly(1500000.0)
+    ('211.19', '1,500,000')
+    """
+    return f"{int(cut):,}" if float(cut).is_integer() and abs(cut) < 2**53 else f"{cut:,}"
+
+
+def pair_words(review: float, block: float) -> str:
+    """Return two cuts as a reader would say them.
+
+    >>> pair_words(0.6, 0.9), pair_words(0.9, 0.9)
+    ('review from 0.6, block from 0.9', 'block from 0.9')
+    """
+    if not math.isfinite(block):
+        return f"review from {exactly(review)}" if math.isfinite(review) else "no cut pays"
+    return (
+        f"block from {exactly(block)}"
+        if review >= block
+        else f"review from {exactly(review)}, block from {exactly(block)}"
+    )
+
+
 def facts(
     study: Study,
     picked: Choice,
@@ -38,9 +62,19 @@ def facts(
     count = int(drawn.table.counts[:, -1].sum())
     name = f"Cut of {study.sweep.name}"
     if pair is not None:
-        made = [Fact(name, f"review from {pair.review:.4g}, block from {pair.block:.4g}", "text", n=count)]
+        made = [Fact(name, pair_words(pair.review, pair.block), "text", n=count)]
     elif math.isfinite(cut):
-        made = [Fact(name, cut, "number", lower=finite[0], upper=finite[1], n=count, note=f"hit when {study.sweep.op}")]
+        made = [
+            Fact(
+                name,
+                cut,
+                "number",
+                lower=finite[0],
+                upper=finite[1],
+                n=count,
+                note=f"hit when {study.sweep.op} {exactly(cut)}",
+            )
+        ]
     else:
         made = [Fact(name, "no cut pays", "text", n=count)]
     promise, change = holdout.to_dict("records")[0], weekly.to_dict("records")[0]
@@ -141,7 +175,7 @@ def remarks(
         )
     if pair is not None:
         notes.append("Segments and plateau move the review cut; the block cut stays.")
-    if not math.isfinite(picked.cut) and pair is None:
+    if not math.isfinite(picked.cut):
         notes.append("No cut is worth more than none under these costs.")
     notes.append("Not simulated: customers and attackers who change when the cut changes.")
     return (*notes, *sweep.dataset.notes)

@@ -48,6 +48,8 @@ class Result:
     repr_rows: ClassVar[int] = 10
     #: Columns that the repr shows of the main table; all when empty.
     repr_columns: ClassVar[tuple[str, ...]] = ()
+    #: Tables that the repr shows below the main one, each under its name; empty ones are left out.
+    repr_tables: ClassVar[tuple[str, ...]] = ()
 
     notes: tuple[str, ...] = ()
     provenance: Mapping[str, object] = field(default_factory=dict)
@@ -147,6 +149,9 @@ class Result:
             frame = self.frame()
             shown = [name for name in self.repr_columns if name in frame.columns]
             parts.append(html.table(frame[shown] if shown else frame, rows=self.repr_rows))
+        for name in self.repr_tables:
+            if len(frame := self.frame(name)):
+                parts.append(html.table(frame, caption=name.replace("_", " ").capitalize(), rows=self.repr_rows))
         parts.append(html.notes(self.notes))
         if self.next_step:
             parts.append(html.notes([f"Next: {self.next_step}"]))

@@ -30,6 +30,8 @@ class Stored(Result):
         What it is called in the run.
     stored_kind, stored_title : str
         What it was.
+    stored_main : str
+        The table that `frame()` gives.
     facts : tuple of Fact
         Its headline.
     """
@@ -40,6 +42,10 @@ class Stored(Result):
     stored_kind: str
     stored_title: str
     facts: tuple[Fact, ...] = ()
+    stored_main: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "main", self.stored_main)
 
     def headline(self) -> tuple[Fact, ...]:
         """Return the facts."""
@@ -110,7 +116,7 @@ def _stored(folder: Path, entry: Mapping[str, Any]) -> Stored:
         notes=tuple(entry["notes"]),
         provenance=entry["provenance"],
         lazy=lazy,
-        _cache={"main": entry.get("main", "")},
+        stored_main=entry.get("main", ""),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Mapping
 from functools import cache
 from html import escape
@@ -19,6 +20,9 @@ from riskbench.runner.failure import MARKER, Failure
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _PRIORITY = ["text/html", "text/markdown", "image/png", "image/jpeg", "text/latex", "text/plain"]
+_OWN = "application/vnd.riskbench."
+#: What a result tells an analyst to do next; leaders have no use for it.
+_NEXT = re.compile(r"<ul[^>]*><li>Next: [^<]*</li></ul>")
 #: Cells with this tag are for reviewers only.
 REVIEWERS = "reviewers-only"
 
@@ -32,6 +36,9 @@ def settle(
     for place, cell in enumerate(cells):
         cell["metadata"].pop("papermill", None)
         cell["metadata"].pop("execution", None)
+        for output in cell.get("outputs", ()):
+            for kind in [kind for kind in output.get("data", {}) if kind.startswith(_OWN)]:
+                del output["data"][kind]  # the same stands in results.json and the tables
         if failure is not None and failure.cell is not None:
             if place == failure.cell:
                 cell["metadata"]["riskbench_failed"] = True
@@ -102,8 +109,15 @@ def _shown(cell: dict[str, Any], *, lead: bool) -> dict[str, Any] | None:
         return None
     if cell["cell_type"] == "code":
         cell["outputs"] = [out for out in cell["outputs"] if out["output_type"] not in ("stream", "error")]
+        for output in cell["outputs"]:
+            if "text/html" in output.get("data", {}):
+                output["data"]["text/html"] = _NEXT.sub("", _joined(output["data"]["text/html"]))
         return cell if cell["outputs"] else None
     return cell
+
+
+def _joined(text: object) -> str:
+    return "".join(text) if isinstance(text, list) else str(text)
 
 
 def _without_title(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -19,6 +19,8 @@ from riskbench.runner.catalogue import Playbook, find, read_playbook, sample_boo
 from riskbench.runner.parameters import Parameter, check_names, settle
 
 if TYPE_CHECKING:
+    from riskbench.calibration.baseline import Baseline
+    from riskbench.calibration.holdout import Span
     from riskbench.data.dataset import Dataset
     from riskbench.metrics.constraints import Constraint
     from riskbench.metrics.costs import Costs
@@ -53,6 +55,14 @@ class Session(Result):
     parameters: pd.DataFrame
     folder: Path | None = None
     _record: dict[str, Any] = field(default_factory=dict)
+    _extra: list[Result] = field(default_factory=list)
+
+    def __getattr__(self, name: str) -> Any:
+        values = self.__dict__.get("values", {})
+        if name in values:
+            return values[name]
+        close = nearest(name, values)
+        raise AttributeError(f"This run has no parameter {name!r}{f'; did you mean {close!r}?' if close else ''}")
 
     def dataset(self) -> Dataset:
         """Return the events: the source, or the embedded sample; of one region and window where asked.
@@ -107,6 +117,47 @@ class Session(Result):
         self._note(book={"name": book.name, "hash": book.hash, "rules": len(book.rules), "path": named})
         return book
 
+    def scored(self, events: Dataset) -> Dataset:
+        """Return the events with the score to cut in the role `score`, and say which score it is.
+
+        In this order: none where a rule's parameter is cut; the column named by `score`; the role `score`; a
+        baseline learnt here from the earlier events, of which the later ones are returned.
+
+        Raises
+        ------
+        RiskbenchError
+            When there is no such column, or not enough to learn from.
+        """
+        wanted = self.values.get("score")
+        if self.values.get("rule_param") is not None:
+            said = f"no score: the cut of {self.values['rule_param']}"
+        elif wanted is not None:
+            events = events.with_roles(score=events.resolve(wanted))
+            said = f"score: the column {events.roles.score}"
+        elif events.has("score"):
+            said = f"score: the column {events.roles.score}, as the roles say"
+        else:
+            events, said = self._baseline(events)
+        self._note(score=said)
+        return events.with_notes(f"{said[0].upper()}{said[1:]}.")
+
+    @property
+    def baseline(self) -> Baseline | None:
+        """The baseline score, where one had to be learnt."""
+        from riskbench.calibration.baseline import Baseline
+
+        return next((held for held in self._extra if isinstance(held, Baseline)), None)
+
+    @property
+    def choose_on(self) -> Span | None:
+        """The window to choose the cut on: up to `report_from`; None for the first two thirds."""
+        return None if self.values.get("report_from") is None else (None, self.values["report_from"])
+
+    @property
+    def report_on(self) -> Span | None:
+        """The window to report the cut on: from `report_from`; None for the rest."""
+        return None if self.values.get("report_from") is None else (self.values["report_from"], None)
+
     @property
     def costs(self) -> Costs:
         """The stated costs."""
@@ -135,7 +186,7 @@ class Session(Result):
         if not results or not all(isinstance(held, Result) for held in results):
             raise PlaybookError("A run finishes with its results", hint="run.finish(checks, ..., decision)")
         if self.folder is not None:
-            bundle.write(self.folder, results)
+            bundle.write(self.folder, (*self._extra, *results))
         answer = results[-1]
         self._note(
             finished=True,
@@ -144,6 +195,19 @@ class Session(Result):
             answer=answer.kind,
         )
         return Finished(playbook=self.playbook, facts=answer.headline(), results=len(results))
+
+    def _baseline(self, events: Dataset) -> tuple[Dataset, str]:
+        from riskbench.calibration.baseline import score_baseline
+
+        made = score_baseline(events, seed=self.values.get("seed", 0), asof=self.values.get("asof"))
+        self._extra.append(made)
+        if made.train_until is None:
+            return made.dataset, "score: a baseline learnt here, cross-fitted, for want of a score"
+        until = f"{made.train_until:%Y-%m-%d}"
+        return (
+            made.dataset.between(made.train_until, None),
+            f"score: a baseline learnt here from the events before {until}, for want of a score; all else is after it",
+        )
 
     def _sample(self) -> Dataset:
         from riskbench.data.marketplace import sample

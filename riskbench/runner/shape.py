@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import datetime as dt
+import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -159,7 +161,7 @@ def coerce(value: object, shape: Shape, *, name: str) -> Any:
 
 def _str(value: object, shape: Shape, name: str) -> str:
     if isinstance(value, str):
-        if "\x00" in value or len(value) > _LONGEST:
+        if "\x00" in value or len(value) > _LONGEST or not _writable(value):
             raise _wrong(name, shape, value)
         return value
     if isinstance(value, dt.datetime | dt.date):
@@ -171,6 +173,14 @@ def _str(value: object, shape: Shape, name: str) -> str:
     if isinstance(value, int):
         return str(value)
     raise _wrong(name, shape, value, hint="put quotes around it")
+
+
+def _writable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _int(value: object, shape: Shape, name: str) -> int:
@@ -253,7 +263,7 @@ def _dict(value: object, shape: Shape, name: str) -> dict[str, Any]:
             raise ParameterError(
                 f"A name inside the parameter {name!r} is not text", got=repr(key), hint="put quotes around it"
             )
-        made[str(key)] = coerce(inner, items, name=f"{name}.{key}")
+        made[_str(str(key), Shape("str"), name)] = coerce(inner, items, name=f"{name}.{key}")
     return made
 
 
@@ -278,7 +288,9 @@ def _any(value: object, _: Shape, name: str) -> Any:
         return [_any(inner, Shape("any"), name) for inner in value]
     if isinstance(value, dt.datetime | dt.date):
         return value.isoformat()
-    if value is None or isinstance(value, bool | int | str) or (isinstance(value, float) and math.isfinite(value)):
+    if isinstance(value, str):
+        return _str(value, Shape("str"), name)
+    if value is None or isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):
         return value
     raise ParameterError(f"The parameter {name!r} holds a value that a playbook cannot take", got=type(value).__name__)
 
@@ -309,6 +321,8 @@ def structure(text: str, *, name: str) -> Any:
 
     if len(text) > _LONGEST:
         raise ParameterError(f"{name}: the text is too long", got=f"{len(text):,} characters", allowed=f"{_LONGEST:,}")
+    with contextlib.suppress(ValueError, RecursionError):
+        return json.loads(text, parse_constant=_refused)
     try:
         if any(isinstance(event, AliasEvent) for event in YAML(typ="safe", pure=True).parse(text)):
             raise ParameterError(f"{name}: YAML aliases (*name) are not read", hint="write the value out")
@@ -318,6 +332,10 @@ def structure(text: str, *, name: str) -> Any:
         mark = getattr(error, "problem_mark", None)
         where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
         raise ParameterError(f"{name}: cannot be read as YAML: {first}{where}") from None
+
+
+def _refused(word: str) -> object:
+    raise ValueError(word)
 
 
 def _wrong(name: str, shape: Shape, value: object, *, hint: str | None = None) -> ParameterError:

@@ -108,4 +108,6 @@ def _leave(folder: Path, execution: Execution, *, keep: bool) -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    ended = main()
+    sys.stdout.flush()
+    os._exit(ended)  # a thread still listens on stdin, which an orderly end would wait for

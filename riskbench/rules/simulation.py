@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +39,9 @@ class Simulation(Result):
         value_caught with interval, good_value_hit (major units); unique_hits, unique_frauds, unique_value:
         what no other live rule hits; first_hits, first_frauds, first_value: what the rule decides. With a
         unit also cases, fraud_cases, case_precision with interval.
+    whole : DataFrame
+        The same measures for the live rules together: one row for all alerts, one for those that are reviewed
+        or stopped.
     outcomes : DataFrame
         One row an outcome of the domain's ladder: what live rules decide about all events.
     book : RuleBook
@@ -70,6 +73,7 @@ class Simulation(Result):
     )
 
     rules: pd.DataFrame
+    whole: pd.DataFrame
     outcomes: pd.DataFrame
     book: RuleBook
     events: int
@@ -174,7 +178,7 @@ def simulate(
     by_level = tally(held, codes=level, size=len(effects))
     alerted = effects != "none"
     insulting = np.isin(effects, ["review", "stop"])
-    facts = _facts(held, whole, by_level, alerted=alerted, insulting=insulting)
+    both = _whole(held, whole, alerted=alerted, insulting=insulting, codes=codes)
     lazy: Mapping[str, Callable[[], pd.DataFrame]] = {
         "regions": partial(_split, held, "region"),
         "weeks": partial(_split, held, "week"),
@@ -184,6 +188,7 @@ def simulate(
     }
     return Simulation(
         rules=rules,
+        whole=both,
         outcomes=_outcomes(held, by_level),
         book=book,
         events=int(whole.hits[0]),
@@ -193,7 +198,7 @@ def simulate(
         alerts=int(by_level.hits[alerted].sum()),
         currency=held.dataset.currency.code,
         hits=held,
-        facts=facts,
+        facts=_facts(held, whole, both),
         lazy=lazy,
         notes=_notes(held, whole),
         provenance=_provenance(held, unit=unit, per=per, seconds=time.perf_counter() - begun),
@@ -255,24 +260,31 @@ def _outcomes(held: Hits, by_level: Tally) -> pd.DataFrame:
     )
 
 
-def _facts(
-    held: Hits, whole: Tally, by_level: Tally, *, alerted: npt.NDArray[np.bool_], insulting: npt.NDArray[np.bool_]
-) -> tuple[Fact, ...]:
-    def summed(which: npt.NDArray[np.bool_]) -> Tally:
-        return Tally(
-            by_level.count[which].sum(axis=0, keepdims=True),
-            by_level.value[which].sum(axis=0, keepdims=True),
-            by_level.squares[which].sum(axis=0, keepdims=True),
-        )
+def _whole(
+    held: Hits,
+    whole: Tally,
+    *,
+    alerted: npt.NDArray[np.bool_],
+    insulting: npt.NDArray[np.bool_],
+    codes: npt.NDArray[np.int64] | None,
+) -> pd.DataFrame:
+    """Return the measures of all alerts, and of the alerts that are reviewed or stopped."""
+    level = held.resolution.level
+    rows = [np.flatnonzero(alerted[level]), np.flatnonzero(insulting[level])]
+    parts = Tally.stack([tally(held, picked) for picked in rows])
+    columns = measures(parts, whole, scale=held.dataset.currency.scale)
+    if codes is not None:
+        columns |= case_measures([codes[picked] for picked in rows], [held.labels.state[picked] for picked in rows])
+    return framed({"set": ["all alerts", "reviewed or stopped"]}, columns)
 
-    row = measures(summed(alerted), whole, scale=held.dataset.currency.scale)
-    hard = measures(summed(insulting), whole, scale=held.dataset.currency.scale)
+
+def _facts(held: Hits, whole: Tally, both: pd.DataFrame) -> tuple[Fact, ...]:
+    row, hard = (dict(zip(both.columns, line, strict=True)) for line in both.itertuples(index=False, name=None))
     labelled = int(whole.frauds[0] + whole.good[0])
-    currency = held.dataset.currency.code
-    hits_ = int(row["hits"][0])
+    events, hits_ = int(whole.hits[0]), int(row["hits"])
     facts = [
-        _rate("Alert rate", row, "alert_rate", int(whole.hits[0]), note=f"{hits_:,} of {int(whole.hits[0]):,} events"),
-        _rate("Precision", row, "precision", hits_ - int(row["unlabelled"][0]), note="of labelled alerts"),
+        _rate("Alert rate", row, "alert_rate", events, note=f"{hits_:,} of {events:,} events"),
+        _rate("Precision", row, "precision", hits_ - int(row["unlabelled"]), note="of labelled alerts"),
         _rate("Recall", row, "recall", int(whole.frauds[0]), note=f"of {int(whole.frauds[0]):,} known frauds"),
         _rate("Insult rate", hard, "insult_rate", int(whole.good[0]), note="good events reviewed or stopped"),
     ]
@@ -280,32 +292,25 @@ def _facts(
         facts.append(
             Fact(
                 "Value caught",
-                float(row["value_caught"][0]) if labelled else None,
+                float(row["value_caught"]) if labelled else None,
                 "money",
-                lower=float(row["value_caught_lower"][0]),
-                upper=float(row["value_caught_upper"][0]),
-                n=int(row["frauds"][0]),
-                currency=currency,
+                lower=float(row["value_caught_lower"]),
+                upper=float(row["value_caught_upper"]),
+                n=int(row["frauds"]),
+                currency=held.dataset.currency.code,
                 note="" if labelled else "no labels",
             )
         )
-    facts.append(Fact("Alerts without a verdict", int(row["unlabelled"][0]), "count", n=hits_))
+    facts.append(Fact("Alerts without a verdict", int(row["unlabelled"]), "count", n=hits_))
     return tuple(facts)
 
 
-def _rate(name: str, row: Mapping[str, npt.NDArray[np.generic]], column: str, n: int, *, note: str) -> Fact:
-    value = float(row[column][0])
+def _rate(name: str, row: Mapping[str, Any], column: str, n: int, *, note: str) -> Fact:
+    value = float(row[column])
     if n == 0 or np.isnan(value):
         return Fact(name, None, "share", n=n, note="no events to measure it on")
-    return Fact(
-        name,
-        value,
-        "share",
-        lower=float(row[f"{column}_lower"][0]),
-        upper=float(row[f"{column}_upper"][0]),
-        n=n,
-        note=note,
-    )
+    lower, upper = float(row[f"{column}_lower"]), float(row[f"{column}_upper"])
+    return Fact(name, value, "share", lower=lower, upper=upper, n=n, note=note)
 
 
 def _split(held: Hits, axis: str) -> pd.DataFrame:

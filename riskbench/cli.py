@@ -13,6 +13,7 @@ from riskbench.errors import RiskbenchError
 
 if TYPE_CHECKING:
     from riskbench.config import Settings
+    from riskbench.engine.columns import Kind
     from riskbench.runner import Run
     from riskbench.store import Ledger
 
@@ -26,6 +27,9 @@ app = typer.Typer(
 )
 rules = typer.Typer(help="Check rule books, and show them as SQL.", no_args_is_help=True)
 app.add_typer(rules, name="rules")
+
+#: The main jobs, in the order of the demo.
+DEMO = ("threshold_calibration", "incident_deep_dive")
 
 Out = Annotated[str | None, typer.Option("--out", help="Folder that run folders are written to [default: runs].")]
 Store = Annotated[str | None, typer.Option("--store", help="Store of the ledger: a SQLite file or a PostgreSQL URL.")]
@@ -144,6 +148,35 @@ class _Bar:
 
 
 @app.command()
+def demo(
+    out: Annotated[str, typer.Option("--out", help="Folder that the run folders are written to.")] = "demo-out",
+    store: Store = None,
+) -> int:
+    """Run the main jobs on the embedded sample; print the headlines and the pages written."""
+    from riskbench.runner import catalogue
+
+    known = {held.id for held in catalogue()}
+    ends = [_run(name, {}, _settings(out=out, store=store)).exit_code for name in DEMO if name in known]
+    return max(ends, default=0)
+
+
+@app.command()
+def sample(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that the tables are written to.")],
+    orders: Annotated[int, typer.Option("--orders", help="How many orders.")] = 50_000,
+    region: Annotated[str | None, typer.Option("--region", help="One region, or `all`.")] = "ID",
+    seed: Annotated[int, typer.Option("--seed", help="Same seed, same bytes.")] = 7,
+    domain: Annotated[list[str] | None, typer.Option("--domain", help="Only this domain; may be repeated.")] = None,
+) -> None:
+    """Write the embedded sample as Parquet, each domain with a parameter file for `riskbench run -f`."""
+    from riskbench.runner.samples import write_sample
+
+    place = None if region is None or region.casefold() == "all" else region
+    for path in write_sample(folder, orders=orders, region=place, seed=seed, domains=domain or None):
+        typer.echo(f"  {path}")
+
+
+@app.command()
 def playbooks() -> None:
     """List the playbooks."""
     from riskbench.runner import catalogue
@@ -208,6 +241,54 @@ def show(
     for text in (entry.error, entry.folder):
         if text:
             typer.echo(f"  {text}")
+
+
+@rules.command()
+def check(
+    book: Annotated[Path, typer.Argument(metavar="BOOK.yaml", help="The rule book.")],
+    data: Annotated[str | None, typer.Option("--data", help="Events that it must fit: a path, glob or URL.")] = None,
+    roles: Annotated[str | None, typer.Option("--roles", help="Role names it may use: '{amount: TX_AMOUNT}'.")] = None,
+) -> int:
+    """Explain every mistake in a rule book, with a caret under the place; exit 1 when there is one."""
+    from riskbench.rules.book import read_text
+    from riskbench.rules.inspection import inspect
+
+    held = inspect(read_text(book), _kinds(data), aliases=_aliases(roles))
+    typer.echo(held.text())
+    return 0 if held.ok else 1
+
+
+@rules.command()
+def sql(
+    book: Annotated[Path, typer.Argument(metavar="BOOK.yaml", help="The rule book.")],
+    dialect: Annotated[str, typer.Option("--dialect", help="duckdb, spark, bigquery, trino or snowflake.")] = "duckdb",
+    data: Annotated[str | None, typer.Option("--data", help="Events that it must fit: a path, glob or URL.")] = None,
+    roles: Annotated[str | None, typer.Option("--roles", help="Role names it may use: '{amount: TX_AMOUNT}'.")] = None,
+) -> None:
+    """Show each rule as SQL of an engine."""
+    from riskbench.rules.book import RuleBook
+    from riskbench.rules.printed import as_sql
+
+    held = RuleBook.read(book)
+    for rule, region, text in as_sql(held, dialect, kinds=_kinds(data), aliases=_aliases(roles)):
+        typer.echo(f"-- {rule.id}{f' in {region}' if region else ''}: {rule.title or rule.outcome}\n{text}\n")
+
+
+def _kinds(data: str | None) -> dict[str, Kind] | None:
+    from riskbench.config import resolve
+    from riskbench.data.read import kinds_of
+
+    return None if data is None else kinds_of(resolve(data))
+
+
+def _aliases(roles: str | None) -> dict[str, str] | None:
+    from riskbench.data.roles import Roles
+    from riskbench.runner.shape import Shape, coerce
+
+    if roles is None:
+        return None
+    held = coerce(roles, Shape("dict"), name="roles")
+    return Roles.from_mapping({"id": "id", **held}).named()
 
 
 def _ledger(out: str | None, store: str | None) -> Ledger:

@@ -241,6 +241,12 @@ def _marked(files: str, options: str) -> str:
     return hashlib.sha256(f"{files} {options}".encode()).hexdigest()
 
 
+def kinds_of(source: object, *, query: str | None = None, deadline: float = 300.0) -> dict[str, Kind]:
+    """Return each column's kind, as `read` would find it, without loading the rows."""
+    types = _source(source, query=query, roles=None, deadline=deadline).types
+    return {name: kind_of(kind) for name, kind in types.items()}
+
+
 def kind_of(kind: pa.DataType) -> Kind:
     """Return the kind that an Arrow type becomes in memory."""
     inner = kind.value_type if pa.types.is_dictionary(kind) else kind

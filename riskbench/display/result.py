@@ -149,9 +149,11 @@ class Result:
             frame = self.frame()
             shown = [name for name in self.repr_columns if name in frame.columns]
             parts.append(html.table(frame[shown] if shown else frame, rows=self.repr_rows))
-        for name in self.repr_tables:
-            if len(frame := self.frame(name)):
-                parts.append(html.table(frame, caption=name.replace("_", " ").capitalize(), rows=self.repr_rows))
+        parts += [
+            html.table(frame, caption=name.replace("_", " ").capitalize(), rows=self.repr_rows)
+            for name in self.repr_tables
+            if len(frame := self.frame(name))
+        ]
         parts.append(html.notes(self.notes))
         if self.next_step:
             parts.append(html.notes([f"Next: {self.next_step}"]))

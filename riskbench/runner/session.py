@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from riskbench.calibration.baseline import Baseline
     from riskbench.calibration.holdout import Span
     from riskbench.data.dataset import Dataset
+    from riskbench.data.roles import Domain
     from riskbench.metrics.constraints import Constraint
     from riskbench.metrics.costs import Costs
     from riskbench.rules.book import RuleBook
@@ -109,7 +110,8 @@ class Session(Result):
         """
         from riskbench.rules.book import RuleBook
 
-        named, domain = self.values.get("book"), self.values.get("domain") or "transactions"
+        named = self.values.get("book")
+        domain: Domain = self.values.get("domain") or "transactions"
         if named is None:
             book = RuleBook(name="no book given", domain=domain)
         else:

@@ -10,7 +10,7 @@ from sqlglot import exp
 
 from riskbench.engine.columns import Kind
 from riskbench.engine.functions import HANDLERS
-from riskbench.engine.literals import FAR, Literal, from_number, from_param, from_text, moment, quoted
+from riskbench.engine.literals import FAR, Literal, exact, from_number, from_param, from_text, moment, quoted
 from riskbench.engine.parse import Predicate, refuse, span
 from riskbench.engine.terms import KIND_WORDS, NONE, Term, even
 from riskbench.engine.tree import And, Atom, Constant, Node, Not, Or, Shape, Value, atoms, to_sql
@@ -183,9 +183,9 @@ class _Binder:
         """Return `column shape literals` as an atom, its numbers of one type."""
         values = [t.literal for t in literals if t.literal is not None]
         if column.kind == "int":
-            values = [v.as_int() for v in values]
-        if column.kind == "float" or any(v.kind == "float" for v in values):
-            values = [v.as_float() if v.kind == "int" else v for v in values]
+            shape, values = exact(shape, values)
+        elif column.kind == "float":
+            values = [v.as_float() for v in values]
         if shape == "in":
             values = sorted({v.value: v for v in values}.values(), key=lambda v: v.value)
         texts = [v.sql for v in values]

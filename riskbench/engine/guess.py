@@ -78,10 +78,13 @@ def guess_kinds(predicates: Iterable[tuple[Predicate, Mapping[str, object]]]) ->
         for name in predicate.columns:
             told.setdefault(name, set())
         _look(predicate.tree, params, told, linked)
-    for _ in linked:
+    moved = True
+    while moved:
+        moved = False
         for group in linked:
             shared = set[Kind]().union(*(told[name] for name in group))
             for name in group:
+                moved = moved or told[name] != shared
                 told[name] |= shared
     return {name: max(found or {_NUMBER}, key=_RANK.__getitem__) for name, found in told.items()}
 

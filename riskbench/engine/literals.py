@@ -9,11 +9,11 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from riskbench.engine.columns import Kind
-from riskbench.engine.tree import Value
+from riskbench.engine.tree import Shape, Value
 
 FAR = "whole numbers up to 9,223,372,036,854,775,807, other numbers up to 1.7e308"
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - times inside are naive and mean UTC
-_TOP = 2**63 - 1
+_TOP, _FAR = 2**63 - 1, 2.0**63
 _CONTROL = re.compile("[\x00\ud800-\udfff]")
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:?\d{2})?)?")
 
@@ -42,12 +42,12 @@ class Literal:
         return str(self.value)
 
     def as_float(self) -> Literal:
-        """Return a whole number as a double."""
-        return of_float(float(self.value))
+        """Return a whole number as a double; anything else as it is."""
+        return of_float(float(self.value)) if self.kind == "int" else self
 
     def as_int(self) -> Literal:
         """Return 5.0 as 5, so that a whole-number column is compared exactly; anything else as it is."""
-        if isinstance(self.value, float) and self.value.is_integer() and abs(self.value) < _TOP:
+        if isinstance(self.value, float) and self.value.is_integer() and -_FAR <= self.value < _FAR:
             return of_int(int(self.value))
         return self
 
@@ -80,6 +80,42 @@ def of_float(value: float) -> Literal:
     if "e" not in text:
         text = text.removesuffix(".0") + "e0"
     return Literal("float", value, text if value >= 0 else f"({text})")
+
+
+def exact(shape: Shape, values: list[Literal]) -> tuple[Shape, list[Literal]]:
+    """Return a comparison of whole numbers so that no engine needs a double for it, where that can be.
+
+    A double cannot tell 2^53 from 2^53 + 1; whole numbers can. One fraction alone is compared as a double,
+    which is exact: no whole number lies on it.
+    """
+    held = [value.as_int() for value in values]
+    if all(value.kind == "int" for value in held):
+        return shape, held
+    numbers, nothing = [float(value.value) for value in held], [of_int(1), of_int(0)]
+    if shape == "in":
+        whole = [value for value in held if value.kind == "int"]
+        near = [value for value, number in zip(held, numbers, strict=True) if abs(number) < _FAR]
+        return (shape, whole or near) if whole or near else ("between", nothing)
+    if shape == "between":
+        low, high = (
+            value.value if isinstance(value.value, int) else _clamped(number, up=place == 0)
+            for place, (value, number) in enumerate(zip(held, numbers, strict=True))
+        )
+        below, above = held[0].kind == "float", held[1].kind == "float"
+        outside = (below and numbers[0] >= _FAR) or (above and numbers[1] < -_FAR)
+        return shape, nothing if outside else [of_int(low), of_int(high)]
+    if abs(numbers[0]) < _FAR:
+        return shape, held
+    above = numbers[0] > 0
+    always = shape == "<>" or (shape != "=" and (shape in ("<", "<=")) == above)
+    if above:
+        return ("<=" if always else ">"), [of_int(_TOP)]
+    return (">=" if always else "<"), [of_int(-_TOP - 1)]
+
+
+def _clamped(number: float, *, up: bool) -> int:
+    """Return the next whole number in a direction, within 64 bits."""
+    return max(-_TOP - 1, min(_TOP, math.ceil(number) if up else math.floor(number)))
 
 
 def from_number(text: str) -> Literal:

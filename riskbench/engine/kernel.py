@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +24,7 @@ Mask = npt.NDArray[np.bool_]
 #: True words and unknown words; None where nothing is unknown.
 Truth = tuple[Words, Words | None]
 #: Fills a buffer with the truth of one block, from its first row to one past its last.
-Fill = Callable[[int, int, Mask], None]
+Fill = Callable[[int, int, Mask], object]
 
 _COMPARE = {
     "<": np.less,
@@ -168,7 +169,7 @@ def _simple(atom: Atom, table: Table) -> _Test | None:
     name, shape = atom.column, atom.shape
     if name is None or shape is None:
         return None
-    column = table.column(name)
+    column = replace(table.column(name), values=table.narrow(name))
     if shape == "is_null":
         valid = column.valid
         if valid is None:
@@ -263,8 +264,8 @@ def _listed(column: Column, literals: tuple[object, ...], name: str) -> _Test | 
     if len(fills) > 8:
         values = column.values
         wanted = np.array(
-            [float(v) if column.kind == "float" else int(v) for v in literals if _fits(v, column)],  # type: ignore[call-overload]
-            dtype=values.dtype,
+            [v for v in literals if _fits(v, column)],
+            dtype=np.float64 if column.kind == "float" else np.int64,
         )
         return _Test(
             lambda a, b, out: np.copyto(out, np.isin(values[a:b], wanted)), same=False, column=name, unknown=None
@@ -314,7 +315,8 @@ def _coded(found: list[int], column: Column, name: str) -> _Test:
     if len(found) == 1:
         code = found[0]
         return _Test(lambda a, b, out: np.equal(codes[a:b], code, out=out), same=False, column=name, unknown=None)
-    table = np.zeros(len(column.words), dtype=bool)
+    assert column.words is not None
+    table = np.zeros(len(column.words), dtype=np.bool_)
     table[found] = True
     return _Test(
         lambda a, b, out: np.take(table, codes[a:b], out=out, mode="clip"), same=False, column=name, unknown=None
@@ -338,8 +340,8 @@ def _by_words(group: list[Atom], name: str, column: Column) -> dict[str, _Test]:
     return tests
 
 
-def _looked_up(answers: Mask, codes: npt.NDArray[np.generic]) -> Fill:
-    return lambda a, b, out: np.take(answers, codes[a:b], out=out, mode="clip")  # type: ignore[arg-type]
+def _looked_up(answers: Mask, codes: npt.NDArray[Any]) -> Fill:
+    return lambda a, b, out: np.take(answers, codes[a:b], out=out, mode="clip")
 
 
 def _by_duckdb(group: list[Atom], table: Table) -> dict[str, _Test]:

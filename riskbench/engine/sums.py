@@ -40,4 +40,5 @@ def cell_sums(cells: npt.NDArray[np.integer], values: Ints, size: int) -> Ints:
 
 def cell_squares(cells: npt.NDArray[np.integer], values: Ints, size: int) -> npt.NDArray[np.float64]:
     """Return the sum of squares in each cell; for intervals, so float64 is enough."""
-    return np.bincount(cells, weights=values.astype(np.float64) ** 2, minlength=size)
+    squares = values.astype(np.float64) ** 2
+    return np.bincount(cells, weights=squares, minlength=size).astype(np.float64)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -46,6 +47,7 @@ class Table:
         self.kinds: dict[str, Kind] = dict(kinds)
         self._load, self._digest = load, digest
         self._columns: dict[str, Column] = dict(columns or {})
+        self._narrow: dict[str, npt.NDArray[Any]] = {}
 
     @classmethod
     def from_columns(cls, columns: Mapping[str, Column]) -> Table:
@@ -100,6 +102,17 @@ class Table:
             self._columns.update(self._load(absent))
         return {name: self._columns[name] for name in wanted}
 
+    def narrow(self, name: str) -> npt.NDArray[Any]:
+        """Return a column's values in the smallest whole-number type that holds them; comparing those costs less."""
+        if name not in self._narrow:
+            values = self.column(name).values
+            if values.dtype.kind == "i" and len(values):
+                low, high = int(values.min()), int(values.max())
+                fits = (kind for kind in (np.uint8, np.int16, np.int32) if _holds(kind, low, high))
+                values = values.astype(next(fits, values.dtype), copy=False)
+            self._narrow[name] = values
+        return self._narrow[name]
+
     def with_columns(self, columns: Mapping[str, Column]) -> Table:
         """Return the table with columns added or replaced."""
         wrong = {name: len(column) for name, column in columns.items() if len(column) != self.rows}
@@ -137,6 +150,10 @@ class Table:
         if self._digest is not None:
             return self._digest()
         return _joined("", self.columns(self.names))
+
+
+def _holds(kind: type[np.integer], low: int, high: int) -> bool:
+    return bool(np.iinfo(kind).min <= low and high <= np.iinfo(kind).max)
 
 
 def _joined(start: str, columns: Mapping[str, Column]) -> str:

@@ -1,0 +1,170 @@
+"""Can the events be trusted? Coded checks, each with a page that says what to do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import ClassVar
+
+import pandas as pd
+
+from riskbench.data.dataset import Dataset, micros
+from riskbench.data.event_checks import EVENT_CHECKS
+from riskbench.data.finding import SEVERITIES, Case, Check, Finding, NotApplicable
+from riskbench.data.label_checks import LABEL_CHECKS, post_verdict
+from riskbench.display import Fact, Result, result
+
+#: Every check, in the order of its code.
+CHECKS: tuple[Check, ...] = tuple(sorted((*EVENT_CHECKS, *LABEL_CHECKS), key=lambda one: one.code))
+
+
+@result
+class Checks(Result):
+    """What the checks found in a dataset.
+
+    Attributes
+    ----------
+    findings : DataFrame
+        code, severity (error, warning, info), title, count, examples, advice; the gravest first.
+    all : DataFrame
+        Every check: code, title, answer (found, passed, not applicable), why, page.
+    leaks : tuple of str
+        Columns that no model may learn from: found as leakage, or known after the verdict by their role.
+    events : int
+        How many events were looked at.
+    """
+
+    kind: ClassVar[str] = "checks"
+    title: ClassVar[str] = "Checks of the data"
+    main: ClassVar[str] = "findings"
+    repr_rows: ClassVar[int] = 30
+    repr_columns: ClassVar[tuple[str, ...]] = ("code", "severity", "title", "count", "examples", "advice")
+
+    findings: pd.DataFrame
+    all: pd.DataFrame
+    leaks: tuple[str, ...] = ()
+    events: int = 0
+
+    def count(self, severity: str) -> int:
+        """Return how many checks found something of a severity."""
+        return int((self.findings["severity"] == severity).sum())
+
+    @property
+    def ok(self) -> bool:
+        """Whether no check found an error."""
+        return self.count("error") == 0
+
+    def headline(self) -> tuple[Fact, ...]:
+        """Return how many errors, warnings and remarks there are, and which columns leak."""
+        answers = self.all["answer"].value_counts()
+        found = self.findings.loc[self.findings["code"].isin(("RB008", "RB010", "RB011")), "examples"]
+        facts = [
+            Fact("Errors", self.count("error"), "count"),
+            Fact("Warnings", self.count("warning"), "count"),
+            Fact("Remarks", self.count("info"), "count"),
+            Fact("Passed", int(answers.get("passed", 0)), "count"),
+            Fact("Not applicable", int(answers.get("not applicable", 0)), "count"),
+        ]
+        if len(found):
+            facts.append(Fact("Leaking columns", "; ".join(found), "text"))
+        return tuple(facts)
+
+
+def check(
+    dataset: Dataset,
+    *,
+    asof: str | pd.Timestamp | None = None,
+    book: object = (),
+    score: str | None = None,
+) -> Checks:
+    """Return what the checks find in a dataset.
+
+    Use it right after reading, and read the errors before any other number: each says what to do, and its code
+    names a page in `docs/checks/`. Examples are ids of events or names of columns, never other values.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The events.
+    asof : str or Timestamp, optional
+        The moment at which the data was taken (UTC): later times are in the future, and the age of events counts
+        from it. By default the future begins now, and age counts from the last moment in the data.
+    book : sequence of str or rule book, optional
+        The rules under test, by their ids.
+    score : str, optional
+        The score under test, as a verdict's `caused_by` would name it; the score's role counts too.
+
+    Returns
+    -------
+    Checks
+        `.frame()`: code, severity, title, count, examples, advice. `.frame("all")`: every check and its answer.
+
+    Examples
+    --------
+    >>> from riskbench.data.read import read
+    >>> frame = pd.DataFrame({"id": [1, 1], "placed": ["2026-01-02", "2026-01-01"]})
+    >>> print(check(read(frame, roles={"id": "id", "time": "placed"})).frame()[["code", "count"]].to_string())
+        code  count
+    0  RB002      2
+    1  RB004      1
+    """
+    begun = time.perf_counter()
+    now = micros(asof) if asof is not None else micros(pd.Timestamp.now("UTC"))
+    case = Case(dataset=dataset, asof=now, asof_named=asof is not None, book=_ids(book), score=score)
+    answers: list[dict[str, object]] = []
+    found: list[dict[str, object]] = []
+    leaks: list[str] = list(post_verdict(case))
+    for one in CHECKS:
+        finding, why = _answer(one, case)
+        answer = "found" if finding is not None else "not applicable" if why else "passed"
+        answers.append({"code": one.code, "title": one.title, "answer": answer, "why": why, "page": one.page})
+        if finding is None:
+            continue
+        leaks.extend(finding.leaks)
+        found.append(
+            {
+                "code": one.code,
+                "severity": finding.severity or one.severity,
+                "title": one.title,
+                "count": finding.count,
+                "examples": ", ".join(finding.examples),
+                "advice": one.advice,
+            }
+        )
+    found.sort(key=lambda row: (SEVERITIES.index(row["severity"]), row["code"]))
+    frame = pd.DataFrame(found, columns=["code", "severity", "title", "count", "examples", "advice"])
+    return Checks(
+        findings=frame.astype({"count": "int64"}),
+        all=pd.DataFrame(answers),
+        leaks=tuple(dict.fromkeys(leaks)),
+        events=dataset.rows,
+        notes=dataset.notes,
+        provenance={
+            "dataset": dataset.fingerprint,
+            "label_recipe": dataset.label_recipe,
+            "asof": str(pd.Timestamp(now, unit="us")),
+            "rules": sorted(case.book),
+            "score": score,
+            "seconds": round(time.perf_counter() - begun, 3),
+        },
+    )
+
+
+def _answer(one: Check, case: Case) -> tuple[Finding | None, str]:
+    """Return what a check found, and where it has nothing to look at why."""
+    if not case.dataset.rows:
+        return None, "there are no events"
+    try:
+        return one.look(case), ""
+    except NotApplicable as why:
+        return None, str(why)
+
+
+def _ids(book: object) -> frozenset[str]:
+    """Return the ids of a rule book, or of a sequence of ids."""
+    rules = getattr(book, "rules", book)
+    if isinstance(rules, str):
+        rules = (rules,)
+    if not isinstance(rules, Iterable):
+        return frozenset()
+    return frozenset(str(getattr(rule, "id", rule)) for rule in rules)

@@ -176,13 +176,22 @@ def _stored() -> Result:
         return back
 
 
+def _inspection() -> Result:
+    from riskbench.rules.inspection import inspect as inspect_book
+
+    rule = "{id: TX-1, title: '" + HOSTILE.replace("'", "''") + "', when: \"amount > '<script>'\", outcome: blok}"
+    return inspect_book(f"book: hostile\ndomain: transactions\nrules:\n  - {rule}\n", {"amount": "float"})
+
+
 SPECIMENS: dict[str, Callable[[], Result]] = {
     "baseline": lambda: rb.score_baseline(_events()),
     "calibration": lambda: rb.calibrate(_events(), given=_book()),
     "checks": lambda: rb.check(_events()),
     "comparison": _comparison,
+    "decision": lambda: rb.decide(rb.calibrate(_events(), given=_book()), title=HOSTILE),
     "finished": _finished,
     "hostile": _hostile,
+    "inspection": _inspection,
     "session": _session,
     "simulation": lambda: rb.simulate(_book(), _events()),
     "stored": _stored,

@@ -84,6 +84,9 @@ def test_demo_runs_from_the_wheel_in_an_empty_environment(wheel, tmp_path):
     # A plain path entry does not read the .pth files of the place it names, so the editable checkout stays out.
     (site / "libraries.pth").write_text(sysconfig.get_path("purelib") + "\n")
     assert Path(run(python, "-c", "import riskbench; print(riskbench.__file__)").strip()).is_relative_to(site)
+    share = home / "share" / "jupyter"
+    share.mkdir(parents=True)
+    (share / "nbconvert").symlink_to(Path(sys.prefix) / "share" / "jupyter" / "nbconvert")
     run(python, "-m", "ipykernel", "install", "--prefix", home, "--name", "python3")
 
     told = run(program, "demo", "--out", tmp_path / "out")

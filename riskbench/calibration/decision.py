@@ -56,6 +56,7 @@ class Decision(Result):
     main: ClassVar[str] = "weekly"
     next_step: ClassVar[str] = '.frame("cuts"), "promise", "assumptions", "unmeasured", "rules"; .book.to_yaml()'
     repr_columns: ClassVar[tuple[str, ...]] = ("measure", "per", "today", "proposed", "change", "lower", "upper", "n")
+    repr_tables: ClassVar[tuple[str, ...]] = ("cuts", "promise", "assumptions", "unmeasured", "rules")
 
     name: str
     recommendation: str
@@ -136,8 +137,8 @@ def decide(
     >>> record = rb.decide(rb.calibrate(events))
     >>> record.adopt
     True
-    >>> print(record.frame("rules")["change"].iloc[0][:20])
-    Rule CUT-risk added
+    >>> print(record.frame("rules")["change"].iloc[0][:15])
+    CUT-risk: added
     """
     if not isinstance(calibration, Calibration):
         raise ParameterError("decide takes a calibration", got=type(calibration).__name__, hint="rb.calibrate(...)")

@@ -21,6 +21,8 @@ from riskbench.runner.failure import MARKER, Failure
 _TEMPLATES = Path(__file__).parent / "templates"
 _PRIORITY = ["text/html", "text/markdown", "image/png", "image/jpeg", "text/latex", "text/plain"]
 _OWN = "application/vnd.riskbench."
+_QUESTION = re.compile(r"\*\*Question\.\*\*.*?(?=\n\s*\n|\Z)", re.DOTALL)
+_LIST, _ITEM = re.compile(r"<ul style=[^>]*>(?:<li>[^<]*</li>)+</ul>"), re.compile(r"<li>[^<]*</li>")
 #: What a result tells an analyst to do next; leaders have no use for it.
 _NEXT = re.compile(r"<ul[^>]*><li>Next: [^<]*</li></ul>")
 #: Cells with this tag are for reviewers only.
@@ -80,7 +82,7 @@ def _page(
         cells, unrun = cells[: failure.cell + 1], sum(cell["cell_type"] == "code" for cell in rest)
     held["cells"] = _without_title([shown for cell in cells if (shown := _shown(cell, lead=lead)) is not None])
     if lead:
-        held["cells"] = _without_bare_headings(held["cells"])
+        held["cells"] = _without_repeats(_without_bare_headings(held["cells"]))
     page = {
         "audience": "lead" if lead else "full",
         "kind": _kind(run, lead=lead),
@@ -121,11 +123,11 @@ def _joined(text: object) -> str:
 
 
 def _without_title(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Drop the notebook's own title: the page has it on top."""
+    """Drop the notebook's own title and question: the page has them on top."""
     if cells and cells[0]["cell_type"] == "markdown":
         first, _, rest = str(cells[0]["source"]).lstrip().partition("\n")
         if first.startswith("# "):
-            cells[0]["source"] = rest.strip()
+            cells[0]["source"] = _QUESTION.sub("", rest).strip()
             return cells if cells[0]["source"] else cells[1:]
     return cells
 
@@ -140,6 +142,22 @@ def _without_bare_headings(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
             continue
         kept.append(cell)
     return kept
+
+
+def _without_repeats(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Say each remark once: results that rest on the same data remark the same."""
+    seen: set[str] = set()
+
+    def once(found: re.Match[str]) -> str:
+        new = [item for item in _ITEM.findall(found[0]) if item not in seen]
+        seen.update(new)
+        return f"{found[0][: found[0].index('<li>')]}{''.join(new)}</ul>" if new else ""
+
+    for cell in cells:
+        for output in cell.get("outputs", ()):
+            if "text/html" in output.get("data", {}):
+                output["data"]["text/html"] = _LIST.sub(once, output["data"]["text/html"])
+    return cells
 
 
 def _kind(run: Mapping[str, Any], *, lead: bool) -> str:

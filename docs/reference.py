@@ -7,6 +7,7 @@ from pathlib import Path
 
 import riskbench
 from riskbench import errors
+from riskbench.data.checks import CHECKS
 
 PAGE = Path(__file__).with_suffix(".md")
 BEGIN = "<!-- written by docs/reference.py: begin -->"
@@ -53,6 +54,9 @@ def generated() -> str:
         "|---|---|---|",
     ]
     lines += [f"| `{value.__name__}` | {value.exit_code} | {first_line(value)} |" for value in family]
+    lines += ["", "## Data checks", "", "`rb.check(dataset)` runs them all.", ""]
+    lines += ["| code | what is wrong | severity |", "|---|---|---|"]
+    lines += [f"| [{one.code}](checks/{one.code}.md) | {one.title} | {one.severity} |" for one in CHECKS]
     return "\n".join(lines)
 
 

@@ -13,7 +13,7 @@ from riskbench.errors import ConfigError, nearest
 MASK = "***"
 PREFIX = "env:"
 
-_USERINFO = re.compile(r"(?P<head>[A-Za-z][A-Za-z0-9+.\-]{1,30}://[^\s:/?#@'\"]*):(?P<secret>[^\s/?#'\"]*)@")
+_USERINFO = re.compile(r"(?P<head>[A-Za-z][A-Za-z0-9+.\-]{0,30}://[^\s:/?#@'\"]*):(?P<secret>[^\s/?#'\"]*)@")
 _SETTING = re.compile(
     r"(?P<head>(?:^|[?&;\s])(?:password|passwd|pwd|token|secret|api_?key|access_?key|sslpassword)\s*=\s*)"
     r"(?P<secret>'[^']*'|[^\s&;'\"]+)",

@@ -163,17 +163,26 @@ def run(
     except OSError as error:
         raise ParameterError(f"The folder {str(out)!r} cannot be made: {error.strerror}") from None
     known = tuple(dict.fromkeys((*secrets_in(passed), *_secrets_of_environment(passed))))
-    job = _Job(playbook=playbook, passed=passed, shown=redact_all(values, known), secrets=known, timeout=timeout)
+    hidden, variables = _hide(passed)
+    job = _Job(
+        playbook=playbook,
+        passed=hidden,
+        variables=variables,
+        shown=redact_all(values, known),
+        secrets=known,
+        timeout=timeout,
+    )
     with Ledger(store or str(out / "riskbench.db")) as ledger:
         return _run(job, out, ledger, progress)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Job:
-    """What is to be run: the values passed, and every value as it may be shown."""
+    """What is to be run: the values passed without secrets, those apart, and every value as it may be shown."""
 
     playbook: Playbook
     passed: Mapping[str, Any]
+    variables: Mapping[str, str]
     shown: Mapping[str, Any]
     secrets: tuple[str, ...]
     timeout: float | None
@@ -249,10 +258,9 @@ def _run(job: _Job, out: Path, ledger: Ledger, progress: Progress | None) -> Run
 def _work(job: _Job, folder: Path, record: Mapping[str, Any], progress: Progress | None) -> dict[str, Any]:
     """Start the worker, follow it, and return its outcome."""
     (folder / ".kernel").mkdir()
-    hidden, variables = _hide(job.passed)
     environment = {
         **os.environ,
-        **variables,
+        **job.variables,
         FOLDER: str(folder.resolve()),
         NOTEBOOK: str(job.playbook.path),
         "IPYTHONDIR": str((folder / ".kernel" / "ipython").resolve()),
@@ -262,7 +270,7 @@ def _work(job: _Job, folder: Path, record: Mapping[str, Any], progress: Progress
     order = {
         "folder": str(folder.resolve()),
         "notebook": str(job.playbook.path),
-        "parameters": hidden,
+        "parameters": dict(job.passed),
         "cwd": str(Path.cwd()),
         "timeout": job.timeout,
         "secrets": job.secrets,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import field
 from typing import ClassVar
 
 import pandas as pd
@@ -30,6 +31,8 @@ class Checks(Result):
         Every check: code, title, answer (found, passed, not applicable), why, page.
     leaks : tuple of str
         Columns that no model may learn from: found as leakage, or known after the verdict by their role.
+    why : mapping of str to str
+        Why each of them leaks.
     events : int
         How many events were looked at.
     """
@@ -43,6 +46,7 @@ class Checks(Result):
     findings: pd.DataFrame
     all: pd.DataFrame
     leaks: tuple[str, ...] = ()
+    why: Mapping[str, str] = field(default_factory=dict)
     events: int = 0
 
     def count(self, severity: str) -> int:
@@ -113,14 +117,14 @@ def check(
     case = Case(dataset=dataset, asof=now, asof_named=asof is not None, book=_ids(book), score=score)
     answers: list[dict[str, object]] = []
     found: list[dict[str, object]] = []
-    leaks: list[str] = list(post_verdict(case))
+    leaks: dict[str, str] = post_verdict(case)
     for one in CHECKS:
         finding, why = _answer(one, case)
         answer = "found" if finding is not None else "not applicable" if why else "passed"
         answers.append({"code": one.code, "title": one.title, "answer": answer, "why": why, "page": one.page})
         if finding is None:
             continue
-        leaks.extend(finding.leaks)
+        leaks |= {column: why for column, why in finding.leaks.items() if column not in leaks}
         found.append(
             {
                 "code": one.code,
@@ -136,7 +140,8 @@ def check(
     return Checks(
         findings=frame.astype({"count": "int64"}),
         all=pd.DataFrame(answers),
-        leaks=tuple(dict.fromkeys(leaks)),
+        leaks=tuple(leaks),
+        why=leaks,
         events=dataset.rows,
         notes=dataset.notes,
         provenance={

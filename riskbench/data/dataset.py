@@ -230,8 +230,9 @@ class Dataset:
             names = [words[code] for code in order]
             codes = place[held.values]
         else:
-            distinct, inverse = np.unique(held.values, return_inverse=True)
-            codes, names = inverse.astype(np.int32), [_shown(value, held.kind) for value in distinct]
+            distinct = np.unique(held.values[held.present])
+            codes = np.searchsorted(distinct, held.values).astype(np.int32)
+            names = [_shown(value, held.kind) for value in distinct]
         if held.missing:
             codes = np.where(held.present, codes, np.int32(len(names))).astype(np.int32)
             names = [*names, "(missing)"]
@@ -247,13 +248,13 @@ class Dataset:
         if self.time_zone != "UTC":
             local = local + _offsets(local, self.time_zone)
         week = (local // 86_400_000_000 + 3) // 7  # 1970-01-01 was a Thursday
-        distinct, inverse = _distinct_ints(week)
-        names = [str(np.datetime64(int(w) * 7 - 3, "D")) for w in distinct]
-        codes = inverse.astype(np.int32)
-        if column.missing:
-            codes = np.where(column.present, codes, np.int32(len(names))).astype(np.int32)
-            names = [*names, "(missing)"]
-        return codes, tuple(names)
+        if not column.missing:
+            distinct, inverse = _distinct_ints(week)
+            return inverse.astype(np.int32), tuple(_monday(number) for number in distinct)
+        distinct, inverse = _distinct_ints(week[column.present])
+        codes = np.full(self.rows, len(distinct), dtype=np.int32)
+        codes[column.present] = inverse
+        return codes, (*(_monday(number) for number in distinct), "(missing)")
 
     @cached_property
     def span(self) -> tuple[pd.Timestamp, pd.Timestamp] | None:
@@ -301,6 +302,10 @@ def _shown(value: object, kind: Kind) -> str:
     if kind == "time":
         return str(pd.Timestamp(int(value), unit="us"))  # type: ignore[call-overload]
     return str(value.item() if hasattr(value, "item") else value)
+
+
+def _monday(week: int) -> str:
+    return str(np.datetime64(int(week) * 7 - 3, "D"))
 
 
 def _distinct_ints(values: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

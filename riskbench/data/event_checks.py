@@ -77,7 +77,7 @@ def _later_moments(case: Case) -> Finding | None:
         both = other.present & column.present
         if both.any() and np.count_nonzero(both & (other.values > column.values)) > np.count_nonzero(both) / 2:
             found.append(name)
-    return names_found(found, leaks=found)
+    return names_found(found, leaks=dict.fromkeys(found, "it holds moments after the event"))
 
 
 def _infinite(case: Case) -> Finding | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
@@ -36,14 +36,14 @@ class Finding:
         At most five ids, or names of columns or regions, each with a short figure.
     severity : str or None
         Where it differs from the check's own.
-    leaks : tuple of str
-        Columns that no model may learn from.
+    leaks : mapping of str to str
+        Columns that no model may learn from, and why.
     """
 
     count: int
     examples: tuple[str, ...] = ()
     severity: Severity | None = None
-    leaks: tuple[str, ...] = ()
+    leaks: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,9 +150,11 @@ def _short(value: object) -> str:
     return text if len(text) <= 40 else f"{text[:37]}..."
 
 
-def names_found(names: Iterable[str], *, leaks: Iterable[str] = (), severity: Severity | None = None) -> Finding | None:
+def names_found(
+    names: Iterable[str], *, leaks: Mapping[str, str] | None = None, severity: Severity | None = None
+) -> Finding | None:
     """Return the finding of some columns or regions, None where there are none."""
     held = list(names)
     if not held:
         return None
-    return Finding(count=len(held), examples=tuple(held[:MOST_EXAMPLES]), leaks=tuple(leaks), severity=severity)
+    return Finding(count=len(held), examples=tuple(held[:MOST_EXAMPLES]), leaks=leaks or {}, severity=severity)

@@ -34,13 +34,19 @@ def _early_labels(case: Case) -> Finding | None:
     return case.rows_found(both & (told.values + (_DAY - 1 if whole_days else 0) < time.values))
 
 
-def post_verdict(case: Case) -> tuple[str, ...]:
-    """Return the columns that declare themselves as known after the verdict: no model may learn from them."""
+def post_verdict(case: Case) -> dict[str, str]:
+    """Return the columns that declare themselves as known after the verdict, and why no model may learn from them."""
     roles = case.dataset.roles
-    made = [one for one in ("label_source", "label_caused_by", "label_loss") if one in case.dataset.table]
-    measured = [roles.measures[one] for one in ("loss", "recovered", "refund") if one in roles.measures]
-    named = [one for one in (case.dataset.caused_by, roles.label_time) if one is not None]
-    return tuple(dict.fromkeys((*made, *measured, *named)))
+    made = ("label_source", "label_caused_by", "label_loss")
+    why = {one: "it comes with the verdict" for one in made if one in case.dataset.table}
+    for one in ("loss", "recovered", "refund"):
+        if one in roles.measures:
+            why.setdefault(roles.measures[one], f"it is money known only after the event ({one})")
+    if case.dataset.caused_by is not None:
+        why.setdefault(case.dataset.caused_by, "it names what caused the verdict")
+    if roles.label_time is not None:
+        why.setdefault(roles.label_time, "it is when the verdict was told")
+    return why
 
 
 def _leaks(case: Case) -> Finding | None:
@@ -51,13 +57,15 @@ def _leaks(case: Case) -> Finding | None:
     apart = {roles.id, roles.label, roles.time, roles.outcome, roles.currency, *roles.entities, *post_verdict(case)}
     since = case.role("time").values if roles.time is not None else None
     found: dict[str, str] = {}
+    leaks: dict[str, str] = {}
     for name in case.dataset.names:
         if name in apart:
             continue
         how = gives_away(case.dataset.table.column(name), fraud, good, since=since)
         if how is not None:
+            leaks[name] = f"it gives the label away: {how}"
             found[name] = f"{name} ({how})"
-    return names_found(found.values(), leaks=found)
+    return names_found(found.values(), leaks=leaks)
 
 
 def _circular(case: Case) -> Finding | None:
@@ -97,7 +105,8 @@ def _too_late(case: Case) -> Finding | None:
             lost.append(f"{column} ({moment!r} is no moment)")
         elif decided is not None and place > decided and column not in apart:
             late.append(column)
-    return names_found([*(f"{one} (known at {known_at[one]})" for one in late), *lost], leaks=late)
+    why = {one: f"it is not known before: {known_at[one]}" for one in late}
+    return names_found([*(f"{one} (known at {known_at[one]})" for one in late), *lost], leaks=why)
 
 
 def _one_class(case: Case) -> Finding | None:

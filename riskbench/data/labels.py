@@ -112,7 +112,8 @@ def label_state(dataset: Dataset, *, asof: str | pd.Timestamp | None = None) -> 
 
     A verdict counts when it was known by `asof`. An event without one is, in this order: unlabelled because
     history blocked it; unlabelled because it is younger than the maturity window; otherwise good where the
-    source means silence as good, else without verdict. Where labels bear no time all of them count.
+    source means silence as good (it has good labels that bear no time), else without verdict. Where labels bear
+    no time all of them count.
 
     Parameters
     ----------
@@ -147,10 +148,13 @@ def label_state(dataset: Dataset, *, asof: str | pd.Timestamp | None = None) -> 
         state[good & known] = GOOD
         state[fraud & known] = FRAUD
         open_ = state == UNKNOWN
-        # A good label without its own time, and a fraud not yet told, are silence at that moment.
-        silent = open_ & ((good & ~told.present) | (told.present & ~known))
+        # A good label without its own time is silence. A verdict not yet told is silence too at that moment: it
+        # counts as good where the others' silence does, else what is told later would show among the unknown.
+        silent = open_ & good & ~told.present
+        if bool(silent.any()):
+            silent |= open_ & (fraud | good) & told.present & ~known
         state[silent & old] = GOOD
-        state[open_ & ~old] = YOUNG
+        state[open_ & ~old & time.present] = YOUNG
         state[fraud & ~told.present] = FRAUD
         state[blocked & ((state == YOUNG) | (state == UNKNOWN) | (silent & old))] = BLOCKED
         words.append(f"verdicts known by {moment:%Y-%m-%d %H:%M} UTC; silence is good after {window:.0f} days")

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskbench.calibration.inputs import Inputs, inputs
+from riskbench.data.checks import check
 from riskbench.data.dataset import Dataset, micros
 from riskbench.data.labels import FRAUD, GOOD, label_state
 from riskbench.display import Fact, Result, chart, result
@@ -33,7 +34,6 @@ MOST_EVENTS = 200_000
 BANDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 _FOLDS = 5
 _CHUNK = 500_000
-_THREADS_FROM = 50_000
 _DAY = 86_400_000_000
 _DELAY = 7.0
 
@@ -166,6 +166,21 @@ def score_baseline(
         When there are fewer than 20 frauds to learn from, no good event, or no feature is left.
     ParameterError
         When `train_until` leaves nothing on one side.
+
+    Examples
+    --------
+    >>> from riskbench.data.read import read
+    >>> rng = np.random.default_rng(0)
+    >>> amount = rng.lognormal(3, 1, 2_000).round(2)
+    >>> frame = pd.DataFrame({
+    ...     "order": range(2_000), "amount": amount, "fraud": rng.random(2_000) < amount / 400,
+    ...     "at": pd.Timestamp("2026-09-01") + pd.to_timedelta(np.arange(2_000), unit="h"),
+    ... })
+    >>> baseline = score_baseline(read(frame, roles={"id": "order", "time": "at", "label": "fraud"}))
+    >>> baseline.train_until
+    Timestamp('2026-10-12 00:00:00')
+    >>> list(baseline.dropped["column"])
+    ['at', 'fraud', 'order']
     """
     begun = clock.perf_counter()
     if label_delay is not None and not 0 <= label_delay <= 3650:
@@ -173,7 +188,7 @@ def score_baseline(
     cut = _cut(dataset, train_until)
     delay = _assumed_delay(dataset, label_delay)
     excluded = [exclude] if isinstance(exclude, str) else list(exclude)
-    known = inputs(dataset, leaks=leaks(dataset), exclude=excluded, delay=delay or 0.0)
+    known = inputs(dataset, leaks=_leaks(dataset), exclude=excluded, delay=delay or 0.0)
     state = label_state(dataset, asof=asof)
     if cut is None:
         model, score, learnt = _cross_fitted(dataset, known, state.state, seed=seed)
@@ -208,13 +223,9 @@ def score_baseline(
     )
 
 
-def leaks(dataset: Dataset) -> dict[str, str]:
+def _leaks(dataset: Dataset) -> dict[str, str]:
     """Return the columns that a check calls leakage, and why."""
-    try:
-        from riskbench.data.checks import check
-    except ImportError:
-        return {}
-    return {str(column): "a check calls it leakage" for column in check(dataset).leaks}
+    return dict(check(dataset).why)
 
 
 def _cut(dataset: Dataset, train_until: str | pd.Timestamp | None) -> int | None:
@@ -316,8 +327,8 @@ def _learn(frame: pd.DataFrame, fraud: Mask, *, seed: int) -> HistGradientBoosti
         categorical_features="from_dtype",
         random_state=seed,
     )
-    # Threads only wait for each other where there is little to do.
-    with threadpool_limits(None if len(order) > _THREADS_FROM else 1, user_api="openmp"):
+    # One thread: on a busy machine several spend most of their time waiting for each other.
+    with threadpool_limits(1, user_api="openmp"):
         return model.fit(frame.iloc[order], fraud[order], sample_weight=weight)
 
 
@@ -347,9 +358,12 @@ def _hashed(frame: pd.DataFrame, *, seed: int) -> npt.NDArray[np.uint64]:
 
 
 def _predict(model: HistGradientBoostingClassifier, known: Inputs, rows: Rows) -> npt.NDArray[np.float64]:
+    from threadpoolctl import threadpool_limits
+
     parts = [rows[start : start + _CHUNK] for start in range(0, len(rows), _CHUNK)]
-    scores = [model.predict_proba(known.frame(part))[:, 1] for part in parts]
-    # Seven decimals hide what differs between numbers of threads.
+    with threadpool_limits(1, user_api="openmp"):
+        scores = [model.predict_proba(known.frame(part))[:, 1] for part in parts]
+    # Seven decimals hide what differs between machines in the last place.
     return np.round(np.concatenate(scores), 7) if scores else np.zeros(0)
 
 

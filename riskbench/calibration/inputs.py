@@ -12,6 +12,7 @@ import pandas as pd
 
 from riskbench.data.dataset import Dataset
 from riskbench.data.history import known_frauds
+from riskbench.data.moments import DEFAULT_MOMENT, place_of
 from riskbench.data.velocity import Feature, velocity
 from riskbench.engine.columns import Column
 from riskbench.errors import DataError
@@ -19,19 +20,6 @@ from riskbench.errors import DataError
 #: A text column with more words than this is left out.
 MOST_WORDS = 200
 _HOUR = 3_600_000_000
-
-#: The moments at which a decision is taken, earliest first.
-DECISION_POINTS = (
-    "application",
-    "KYC check",
-    "profile/bank/owner change",
-    "checkout",
-    "pre-ship",
-    "delivery",
-    "return",
-    "settlement",
-    "commission payout",
-)
 
 #: Why a column with a role is no feature.
 _ROLES = {
@@ -128,23 +116,23 @@ def _forbidden(dataset: Dataset, *, leaks: Mapping[str, str], exclude: Iterable[
         why.setdefault(str(dataset.caused_by), "it names what caused the verdict")
     if "baseline_score" in dataset.table:
         why.setdefault("baseline_score", "it is an earlier baseline")
-    point = dataset.roles.decision_point
-    for column, known in dataset.known_at.items():
-        if column in dataset.table and not _in_time(known, point if point not in dataset.table else None):
-            why.setdefault(column, f"it is not known before: {known}")
+    decided = _decided(dataset)
+    for column, moment in dataset.known_at.items():
+        place = place_of(moment)
+        if column in dataset.table and (place is None or place > decided):
+            why.setdefault(column, f"it is not known when the decision is taken, but at: {moment}")
     for column, reason in leaks.items():
         if column in dataset.table:
             why.setdefault(column, reason)
     return why
 
 
-def _in_time(known: str, point: str | None) -> bool:
-    """Tell whether what becomes known at one moment is known when the decision is taken."""
-    places = {name.casefold(): place for place, name in enumerate(DECISION_POINTS)}
-    at, now = places.get(known.casefold()), places.get((point or "").casefold())
-    if point is not None and known.casefold() == point.casefold():
-        return True
-    return at is not None and now is not None and at <= now
+def _decided(dataset: Dataset) -> int:
+    """Return the place of the earliest moment at which a decision is taken."""
+    named = dataset.roles.decision_point
+    words = dataset.segment(str(named))[1] if named in dataset.table else (named or DEFAULT_MOMENT[dataset.domain],)
+    places = [place for word in words if (place := place_of(str(word))) is not None]
+    return min(places, default=-1)
 
 
 def _plain(dataset: Dataset, name: str) -> tuple[Column | None, str]:

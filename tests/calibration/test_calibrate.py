@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.calibration.conftest import BOOK, dataset, made
 
 import riskbench as rb
 from riskbench.errors import DataError, InfeasibleError, ParameterError
+from tests.calibration.conftest import BOOK, dataset, made
 
 EFFECT = {"approve": "none", "challenge": "friction", "review": "review", "block": "stop"}
 ROWS = st.lists(

@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.calibration.conftest import dataset, made
 
 import riskbench as rb
 from riskbench.calibration.segments import INHERITS, OWN, SAME, discoveries
+from tests.calibration.conftest import dataset, made
 
 WINDOW = ("2026-01-01", "2027-01-01")
 EVENTS = st.lists(

@@ -7,10 +7,10 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from tests.calibration.conftest import dataset, made
 
 import riskbench as rb
 from riskbench.errors import ParameterError
+from tests.calibration.conftest import dataset, made
 
 
 def test_a_clear_gain_is_recommended(book):

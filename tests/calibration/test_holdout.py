@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from tests.calibration.conftest import dataset, made
 
 import riskbench as rb
 from riskbench.calibration.holdout import hashes, promise_ratio, promise_sum, split
 from riskbench.errors import DataError, ParameterError
+from tests.calibration.conftest import dataset, made
 
 
 def test_default_windows_are_two_thirds_and_the_rest():

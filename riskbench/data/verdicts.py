@@ -74,6 +74,9 @@ class LabelRecipe:
         for name in ("sources", "fraud_values", "good_values"):
             value = getattr(self, name)
             object.__setattr__(self, name, (value,) if isinstance(value, str) else tuple(value))
+        both = {_folded(one) for one in self.fraud_values} & {_folded(one) for one in self.good_values}
+        if both:
+            raise ParameterError("A verdict's word means both fraud and good", got=listed(sorted(both)))
         if len(set(self.sources)) < len(self.sources):
             raise ParameterError("A source is named twice", got=listed(self.sources))
         if self.silence not in ("unknown", "good"):
@@ -321,8 +324,6 @@ def _verdict(column: Column, recipe: LabelRecipe) -> tuple[npt.NDArray[np.bool_]
         pc.is_in(words, pa.array([_folded(one) for one in values], pa.string())).to_numpy(zero_copy_only=False)
         for values in (recipe.fraud_values, recipe.good_values)
     )
-    if (fraud & good).any():
-        raise ParameterError("A verdict's word means both fraud and good", got=listed(recipe.fraud_values))
     return fraud, fraud | good
 
 

@@ -4,7 +4,8 @@ Run: python benchmarks/velocity.py [--events 1000000] [--rounds 3] [--dense]
 
 CPU seconds of the whole process (all threads), medians of the rounds, the ways interleaved round by round. Every way
 starts from columns in memory, entities as integers, and ends with one new column a feature. pandas does one entity
-and one window, one round, and is scaled to nine: the table says so. Exit code 1 when a bar is missed.
+and one window, one round, and is scaled to nine: the table says so; its bar is for the
+default data, where entities are many. Exit code 1 when a bar is missed.
 """
 
 from __future__ import annotations
@@ -167,9 +168,10 @@ def main() -> int:
 
     bars = {
         ("count and sum", "DuckDB range windows"): 2.0,
-        ("count and sum", "pandas rolling (one of nine, x 9)"): 20.0,
         ("distinct", "DuckDB range windows"): 2.0,
     }
+    if not options.dense:  # pandas pays for each entity: with 200 of them it is far nearer, and the table shows it
+        bars["count and sum", "pandas rolling (one of nine, x 9)"] = 20.0
     missed = 0
     cells = len(ENTITIES) * len(WINDOWS)
     print(f"{options.events:,} events x {cells} windows; CPU seconds, median of {options.rounds}; all answers equal")

@@ -112,14 +112,16 @@ class Baseline(Result):
         )
 
     def _draw(self, ax: Axes) -> None:
-        share, bands = self.bands["share"], self.bands
-        ax.fill_between(share, bands["recall_lower"], bands["recall_upper"], color=chart.BLUE, alpha=0.2, linewidth=0)
-        ax.plot(share, bands["recall"], color=chart.BLUE, marker="o", label="recall")
-        ax.plot(share, bands["precision"], color=chart.ORANGE, marker="s", label="precision")
+        share = 100 * self.bands["share"]
+        for rate, colour, marker in (("recall", chart.BLUE, "o"), ("precision", chart.ORANGE, "s")):
+            lower, upper = (100 * self.bands[f"{rate}_{end}"] for end in ("lower", "upper"))
+            ax.fill_between(share, lower, upper, color=colour, alpha=0.2, linewidth=0)
+            ax.plot(share, 100 * self.bands[rate], color=colour, marker=marker, label=rate)
         ax.set_xscale("log")
-        ax.set_ylim(0, 1.02)
-        ax.legend(frameon=False)
-        chart.style(ax, title="Frauds found in the riskiest events", x="share of events (log scale)", y="share")
+        ax.set_xticks([0.1, 1, 10, 100], ["0.1", "1", "10", "100"])
+        ax.set_ylim(0, 102)
+        ax.legend(frameon=False, loc="upper center")
+        chart.style(ax, title="Frauds found in the riskiest events", x="% of events, riskiest first", y="%")
 
 
 def score_baseline(
@@ -316,6 +318,9 @@ def _learn(frame: pd.DataFrame, fraud: Mask, *, seed: int) -> HistGradientBoosti
             allowed=f"at least {FEWEST_FRAUDS} frauds and some good events",
             hint="learn from a longer time (train_until=), or bring a score of your own",
         )
+    # A column that is empty among these events says nothing; the model refuses it, so it gets one value.
+    empty = [name for name in frame.columns if frame[name].dtype.kind == "f" and frame[name].isna().all()]
+    frame = frame.assign(**dict.fromkeys(empty, 0.0))
     order, weight = _drawn(_hashed(frame, seed=seed), fraud)
     model = HistGradientBoostingClassifier(
         learning_rate=0.08,

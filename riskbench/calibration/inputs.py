@@ -19,6 +19,8 @@ from riskbench.errors import DataError
 
 #: A text column with more words than this is left out.
 MOST_WORDS = 200
+#: The history of at most this many entities, in the order of the role, is learnt from.
+MOST_ENTITIES = 6
 _HOUR = 3_600_000_000
 
 #: Why a column with a role is no feature.
@@ -199,7 +201,7 @@ def _timely(dataset: Dataset, why: Mapping[str, str], *, delay: float) -> Iterab
     for name, part in (("hour", local.hour), ("weekday", local.day_of_week)):
         yield f"event_{name}", dataset.roles.time, f"local {name}", Column("int", part.to_numpy(np.int64), time.valid)
     amount = dataset.roles.amount if dataset.roles.amount not in why else None
-    for entity in dataset.roles.entities[:4]:
+    for entity in dataset.roles.entities[:MOST_ENTITIES]:
         made = [Feature(f"{entity}_events_{w}", "count", by=(entity,), window=w) for w in ("1d", "7d", "30d")]
         made.append(Feature(f"{entity}_gap", "gap", by=(entity,), window="30d"))
         if amount is not None:

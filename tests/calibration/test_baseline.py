@@ -198,6 +198,13 @@ def test_verdicts_told_after_the_cut_are_not_learnt_from():
     assert "0 frauds" in str(error.value)
 
 
+def test_a_column_that_is_filled_only_later_is_no_obstacle():
+    late = np.where(np.arange(4_000) < 2_500, np.nan, 1.0) * np.random.default_rng(0).random(4_000)
+    words = [None if i < 2_500 else f"w{i % 3}" for i in range(4_000)]
+    found = score_baseline(dataset(made() | {"late": late, "words": words}))
+    assert found.auc > 0.6
+
+
 def test_too_few_frauds_says_so():
     columns = made()
     columns["fraud"] = np.arange(4_000) % 400 == 0

@@ -110,7 +110,7 @@ def number(value: float, unit: Unit = "number", *, currency: str = "") -> str:
         return f"{value:.1f} days"
     if isinstance(value, int):
         return f"{value:,}"
-    return f"{value:,.4g}" if abs(value) < 100_000 else f"{value:,.0f}"
+    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:,.4g}"
 
 
 def _short(value: float) -> str:

@@ -46,7 +46,9 @@ class Result:
     main: ClassVar[str] = ""
     next_step: ClassVar[str] = ""
     repr_rows: ClassVar[int] = 10
-    #: Columns that the repr shows of the main table; all when empty.
+    #: The table that the repr shows, where that is not the main one.
+    repr_table: ClassVar[str] = ""
+    #: Columns that the repr shows of it; all when empty.
     repr_columns: ClassVar[tuple[str, ...]] = ()
     #: Tables that the repr shows below the main one, each under its name; empty ones are left out.
     repr_tables: ClassVar[tuple[str, ...]] = ()
@@ -145,8 +147,9 @@ class Result:
         drawn = self.png()
         if drawn is not None:
             parts.append(html.picture(drawn, alt=self.alt))
-        if self.main and self.main in self.tables and self.main not in self.lazy:
-            frame = self.frame()
+        told = self.repr_table or self.main
+        if told in self.tables and told not in self.lazy:
+            frame = self.frame(told)
             shown = [name for name in self.repr_columns if name in frame.columns]
             parts.append(html.table(frame[shown] if shown else frame, rows=self.repr_rows))
         parts += [

@@ -147,7 +147,7 @@ def check(
         provenance={
             "dataset": dataset.fingerprint,
             "label_recipe": dataset.label_recipe,
-            "asof": str(pd.Timestamp(now, unit="us")),
+            "asof": str(pd.Timestamp(now, unit="us")) if case.asof_named else "the present",
             "rules": sorted(case.book),
             "score": score,
             "seconds": round(time.perf_counter() - begun, 3),

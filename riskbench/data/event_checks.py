@@ -215,7 +215,9 @@ def _constant(case: Case) -> Finding | None:
         column = case.dataset.table.column(name)
         if column.valid is not None and not column.valid.any():
             found.append(f"{name} (empty)")
-        elif not column.missing and (column.values == column.values[0]).all():
+        elif column.missing or not (column.values == column.values[0]).all():
+            continue
+        elif case.dataset.segment(name)[1] != (roles.currency,):
             found.append(name)
     return names_found(found)
 

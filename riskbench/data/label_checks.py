@@ -101,9 +101,11 @@ def _too_late(case: Case) -> Finding | None:
     late: list[str] = []
     for column, moment in known_at.items():
         place = place_of(moment)
+        if column in apart:
+            continue
         if place is None:
             lost.append(f"{column} ({moment!r} is no moment)")
-        elif decided is not None and place > decided and column not in apart:
+        elif decided is not None and place > decided:
             late.append(column)
     why = {one: f"it is not known before: {known_at[one]}" for one in late}
     return names_found([*(f"{one} (known at {known_at[one]})" for one in late), *lost], leaks=why)

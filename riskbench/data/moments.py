@@ -34,6 +34,8 @@ DEFAULT_MOMENT: Mapping[Domain, str] = MappingProxyType(
 )
 
 _PLACE = {moment.replace("-", " "): place for place, moment in enumerate(MOMENTS)}
+_PLACE |= {"preship": _PLACE["pre ship"], "payout": _PLACE["commission payout"], "kyc": _PLACE["kyc check"]}
+_PLACE |= {"label": _PLACE["verdict"]}
 
 
 def place_of(moment: str) -> int | None:

@@ -57,11 +57,13 @@ class Session:
         """
         import duckdb
 
-        late = threading.Event()
+        late, over, turn = threading.Event(), threading.Event(), threading.Lock()
 
         def stop() -> None:
-            late.set()
-            self._connection.interrupt()
+            with turn:
+                if not over.is_set():
+                    late.set()
+                    self._connection.interrupt()
 
         timer = threading.Timer(self._deadline, stop)
         timer.daemon = True
@@ -77,6 +79,8 @@ class Session:
                 ) from None
             raise EngineError(f"A query failed: {_first_line(error)}") from error
         finally:
+            with turn:
+                over.set()
             timer.cancel()
 
     def row(self, sql: str, params: Parameters | None = None) -> tuple[Any, ...]:

@@ -32,23 +32,22 @@ def commissions(rng: Rng, held: World, orders: Frame, made: Checkout) -> Judged:
     fraud = wash | own
     creators = int(orders["creator"].max(initial=0)) + 1
     followers = np.exp(rng.normal(8.4, 1.6, creators))
-    partner = np.zeros(creators, dtype=bool)
-    partner[frame["creator"][fraud]] = True
-    followers = np.maximum(12, np.where(partner, followers * 0.45, followers)).astype(np.int64)
+    digits = 10.0 ** (np.floor(np.log10(np.maximum(followers, 10.0))))
+    followers = (np.rint(followers / digits) * digits).astype(np.int64)
     fans = kind == FANS
     frame["followers"] = followers[frame["creator"]]
     click = np.where(wash, 5.9, np.where(own, 6.1, np.where(fans, 6.0, 6.8)))
     frame["click"] = np.round(np.exp(rng.normal(click, 1.2)), 1)
     near = np.where(wash, 0.20, np.where(own, 0.34, np.where(fans, 0.05, 0.028)))
     frame["same_network"] = rng.random(size) < near
-    frame["creator_age"] = np.round(np.maximum(moment - frame["creator_joined"], 0) / DAY, 3)
+    frame["creator_age"] = np.floor(np.maximum(moment - frame["creator_joined"], 0) / DAY)
     depth = frame["voucher"] / frame["amount"]
     pair = frame["creator"] * (int(frame["device"].max(initial=0)) + 1) + frame["device"]
     rules = [
         PastRule("AF-001", "review", 20, frame["same_network"] & (frame["click"] < 300)),
         PastRule("AF-002", "hold", 50, (frame["creator_age"] < 30) & frame["live"] & (frame["buyer_age"] < 10)),
         PastRule("AF-003", "clawback", 10, frame["same_network"] & (depth > 0.22)),
-        PastRule("AF-004", "review", 25, recent(pair, moment, 7 * 24) >= 2),
+        PastRule("AF-004", "review", 25, (recent(pair, moment, 7 * 24) >= 2) & (frame["buyer_age"] < 60)),
         PastRule("AF-005", "hold", 55, (frame["commission_rate"] >= 0.12) & (frame["seller_age"] < 60)),
     ]
     decided = decide(rng, "affiliation", rules, size)

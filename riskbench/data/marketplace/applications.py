@@ -49,14 +49,15 @@ def _applicants(rng: Rng, held: World, rings: Frame) -> Frame:
     """Return kind, group, region, moment and seller of each application, in no order."""
     clock, sellers = held.clock, held.sellers
     joined_in = np.flatnonzero(sellers.joined >= clock.start[sellers.region] + 3 * DAY)
-    own = [i for i, name in enumerate(NAMES) if name in ("ghost_seller", "wash_live")]
-    theirs = np.isin(rings["scheme"], own) & (rings["seller_joined"] >= clock.start[rings["region"]] + 3 * DAY)
-    ring = np.flatnonzero(theirs)
-    kind_of = {i: KINDS.index(NAMES[i]) for i in own}
+    wash, ghost = NAMES.index("wash_live"), NAMES.index("ghost_seller")
+    partners = np.isin(joined_in, rings["seller"][rings["scheme"] == wash])
+    ring = np.flatnonzero(
+        (rings["scheme"] == ghost) & (rings["seller_joined"] >= clock.start[rings["region"]] + 3 * DAY)
+    )
     parts = [
-        (np.zeros(len(joined_in), np.int64), sellers.region[joined_in], sellers.joined[joined_in], joined_in),
+        (np.where(partners, _WASH, 0), sellers.region[joined_in], sellers.joined[joined_in], joined_in),
         (
-            np.array([kind_of[int(s)] for s in rings["scheme"][ring]], dtype=np.int64),
+            np.full(len(ring), _GHOST, dtype=np.int64),
             rings["region"][ring],
             rings["seller_joined"][ring],
             rings["seller"][ring],

@@ -11,9 +11,15 @@ import numpy.typing as npt
 
 from riskbench.data.marketplace.people import CATEGORY_LEVEL, Clock, Crowd, Ints, Rng
 from riskbench.data.marketplace.region import DAY, DAYS, HOUR, PAYMENTS, SECOND, Region
-from riskbench.data.marketplace.schemes import LAUNCHES, LIMIT_AFTER, Scheme
+from riskbench.data.marketplace.schemes import LAUNCHES, LIMIT_AFTER, NAMES, Scheme
 
 Frame = dict[str, npt.NDArray[Any]]
+
+#: How many shops a creator promotes.
+PARTNERS = 4
+
+#: Honest trade of a shop or creator that also takes part in a scheme.
+COVER = NAMES.index("cover_trade")
 
 
 @dataclass(slots=True)
@@ -56,7 +62,7 @@ def rings(rng: Rng, world: World, scheme: Scheme) -> Frame:
         if wanted and open_to == 0.0:
             continue
         # A method that few use carries fewer frauds, though not in proportion.
-        factor = 1.0 if len(wanted) != 1 else min(1.8, 0.35 + 3.0 * open_to)
+        factor = 1.0 if len(wanted) != 1 else min(1.8, 0.6 + 2.4 * open_to)
         total = world.counts[code] * scheme.rate * factor
         number = max(int(rng.poisson(total / scheme.ring)), 1) if total >= 4 else int(total >= rng.random() * 4)
         if not number:
@@ -74,6 +80,9 @@ def rings(rng: Rng, world: World, scheme: Scheme) -> Frame:
     start = world.clock.start[held_region] + (begin * DAY).astype(np.int64) if len(size) else held_region
     seller, seller_joined = _sellers(rng, world, scheme, held_region, start)
     creator, creator_joined = _creators(rng, world, scheme, held_region, start)
+    if scheme.creator == "accomplice" or scheme.live > 0.5:  # a creator sells for a shop that is theirs already
+        seller = partner(world, creator, start, rng.random(len(creator))) if len(creator) else creator
+        seller_joined = world.sellers.joined[seller]
     return {
         "region": held_region,
         "orders": size,
@@ -93,23 +102,40 @@ def _sellers(rng: Rng, world: World, scheme: Scheme, region: Ints, start: Ints) 
     size = len(region)
     if not size:
         return region, region
-    if scheme.seller == "new" or (scheme.seller == "accomplice" and scheme.name == "wash_live"):
+    if scheme.seller == "new":
         first = world.ids.take("seller", size)
-        age = rng.gamma(1.6, 9.0, size) if scheme.seller == "new" else rng.gamma(1.2, 45.0, size)
+        age = rng.gamma(1.6, 9.0, size)
         return first + np.arange(size), start - (age * DAY).astype(np.int64) - HOUR
-    picked = world.sellers.pick(rng, region, start - (200 * DAY if scheme.seller == "aged" else 0))
+    aged = 200 * DAY if scheme.seller == "aged" else 0
+    picked = world.sellers.pick(rng, region, start - aged)
+    if scheme.seller in ("one", "aged"):  # shops that are worth it: the busiest of a few
+        for _ in range(2):
+            other = world.sellers.pick(rng, region, start - aged)
+            picked = np.where(world.sellers.weight[other] > world.sellers.weight[picked], other, picked)
     return picked, world.sellers.joined[picked]
 
 
 def _creators(rng: Rng, world: World, scheme: Scheme, region: Ints, start: Ints) -> tuple[Ints, Ints]:
     size = len(region)
-    if scheme.creator == "accomplice":
-        first = world.ids.take("creator", size)
-        return first + np.arange(size), start - (rng.gamma(1.2, 50.0, size) * DAY).astype(np.int64) - HOUR
     if scheme.creator == "none" or not size:
         return np.full(size, -1, dtype=np.int64), start
     picked = world.creators.pick(rng, region, start)
     return picked, world.creators.joined[picked]
+
+
+def partner(world: World, creator: Ints, moment: Ints, chance: npt.NDArray[np.float64]) -> Ints:
+    """Return one of the few shops that a creator promotes, who had joined by then.
+
+    A shop's place among those of its region is drawn from the creator's number, so it needs no table.
+    """
+    region = world.creators.region[creator]
+    which = np.minimum((chance**1.6 * PARTNERS).astype(np.int64), PARTNERS - 1)
+    people = world.sellers
+    low = people.slot_start[region]
+    # Among those who were there on the first day, so that a pair lasts.
+    eligible = np.maximum(people.eligible(region, world.clock.start[region]), 1)
+    place = low + (_mixed(creator * 17 + which) / 2.0**32 * eligible).astype(np.int64)
+    return people.slots[place]
 
 
 def orders(rng: Rng, world: World, scheme: Scheme, held: Frame, *, scheme_code: int, first_ring: int) -> Frame:
@@ -159,7 +185,7 @@ def orders(rng: Rng, world: World, scheme: Scheme, held: Frame, *, scheme_code: 
         "index": index,
         "voucher": np.where(rng.random(size) < scheme.voucher, rng.beta(2.2, 2.2 / scheme.depth - 2.2, size), 0.0),
         "attempts": rng.geometric(1 - scheme.retry, size),
-        "scheme": np.full(size, scheme_code, dtype=np.int16),
+        "scheme": np.where(rng.random(size) < scheme.cover, COVER, scheme_code).astype(np.int16),
         "ring": first_ring + ring,
         "moved": np.any([launched[name] for name in scheme.adapts], axis=0)
         if scheme.adapts
@@ -289,7 +315,7 @@ def honest_accounts(rng: Rng, world: World, region: Ints, moment: Ints) -> Frame
     """Return honest buyers for orders, with their devices, homes and instruments."""
     people = world.buyers
     size = len(people)
-    buyer = people.pick(rng, region, moment, fresh=0.10)
+    buyer = people.pick(rng, region, moment, fresh=0.06)
     rows = len(buyer)
     joined = people.joined[buyer]
     own = _mixed(buyer) / 2.0**32  # each buyer's own chances, the same in all orders

@@ -170,7 +170,12 @@ def checked(rng: Rng, held: World, frame: Frame) -> Judged:
         PastRule("KY-003", "reject", 10, scores >= REJECT_AT),
         PastRule("KY-004", "review", 20, papers >= 1),
         PastRule("KY-005", "review", 25, faces >= 2),
-        PastRule("KY-006", "review", 40, (frame["device_accounts"] >= 5) & (frame["subject"] != 0)),
+        PastRule(
+            "KY-006",
+            "review",
+            40,
+            (frame["device_accounts"] >= 2) & (frame["device_age"] < 20) & (frame["liveness"] < 0.8),
+        ),
         PastRule("KY-007", "step_up", 60, frame["liveness"] < 0.58),
     ]
     decided = decide(rng, "kyc", rules, rows)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from riskbench.data.marketplace.campaigns import Frame, Ids, World, draw_codes, honest_accounts, orders, rings
+from riskbench.data.marketplace.campaigns import Frame, Ids, World, draw_codes, honest_accounts, orders, partner, rings
 from riskbench.data.marketplace.people import CATEGORY_LEVEL, Clock, Floats, Ints, Rng, crowd
 from riskbench.data.marketplace.region import DAY, HOUR, PAYMENTS, Region
 from riskbench.data.marketplace.schemes import ALL, NAMES
@@ -20,7 +20,7 @@ def world(rng: Rng, regions: Sequence[Region], counts: Ints) -> World:
     clock = Clock.of(regions)
     buyers = crowd(rng, regions, clock, np.maximum(40, counts // 3), old=0.72, tail=0.8, age=420.0)
     sellers = crowd(rng, regions, clock, np.maximum(12, counts // 40), old=0.80, tail=1.1, age=500.0)
-    creators = crowd(rng, regions, clock, np.maximum(6, counts // 160), old=0.75, tail=1.1, age=300.0)
+    creators = crowd(rng, regions, clock, np.maximum(6, counts // 320), old=0.75, tail=1.1, age=300.0)
     ids = Ids(
         {
             "buyer": len(buyers),
@@ -41,11 +41,13 @@ def _honest(rng: Rng, held: World, counts: Ints) -> Frame:
     size = len(region)
     accounts = honest_accounts(rng, held, region, moment)
     seller = held.sellers.pick(rng, region, moment, fresh=0.03)
-    category = held.sellers.taste[seller]
     live = rng.random(size) < np.array([r.live for r in held.regions])[region]
     affiliate = np.array([r.affiliate for r in held.regions])[region] * np.where(live, 2.0, 0.87)
     with_creator = rng.random(size) < affiliate
     creator = held.creators.pick(rng, region, moment)
+    promoted = with_creator & (rng.random(size) < 0.85)
+    seller = np.where(promoted, partner(held, creator, moment, rng.random(size)), seller)
+    category = held.sellers.taste[seller]
     newcomer = moment - accounts["buyer_joined"] < 5 * DAY
     voucher = rng.random(size) < np.where(newcomer, 0.62, 0.31)
     depth = np.where(newcomer, rng.beta(2.2, 7.5, size), rng.beta(2.2, 16.0, size))
@@ -78,6 +80,8 @@ def all_orders(rng: Rng, held: World) -> tuple[Frame, Frame]:
     ring_parts: list[Frame] = []
     first_ring = 0
     for scheme in ALL:
+        if not scheme.rate:
+            continue
         found = rings(rng, held, scheme)
         code = NAMES.index(scheme.name)
         if len(found["orders"]):
@@ -118,12 +122,12 @@ def _known_at_checkout(rng: Rng, held: World, frame: Frame) -> Frame:
     frame["commission"] = _money(amount * frame["commission_rate"], step)
     frame["items"] = 1 + rng.poisson(0.25 + 0.35 * np.minimum(frame["index"], 6.0))
     frame["hour"] = held.clock.hour_of(region, frame["moment"])
-    for name, joined in (
-        ("buyer_age", "buyer_joined"),
-        ("device_age", "device_first"),
-        ("seller_age", "seller_joined"),
+    for name, joined, digits in (
+        ("buyer_age", "buyer_joined", 1),
+        ("device_age", "device_first", 1),
+        ("seller_age", "seller_joined", 0),
     ):
-        frame[name] = np.round(np.maximum(frame["moment"] - frame[joined], 0) / DAY, 3)
+        frame[name] = np.floor(np.maximum(frame["moment"] - frame[joined], 0) / DAY * 10**digits) / 10**digits
     frame["buyer_orders"] = frame["prior"] + earlier(frame["buyer"])
     return frame
 

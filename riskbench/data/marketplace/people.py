@@ -87,11 +87,15 @@ class Crowd:
     def __len__(self) -> int:
         return len(self.region)
 
+    def eligible(self, region: Ints, moment: Ints) -> Ints:
+        """Return how many slots of the region belong to people who had joined by then."""
+        key = region * _SPAN + (moment - _EPOCH)
+        return np.searchsorted(self.slot_key, key, side="right") - self.slot_start[region]
+
     def pick(self, rng: Rng, region: Ints, moment: Ints, *, fresh: float = 0.0) -> Ints:
         """Return someone of the region who had joined by then; with chance `fresh`, one of the newest fiftieth."""
         low = self.slot_start[region]
-        eligible = np.searchsorted(self.slot_key, region * _SPAN + (moment - _EPOCH), side="right") - low
-        eligible = np.maximum(eligible, 1)
+        eligible = np.maximum(self.eligible(region, moment), 1)
         drawn = (eligible * rng.random(len(region))).astype(np.int64)
         if fresh:
             newest = eligible - 1 - (np.maximum(1.0, eligible * 0.02) * rng.random(len(region))).astype(np.int64)

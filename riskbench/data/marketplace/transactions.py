@@ -71,20 +71,20 @@ def past_rules(held: World, orders: Frame, scores: Floats) -> list[PastRule]:
     card = orders["payment"] == CARD
     return [
         PastRule("TX-001", "review", 30, (index > limit) & new_device),
-        PastRule("TX-002", "block", 10, card & (orders["attempts"] >= 4) & (index < 0.5)),
-        PastRule("TX-003", "block", 12, card & (device_hour >= 3) & young, never_let_through=True),
-        PastRule("TX-004", "challenge", 50, (others >= 4) & young, launched(held, orders, "device_ring")),
-        PastRule("TX-005", "review", 35, (depth > 0.35) & young & (others >= 2)),
+        PastRule("TX-002", "block", 10, card & (orders["attempts"] >= 4) & (index < 0.6)),
+        PastRule("TX-003", "block", 12, card & (device_hour >= 2) & young, never_let_through=True),
+        PastRule("TX-004", "challenge", 50, (others >= 3) & young, launched(held, orders, "device_ring")),
+        PastRule("TX-005", "review", 35, (depth > 0.30) & young & (others >= 1)),
         PastRule("TX-006", "challenge", 55, (orders["payment"] == COD) & young & (address_day >= 2)),
         PastRule(
             "TX-007",
             "review",
             40,
-            orders["live"] & (orders["creator"] >= 0) & young & (depth > 0.25) & (others >= 1),
+            orders["live"] & (orders["creator"] >= 0) & young & (depth > 0.15) & (others >= 1),
             launched(held, orders, "live_wash"),
         ),
-        PastRule("TX-008", "block", 20, scores >= 0.90, launched(held, orders, "score_cut")),
-        PastRule("TX-009", "block", 22, scores >= 0.96),
+        PastRule("TX-008", "block", 20, scores >= 0.76, launched(held, orders, "score_cut")),
+        PastRule("OLD-CUT", "block", 22, scores >= 0.86),
     ]
 
 

@@ -263,6 +263,15 @@ def _check_node(node: exp.Expr, text: str) -> None:
             allowed="comparisons, AND, OR, NOT, IN, BETWEEN, LIKE, IS NULL, arithmetic and the listed functions",
             hint=hint,
         )
+    if any(needed and node.args.get(key) is None for key, needed in kind.arg_types.items()):
+        raise refuse("The condition is not complete here", text, span(node) if span(node)[1] > 1 else (0, len(text)))
+    if kind is exp.DataType and set(node.args) - {"this", "nested"} and (node.expressions or node.args.get("nested")):
+        raise refuse(
+            f"A cast to {node.sql('duckdb')[:60]} is not part of the rule language",
+            text,
+            span(node.parent or node),
+            allowed="DOUBLE, VARCHAR, DATE, TIMESTAMP",
+        )
     for key, value in node.args.items():
         if key not in allowed and value not in (None, False, []):
             raise refuse(f"{_plain(kind.__name__)} with {key!r} is not part of the rule language", text, span(node))

@@ -8,6 +8,7 @@ from riskbench.data.finding import Case, Check, Finding, NotApplicable, names_fo
 from riskbench.data.labels import YOUNG, label_state, stopped
 from riskbench.data.leakage import gives_away
 from riskbench.data.moments import DEFAULT_MOMENT, place_of
+from riskbench.data.verdicts import MADE
 from riskbench.errors import RiskbenchError
 
 _DAY = 86_400_000_000
@@ -37,8 +38,8 @@ def _early_labels(case: Case) -> Finding | None:
 def post_verdict(case: Case) -> dict[str, str]:
     """Return the columns that declare themselves as known after the verdict, and why no model may learn from them."""
     roles = case.dataset.roles
-    made = ("label_source", "label_caused_by", "label_loss")
-    why = {one: "it comes with the verdict" for one in made if one in case.dataset.table}
+    made = [one for name in MADE for one in (name, f"recipe_{name}") if one in case.dataset.table]
+    why = {one: "it comes with the verdict" for one in made if one != roles.label}
     for one in ("loss", "recovered", "refund"):
         if one in roles.measures:
             why.setdefault(roles.measures[one], f"it is money known only after the event ({one})")

@@ -22,6 +22,9 @@ from riskbench.errors import ColumnNotFoundError, DataError, ParameterError, lis
 
 Ints = npt.NDArray[np.int64]
 
+#: The columns that a recipe makes.
+MADE = ("label", "label_time", "label_source", "label_caused_by", "label_loss")
+
 #: The columns of a table of verdicts.
 SUBJECT, SOURCE, TIME, VERDICT, CAUSED_BY, LOSS = "subject", "source", "time", "verdict", "caused_by", "loss"
 _FRAUD_WORDS, _GOOD_WORDS = ("fraud", "1", "true"), ("good", "0", "false")
@@ -134,7 +137,7 @@ def join_labels(dataset: Dataset, verdicts: Source, recipe: LabelRecipe) -> Data
     """Return the events with the label that a recipe makes of verdicts.
 
     New columns: label (1 fraud, 0 good, missing), label_time, label_source, label_caused_by, and label_loss where
-    the table has losses. A column of the events that bears such a name is an error.
+    the table has losses. Where the events have a column of such a name, the new ones begin with `recipe_`.
 
     Raises
     ------
@@ -145,9 +148,6 @@ def join_labels(dataset: Dataset, verdicts: Source, recipe: LabelRecipe) -> Data
     event_key = recipe.join_on or dataset.roles.id
     if event_key not in dataset.table:
         raise ColumnNotFoundError.among(event_key, dataset.names)
-    taken = [name for name in (*_MADE, "label_loss") if name in dataset.table]
-    if taken:
-        raise DataError("The events have columns of the names that labels get.", got=listed(taken), hint="rename them")
     keys = keys_of(dataset.table.column(event_key))
     subjects = pc.unique(table.subject.drop_null())
     event_code = pc.fill_null(pc.index_in(keys, subjects), -1).to_numpy(zero_copy_only=False).astype(np.int64)
@@ -168,9 +168,6 @@ def join_labels(dataset: Dataset, verdicts: Source, recipe: LabelRecipe) -> Data
         after_only=recipe.join_on is not None and recipe.join_on != dataset.roles.id,
     )
     return _labelled(dataset, table, chosen, recipe, event_key)
-
-
-_MADE = ("label", "label_time", "label_source", "label_caused_by")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -381,29 +378,33 @@ def _labelled(dataset: Dataset, table: _Verdicts, chosen: Ints, recipe: LabelRec
     rows = pa.array(place, mask=~has)
     fraud = table.fraud[place] if table.rows else np.zeros(dataset.rows, dtype=bool)
     label = (fraud & has).astype(np.int64)
+    notes = list(table.notes)
+    taken = [name for name in MADE if name in dataset.table]
+    begin = "recipe_" * bool(taken)
+    if taken:
+        notes.append(f"the events have {listed(taken)} of their own; the columns of the recipe begin with {begin}")
     made: dict[str, Column] = {
-        "label": Column("int", label, None if recipe.silence == "good" or has.all() else has),
-        "label_source": from_arrow(table.source.take(rows), name="label_source"),
+        f"{begin}label": Column("int", label, None if recipe.silence == "good" or has.all() else has),
+        f"{begin}label_source": from_arrow(table.source.take(rows), name="label_source"),
     }
-    roles = dataset.roles.with_roles(label="label", fraud_values=(), good_values=())
+    roles = dataset.roles.with_roles(label=f"{begin}label", label_time=None, fraud_values=(), good_values=())
     if table.timed.any() and dataset.has("time"):
         timed = has & table.timed[place]
-        made["label_time"] = Column("time", np.where(timed, table.time[place], 0), timed)
-        roles = roles.with_roles(label_time="label_time")
+        made[f"{begin}label_time"] = Column("time", np.where(timed, table.time[place], 0), timed)
+        roles = roles.with_roles(label_time=f"{begin}label_time")
     caused_by = dataset.caused_by
     if table.caused_by is not None:
-        made["label_caused_by"] = from_arrow(table.caused_by.take(rows), name="label_caused_by")
-        caused_by = "label_caused_by"
-    notes = list(table.notes)
+        made[f"{begin}label_caused_by"] = from_arrow(table.caused_by.take(rows), name="label_caused_by")
+        caused_by = f"{begin}label_caused_by"
     if table.loss is not None:
         lost = table.loss.take(place) if table.rows else Column("float", np.zeros(dataset.rows))
         known = has & fraud & lost.present
-        made["label_loss"] = Column(lost.kind, np.where(known, lost.values, 0), known)
+        made[f"{begin}label_loss"] = Column(lost.kind, np.where(known, lost.values, 0), known)
         untold = int(np.count_nonzero(has & fraud & ~known))
         if untold:
             notes.append(f"{untold} frauds have no loss told, so losses are taken from the amount")
         elif "loss" not in roles.measures:
-            roles = roles.with_roles(measures={**roles.measures, "loss": "label_loss"})
+            roles = roles.with_roles(measures={**roles.measures, "loss": f"{begin}label_loss"})
     count = int(np.count_nonzero(has))
     return replace(
         dataset.with_columns(made).with_notes(*notes),

@@ -227,8 +227,6 @@ def test_what_a_recipe_refuses() -> None:
         join(good.drop(columns="verdict"))
     with pytest.raises(ColumnNotFoundError, match="did you mean 'seller'"):
         join(join_on="seler")
-    with pytest.raises(DataError, match="rename them"):
-        join(data=frame.assign(label=1))
     with pytest.raises(DataError, match="holds no times"):
         join(good.assign(time=5))
     with pytest.raises(DataError, match="holds no amounts"):
@@ -246,6 +244,18 @@ def test_what_a_recipe_refuses() -> None:
             join(**wrong)
     with pytest.raises(ParameterError, match="both fraud and good"):
         join(fraud_values=["good"])
+
+
+def test_columns_that_the_events_have_already_are_kept() -> None:
+    frame = events([("A", "x", 0)]).assign(label=0, label_time="2026-03-03")
+    roles = {**ROLES, "label": "label", "label_time": "label_time"}
+    dataset = rb.read(frame, roles=roles, labels=told([("A", "chargeback", 3, "fraud", None, 1)]))
+    assert values(dataset, "label") == [0]
+    assert values(dataset, "recipe_label") == [1]
+    assert dataset.roles.label == "recipe_label"
+    assert dataset.roles.label_time == "recipe_label_time"
+    assert any("begin with recipe_" in note for note in dataset.notes)
+    assert {"label", "label_time", "recipe_label_time"} <= set(rb.check(dataset).leaks)
 
 
 def test_no_verdicts_at_all_leave_every_event_unknown() -> None:

@@ -23,22 +23,24 @@ from riskbench.calibration.choose import (
     pair_frame,
     pair_start,
 )
-from riskbench.calibration.curve import Curve, Today, frame_at, thin
-from riskbench.calibration.holdout import Span
+from riskbench.calibration.curve import Price, Today, curve, frame_at, thin
+from riskbench.calibration.holdout import Span, Window
 from riskbench.calibration.picture import draw_curve
 from riskbench.calibration.plateau import plateau_ends, plateau_frame, redrawn
 from riskbench.calibration.promise import holdout_frame, weekly_frame
 from riskbench.calibration.segments import COLUMNS as SEGMENT_COLUMNS
-from riskbench.calibration.segments import segments_frame
+from riskbench.calibration.segments import OWN, segments_frame
 from riskbench.calibration.study import Study
 from riskbench.calibration.swept import swept, today_cut
 from riskbench.calibration.words import facts, provenance, remarks
 from riskbench.data.dataset import Dataset
+from riskbench.data.outcomes import Ladder
 from riskbench.data.roles import Domain
 from riskbench.display import Fact, Result, result
 from riskbench.errors import ParameterError
 from riskbench.metrics.constraints import Constraint
 from riskbench.metrics.costs import Costs
+from riskbench.metrics.curve import TruthTable
 from riskbench.rules.hits import apply, resolve
 
 if TYPE_CHECKING:
@@ -77,6 +79,9 @@ class Calibration(Result):
     weekly : DataFrame
         What changes a week against today on the later window: measure, per, today, proposed, change, lower,
         upper, n.
+    weekly_own : DataFrame
+        The same where each region whose own cut pays gets it; empty where none does. The later window also decided
+        which ones pay, so its gain is a little flattering.
     plateau : DataFrame
         The cuts beside the chosen one: point, threshold, alerts, alert_rate, net_value, change with interval,
         n, frauds_between, fraud_share.
@@ -120,6 +125,7 @@ class Calibration(Result):
     curve: pd.DataFrame
     holdout: pd.DataFrame
     weekly: pd.DataFrame
+    weekly_own: pd.DataFrame
     plateau: pd.DataFrame
     segments: pd.DataFrame
     costs: pd.DataFrame
@@ -313,6 +319,8 @@ def calibrate_sweep(
     judged = windows.report if windows.report.mask.any() else windows.choose
     weekly = weekly_frame(study, levels, study.levels(cut), judged)
     holdout = holdout_frame(study, cut, optimism=optimism)
+    segments = _segments(study, cut, constraints, by)
+    own = _own_weekly(study, levels, cut, segments, judged) if by == "region" else pd.DataFrame()
     ends = plateau_ends(drawn, picked.point, picked.feasible, again.critical)
     keep = [picked.point, *ends, drawn.table.point(today_cut(sweep, given))]
     later = study.curve(windows.report.mask) if windows.report.mask.any() else None
@@ -330,8 +338,9 @@ def calibrate_sweep(
         curve=frame_at(drawn, thin(drawn, keep), today),
         holdout=holdout,
         weekly=weekly,
+        weekly_own=own,
         plateau=plateau_frame(drawn, picked.point, ends, critical=again.critical),
-        segments=_segments(study, cut, constraints, by),
+        segments=segments,
         costs=costs_frame(study, picked),
         pair=pd.DataFrame() if pair is None else pair_frame(single, pair, choose_or(single, constraints, picked)),
         currency=study.currency,
@@ -344,10 +353,12 @@ def calibrate_sweep(
         per=windows.per,
         given=given,
         lazy={
-            "curve_exact": partial(frame_at, drawn, np.arange(drawn.table.points), today),
-            "curve_later": partial(_later_frame, later, cut),
+            "curve_exact": partial(_exact_frame, drawn.table, study.price(), study.steps, today),
+            "curve_later": partial(
+                _later_frame, None if later is None else later.table, study.price(), study.steps, cut
+            ),
         },
-        notes=remarks(study, picked, constraints=constraints, later=later, pair=pair, optimism=optimism),
+        notes=remarks(study, picked, given=given, constraints=constraints, later=later, pair=pair, optimism=optimism),
         provenance=provenance(study, given, constraints, by=by, asof=asof, seed=seed, begun=begun),
     )
 
@@ -362,11 +373,30 @@ def choose_or(study: Study, constraints: tuple[Constraint, ...], otherwise: Choi
         return otherwise
 
 
-def _later_frame(later: Curve | None, cut: float) -> pd.DataFrame:
-    if later is None:
+def _exact_frame(table: TruthTable, price: Price, steps: Ladder, today: Today) -> pd.DataFrame:
+    return frame_at(curve(table, price, steps), np.arange(table.points), today)
+
+
+def _later_frame(table: TruthTable | None, price: Price, steps: Ladder, cut: float) -> pd.DataFrame:
+    if table is None:
         return pd.DataFrame(columns=["threshold"])
+    later = curve(table, price, steps)
     points = thin(later, [later.table.point(cut)])
     return frame_at(later, points, Today.at(later, 0))
+
+
+def _own_weekly(
+    study: Study, before: npt.NDArray[np.int8], cut: float, segments: pd.DataFrame, window: Window
+) -> pd.DataFrame:
+    paying = segments[segments["status"] == OWN]
+    if not len(paying):
+        return pd.DataFrame()
+    codes, names = study.sweep.dataset.regions
+    levels = study.levels(cut)
+    for name, own in zip(paying["segment"], paying["own_threshold"], strict=True):
+        inside = codes == names.index(name)
+        levels[inside] = study.levels(float(own))[inside]
+    return weekly_frame(study, before, levels, window)
 
 
 def _segments(study: Study, cut: float, constraints: tuple[Constraint, ...], by: str | None) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from riskbench.calibration.curve import Curve, Today, best, curve, frame_at, violation
+from riskbench.calibration.curve import Curve, Today, best, frame_at, net_value, violation
 from riskbench.calibration.study import Study
 from riskbench.display import number
 from riskbench.errors import InfeasibleError, ParameterError
@@ -97,7 +97,7 @@ def _pick(study: Study, drawn: Curve, constraints: Sequence[Constraint]) -> tupl
     feasible = within & (broken <= 0)
     if not feasible.any():
         raise _infeasible(drawn, constraints, np.where(within, broken, np.inf))
-    return best(drawn, feasible), feasible
+    return best(drawn.net, feasible), feasible
 
 
 def _infeasible(drawn: Curve, constraints: Sequence[Constraint], broken: Floats) -> InfeasibleError:
@@ -232,21 +232,20 @@ def costs_frame(study: Study, choice: Choice) -> pd.DataFrame:
         cost, change ("halved", "doubled"), value (of the cost), threshold (then best), net_value (at it),
         kept_net_value (at the chosen cut), regret (their difference).
     """
-    rows = []
+    rows, cuts = [], choice.drawn.table.cuts
     for name, stated in study.costs.to_dict().items():
         for words, factor in (("halved", 0.5), ("doubled", 2.0)):
             costs: Costs = study.costs.scaled(name, factor)
-            drawn = curve(choice.drawn.table, study.price(costs), study.steps)
-            point = best(drawn, choice.feasible)
-            kept = float(drawn.net[choice.point])
-            net = float(drawn.net[point])
+            worths = net_value(choice.drawn.table, study.price(costs))
+            point = best(worths, choice.feasible)
+            net, kept = float(worths[point]), float(worths[choice.point])
             rows.append(
                 (
                     name,
                     words,
                     stated,
                     getattr(costs, name),
-                    float(drawn.table.cuts[point]),
+                    float(cuts[point]),
                     net,
                     kept,
                     net - kept,

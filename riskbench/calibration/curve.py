@@ -131,7 +131,7 @@ def curve(table: TruthTable, price: Price, steps: Ladder) -> Curve:
     stop = np.array([effect == "stop" for effect in effects])
     alert = np.arange(len(effects)) > 0
     passed = ~(review | stop)
-    fixed, worth0 = table.fixed_counts, price.worth(table.fixed_counts, table.fixed_money)
+    fixed = table.fixed_counts
     spread0 = price.second(table.fixed_counts, table.fixed_money, table.fixed_squares)
     shape = table.points
 
@@ -142,7 +142,7 @@ def curve(table: TruthTable, price: Price, steps: Ladder) -> Curve:
     alerts, reviews, approved = start(alert), start(review), start(passed)
     insults = start(~passed, GOOD)
     by_kind = [start(alert, kind) for kind in range(CLASSES)]
-    net, saved = np.full(shape, worth0), np.full(shape, float((price.saved * table.fixed_money[FRAUD]).sum()))
+    net, saved = net_value(table, price), np.full(shape, float((price.saved * table.fixed_money[FRAUD]).sum()))
     spread, moved = np.full(shape, spread0), np.zeros(shape)
     for row, (kind, a, b) in enumerate(table.moves):
         n, m, q = table.counts[row], table.money[row], table.squares[row]
@@ -155,7 +155,6 @@ def curve(table: TruthTable, price: Price, steps: Ladder) -> Curve:
         slope_a, slope_b = price.slope[kind, a], price.slope[kind, b]
         hand_a, hand_b = price.handling[a], price.handling[b]
         slope, hand = slope_b - slope_a, hand_b - hand_a
-        net += slope * m - hand * n
         moved += slope * slope * q - 2 * slope * hand * m + hand * hand * n
         spread += (slope_b**2 - slope_a**2) * q - 2 * (slope_b * hand_b - slope_a * hand_a) * m
         spread += (hand_b**2 - hand_a**2) * n
@@ -178,6 +177,15 @@ def curve(table: TruthTable, price: Price, steps: Ladder) -> Curve:
         int(fixed[FRAUD].sum()),
         int(fixed[GOOD].sum()),
     )
+
+
+def net_value(table: TruthTable, price: Price) -> Floats:
+    """Return the net value of every point alone."""
+    net = np.full(table.points, price.worth(table.fixed_counts, table.fixed_money))
+    for row, (kind, a, b) in enumerate(table.moves):
+        net += (price.slope[kind, b] - price.slope[kind, a]) * table.money[row]
+        net -= (price.handling[b] - price.handling[a]) * table.counts[row]
+    return net
 
 
 def violation(drawn: Curve, constraints: Sequence[Constraint]) -> Floats:
@@ -266,6 +274,6 @@ def thin(drawn: Curve, keep: Sequence[int], *, most: int = SHOWN) -> npt.NDArray
     return np.unique(np.concatenate([evenly, fine, np.asarray([0, points - 1, *keep], dtype=np.intp)]))
 
 
-def best(drawn: Curve, feasible: npt.NDArray[np.bool_]) -> int:
+def best(net: Floats, feasible: npt.NDArray[np.bool_]) -> int:
     """Return the feasible point of highest net value; of equals the one with the fewest hits."""
-    return int(np.argmax(np.where(feasible, drawn.net, -np.inf)))
+    return int(np.argmax(np.where(feasible, net, -np.inf)))

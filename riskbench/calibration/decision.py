@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pandas as pd
 
+from riskbench.calibration.applied import own_cuts
 from riskbench.calibration.calibration import Calibration
 from riskbench.calibration.segments import FEWEST_FRAUDS, INHERITS, OWN
 from riskbench.calibration.words import exactly, pair_words
@@ -143,20 +144,21 @@ def decide(
     if not isinstance(calibration, Calibration):
         raise ParameterError("decide takes a calibration", got=type(calibration).__name__, hint="rb.calibrate(...)")
     book, rules = _book(calibration)
-    adopt, sentence = _recommendation(calibration)
+    adopt, action, reason = _recommendation(calibration)
+    sentence = f"{action}: {reason}"
     return Decision(
         name=title or f"Decision on {calibration.name}",
         recommendation=sentence,
         adopt=adopt,
         cuts=_cuts(calibration),
-        weekly=calibration.weekly.copy(),
+        weekly=_weekly(calibration).copy(),
         promise=calibration.holdout.copy(),
         assumptions=_assumptions(calibration),
         unmeasured=_unmeasured(calibration),
         rules=rules,
         swaps=_swaps(change),
         book=book,
-        facts=_facts(calibration, sentence),
+        facts=_facts(calibration, action),
         notes=(sentence, *_found(checks), *calibration.notes),
         provenance={
             **calibration.provenance,
@@ -166,6 +168,11 @@ def decide(
             "book_proposed": None if book is None else book.hash,
         },
     )
+
+
+def _weekly(held: Calibration) -> pd.DataFrame:
+    """Return the weekly change of what is proposed: own cuts where they pay."""
+    return held.weekly_own if len(held.weekly_own) else held.weekly
 
 
 def _book(held: Calibration) -> tuple[RuleBook | None, pd.DataFrame]:
@@ -178,9 +185,9 @@ def _book(held: Calibration) -> tuple[RuleBook | None, pd.DataFrame]:
     return book, pd.DataFrame({"change": lines or ["Nothing changes."]})
 
 
-def _recommendation(held: Calibration) -> tuple[bool, str]:
-    """Return whether to adopt the cut, and why, in plain words."""
-    row = held.weekly.to_dict("records")[0]
+def _recommendation(held: Calibration) -> tuple[bool, str, str]:
+    """Return whether to adopt the cut, what to do, and why."""
+    row = _weekly(held).to_dict("records")[0]
     gain, low, high = float(row["change"]), float(row["lower"]), float(row["upper"])
     promise = held.holdout.to_dict("records")[0]
     unit: Unit = "money" if held.currency else "number"
@@ -188,19 +195,18 @@ def _recommendation(held: Calibration) -> tuple[bool, str]:
     worth = f"{number(gain, unit, currency=held.currency)} {per} ({number(low, unit)} to {number(high, unit)})"
     keep = "Keep the live rules as they are" if held.today is None else f"Keep today's cut of {exactly(held.today)}"
     if pd.isna(promise["observed"]):
-        return False, f"{keep}: the proposed cut was judged only on the events that chose it, so its gain is not shown."
-    if held.today is not None and held.today == held.threshold and held.threshold_block is None:
-        return False, f"{keep}: it is the best one."
+        return False, keep, "the proposed cut was judged only on the events that chose it, so its gain is not shown."
+    same = held.today == held.threshold and held.threshold_block is None and not len(held.weekly_own)
+    if held.today is not None and same:
+        return False, keep, "it is the best one."
     if low > 0:
-        kept = (
-            "" if bool(promise["kept"]) else " Its promise was not kept, though: find out what changed before it ships."
-        )
-        return True, f"{_action(held)}: worth {worth} more than today on the later window.{kept}"
+        kept = "" if bool(promise["kept"]) else " Its promise was not kept, though: find out why before it ships."
+        return True, _action(held), f"worth {worth} more than today on the later window.{kept}"
     if high < 0:
-        return False, f"{keep}: on the later window the proposed cut was worth {worth}, less than today."
+        return False, keep, f"on the later window the proposed cut was worth {worth} against today."
     if not math.isfinite(held.threshold):
-        return False, f"{keep}: no cut of {held.name} is worth more than none."
-    return False, f"{keep}: the difference is within chance, {worth}."
+        return False, keep, f"no cut of {held.name} is worth more than none."
+    return False, keep, f"the difference is within chance, {worth}."
 
 
 def _action(held: Calibration) -> str:
@@ -209,10 +215,14 @@ def _action(held: Calibration) -> str:
         return f"Cut {held.name}: {pair_words(held.threshold_review, held.threshold_block)}"
     if not math.isfinite(held.threshold):
         return f"Retire the rule behind {held.name}"
+    own = ", ".join(f"{value} in {name}" for name, value in own_cuts(held).items()) if held.by == "region" else ""
+    tail = f", and at {own}" if own else ""
     if held.today is None:
-        return f"Set a cut of {held.name} at {cut} ({held.outcome})"
+        return f"Set a cut of {held.name} at {cut} ({held.outcome}){tail}"
+    if held.threshold == held.today:
+        return f"Keep {held.name} at {cut}{tail}"
     verb = "Raise" if held.threshold > held.today else "Lower"
-    return f"{verb} {held.name} from {exactly(held.today)} to {cut}"
+    return f"{verb} {held.name} from {exactly(held.today)} to {cut}{tail}"
 
 
 def _cuts(held: Calibration) -> pd.DataFrame:
@@ -292,11 +302,11 @@ def _found(checks: Result | None) -> list[str]:
     return [f"{row['code']}: {row['title']}." for row in serious.to_dict("records")]
 
 
-def _facts(held: Calibration, sentence: str) -> tuple[Fact, ...]:
+def _facts(held: Calibration, action: str) -> tuple[Fact, ...]:
     unit: Unit = "money" if held.currency else "number"
     per = f"a {held.per}" if held.per == "week" else f"per {held.per}"
-    facts = [Fact("Recommendation", sentence.split(":", maxsplit=1)[0], "text"), held.headline()[0]]
-    rows = {row["measure"]: row for row in held.weekly.to_dict("records")}
+    facts = [Fact("Recommendation", action, "text"), held.headline()[0]]
+    rows = {row["measure"]: row for row in _weekly(held).to_dict("records")}
     for measure in ("net value", "frauds alerted", "good customers alerted", "reviews"):
         row = rows[measure]
         facts.append(

@@ -105,7 +105,7 @@ def own_cut(drawn: Curve, constraints: Sequence[Constraint], bounds: tuple[float
     """Return a segment's best cut under the constraints held within it, or None where none keeps them."""
     cuts = drawn.table.cuts
     feasible = (violation(drawn, constraints) <= 0) & (cuts >= bounds[0]) & (cuts <= bounds[1])
-    return float(cuts[best(drawn, feasible)]) if feasible.any() else None
+    return float(cuts[best(drawn.net, feasible)]) if feasible.any() else None
 
 
 def discoveries(p_values: npt.NDArray[np.float64], *, rate: float = 0.05) -> Mask:

@@ -14,7 +14,9 @@ from riskbench.calibration.curve import Curve, violation
 from riskbench.calibration.study import Study
 from riskbench.display import Fact, number
 from riskbench.display.fact import Unit
+from riskbench.errors import listed
 from riskbench.metrics.constraints import Constraint
+from riskbench.metrics.curve import FRAUD, GOOD, UNLABELLED
 
 if TYPE_CHECKING:
     from riskbench.rules.book import RuleBook
@@ -132,6 +134,7 @@ def remarks(
     study: Study,
     picked: Choice,
     *,
+    given: RuleBook | None,
     constraints: tuple[Constraint, ...],
     later: Curve | None,
     pair: Pair | None,
@@ -150,11 +153,13 @@ def remarks(
     if endless:
         notes.append(f"{endless:,} events have an infinite value of {sweep.name}.")
     notes.extend(study.unlabelled(windows.choose.mask | windows.report.mask))
+    notes.extend(_bounds(study, picked))
     if not study.worth.money:
         notes.append(
             "No money: net value counts events. A fraud let through counts as one, a good event as "
             f"{study.worth.margin_weight(study.costs):g}; handling cost is left out."
         )
+    notes.extend(_overrides(sweep.name, given))
     if not drawn.total_goods:
         notes.append("All labelled events are fraud: the insult rate is not measurable.")
     if study.steps.effect(sweep.outcome) == "friction":
@@ -179,6 +184,40 @@ def remarks(
         notes.append("No cut is worth more than none under these costs.")
     notes.append("Not simulated: customers and attackers who change when the cut changes.")
     return (*notes, *sweep.dataset.notes)
+
+
+def _overrides(name: str, given: RuleBook | None) -> list[str]:
+    """Return a remark where regions have values of their own, which one curve leaves out."""
+    rule_id, _, param = name.partition(".")
+    held = [] if given is None else [rule for rule in given.rules if rule.id == rule_id]
+    own = [region for rule in held for region, values in rule.regions.items() if param in values]
+    if not own:
+        return []
+    left_out = f"The curve is of one cut everywhere; {listed(own)} have values of their own today"
+    return [f"{left_out}. They count as they are in what changes a week, and are dropped from the proposed book."]
+
+
+def _bounds(study: Study, picked: Choice) -> list[str]:
+    """Return what the alerts without a verdict could be worth at most and at least."""
+    window = study.windows.choose
+    levels = study.levels(picked.cut)
+    rows = window.mask & (levels > 0) & (study.kinds == UNLABELLED)
+    count = int(np.count_nonzero(rows))
+    if not count:
+        return []
+    price, own = study.price(), levels[rows]
+    loss = study.worth.loss[rows]
+    if study.worth.loss_measured:  # a loss is on record for known frauds only: theirs stands in
+        known_rows = window.mask & (levels > 0) & (study.kinds == FRAUD)
+        loss = np.full(count, study.worth.loss[known_rows].mean() if known_rows.any() else 0.0)
+    best = float((price.slope[FRAUD, own] * loss).sum()) / window.length
+    worst = float((price.slope[GOOD, own] * study.worth.margin[rows]).sum()) / window.length
+    unit: Unit = "money" if study.worth.money else "number"
+    less, more = (number(end, unit, currency=study.currency) for end in (-worst, best))
+    known = f"{count:,} alerts at the cut have no verdict"
+    return [
+        f"{known}: if all are good, net value per {study.windows.per} is {less} lower; if all are fraud, {more} higher."
+    ]
 
 
 def provenance(

@@ -1,0 +1,223 @@
+"""Does the command line say one clear thing, and end with the right number?"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from riskbench import cli
+from riskbench.store import Ledger
+
+BOOK = """
+book: demo
+domain: transactions
+features:
+  buyer_orders_1h: {count: "*", by: buyer_id, window: 1h}
+rules:
+  - id: TX-1
+    title: High amount
+    when: amount > :limit AND buyer_orders_1h > 2
+    params: {limit: 500}
+    regions: {"NO": {limit: 300}}
+    outcome: review
+    status: live
+"""
+
+
+@pytest.fixture
+def told(monkeypatch, capsys, tmp_path):
+    """Return a function that runs a command in a fresh folder and returns its exit code, output and errors."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("RISKBENCH_OUT", "RISKBENCH_STORE", "RISKBENCH_TIMEOUT", "RISKBENCH_PLAYBOOKS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(cli.signal, "signal", lambda *_: None)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["riskbench", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        held = capsys.readouterr()
+        assert "Traceback" not in held.err
+        return ended.value.code, held.out, held.err
+
+    return run
+
+
+def test_the_catalogue_and_what_a_playbook_takes(told):
+    code, out, _ = told("playbooks")
+    assert code == 0
+    assert "threshold_calibration" in out
+    code, out, _ = told("describe", "threshold_calibration")
+    assert code == 0
+    assert "max_review_rate" in out
+    assert "off with a source" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("nonsense",), 2, "No such command"),
+        (("run",), 2, "Missing argument"),
+        (("run", "threshold_calibraton"), 2, "did you mean 'threshold_calibration'"),
+        (("run", "threshold_calibration", "-p", "regoin=BR"), 2, "did you mean 'region'"),
+        (("run", "threshold_calibration", "-p", "max_review_rate=3"), 2, "0 to 1"),
+        (("run", "threshold_calibration", "-p", "orders=many"), 2, "a whole number"),
+        (("run", "threshold_calibration", "-p", "source=nowhere.csv"), 2, "names no file"),
+        (("run", "threshold_calibration", "-p", "region"), 2, "key=value"),
+        (("run", "threshold_calibration", "-f", "nowhere.yaml"), 2, "cannot be read"),
+        (("run", "threshold_calibration", "--timeout", "-1"), 2, "above 0"),
+        (("run", "threshold_calibration", "--store", "nonsense://x"), 1, "cannot be opened"),
+        (("describe", "nothing"), 2, "There is no playbook"),
+        (("runs",), 1, "no runs"),
+        (("show", "x"), 1, "no runs"),
+        (("rules", "check", "nowhere.yaml"), 2, "no such rule book"),
+        (("sample", "there", "--domain", "kycc"), 2, "did you mean 'kyc'"),
+        (("sample", "there", "--region", "XX"), 2, "XX"),
+        (("sample", "there", "--orders", "3"), 2, "out of range"),
+    ],
+)
+def test_wrong_use_is_one_message(told, arguments, code, words):
+    ended, out, err = told(*arguments)
+    assert ended == code
+    assert words.lower() in err.lower()
+    assert not out
+
+
+def test_a_rule_book_is_checked_and_shown_as_sql(told):
+    Path("book.yaml").write_text(BOOK)
+    code, out, _ = told("rules", "check", "book.yaml")
+    assert (code, "0 errors" in out) == (0, True)
+    code, out, _ = told("rules", "sql", "book.yaml", "--dialect", "spark")
+    assert code == 0
+    assert "`amount` > 500" in out
+    assert "-- TX-1 in NO: High amount" in out
+    assert "`amount` > 300" in out
+    code, _, err = told("rules", "sql", "book.yaml", "--dialect", "sparc")
+    assert (code, "spark" in err) == (2, True)
+    Path("book.yaml").write_text(BOOK.replace("amount > :limit", "amount >> :limit"))
+    code, out, _ = told("rules", "check", "book.yaml")
+    assert (code, "^" in out) == (1, True)
+
+
+def test_a_rule_book_is_checked_against_data(told):
+    Path("book.yaml").write_text(BOOK)
+    Path("events.csv").write_text("buyer_id,amuont\na,1.5\n")
+    code, out, _ = told("rules", "check", "book.yaml", "--data", "events.csv")
+    assert code == 1
+    assert "amuont" in out
+    Path("events.csv").write_text("buyer_id,total\na,1.5\n")
+    code, out, _ = told("rules", "check", "book.yaml", "--data", "events.csv", "--roles", "{amount: total}")
+    assert code == 0, out
+
+
+def test_the_sample_on_disk_reads_back_as_it_is(told):
+    import riskbench as rb
+    from riskbench.runner import from_command
+
+    code, out, _ = told("sample", "there", "--orders", "800", "--region", "BR", "--domain", "transactions")
+    assert code == 0
+    assert out.split() == ["there/transactions.parquet", "there/transactions.yaml"]
+    held = from_command([], "there/transactions.yaml")
+    back = rb.read(held["source"], roles=held["roles"], domain=held["domain"])
+    made = rb.sample("transactions", "BR", orders=800)
+    assert (back.rows, back.names, dict(back.kinds)) == (made.rows, made.names, dict(made.kinds))
+    assert back.roles == made.roles
+    assert back.currency == made.currency
+
+
+def test_runs_are_listed_and_shown(told):
+    with Ledger("runs/riskbench.db") as ledger:
+        ledger.begin("20260101-aaaa", "tiny", {"region": "NO", "source": "postgresql://ana:pw@db"})
+        ledger.end(
+            "20260101-aaaa",
+            "done",
+            folder="/there",
+            seconds=2.0,
+            headline=[{"name": "Cut", "text": "0.5"}],
+            stamp={"data": {"name": "events", "fingerprint": "f1"}},
+        )
+        ledger.begin("20260102-bbbb", "tiny", {})
+    code, out, _ = told("runs")
+    assert code == 0
+    assert out.index("20260102-bbbb") < out.index("20260101-aaaa")
+    code, out, _ = told("show", "20260101")
+    assert code == 0
+    for words in ("done", "NO", "Cut: 0.5", "events f1", "/there", "ana:***@db"):
+        assert words in out
+    assert told("show", "2026")[0] == 1
+
+
+@pytest.mark.parametrize(("ended", "code"), [("done", 0), ("failed", 1), ("infeasible", 3), ("interrupted", 130)])
+def test_the_exit_code_says_how_the_run_ended(told, monkeypatch, tmp_path, ended, code):
+    from riskbench.display import Fact
+    from riskbench.runner import Run, run
+
+    (tmp_path / "lead.html").touch()
+    asked = {}
+
+    def played(name, parameters, **more):
+        asked.update(name=name, parameters=parameters, **more)
+        return Run(id="a", playbook=name, status=ended, folder=tmp_path, headline=(Fact("Cut", 0.5),), message="why")
+
+    monkeypatch.setattr("riskbench.runner.run", played)
+    Path("p.yaml").write_text("region: NO\nshare: 0.1\n")
+    Path("riskbench.toml").write_text('[run]\nout = "elsewhere"\n')
+    got, out, err = told("run", "tiny", "-f", "p.yaml", "-p", "share=0.2", "--timeout", "9")
+    assert got == code
+    assert asked["parameters"] == {"region": "NO", "share": "0.2"}
+    assert (asked["out"], asked["timeout"]) == ("elsewhere", 9.0)
+    assert ("Cut: 0.5" in out) == (ended == "done")
+    assert ("why" in err) == (ended != "done")
+    assert "lead.html" in out
+    assert run is not played
+
+
+def test_the_demo_runs_the_main_jobs_that_there_are(told, monkeypatch):
+    from riskbench.runner import Run
+
+    seen = []
+    monkeypatch.setattr(
+        "riskbench.runner.run",
+        lambda name, parameters, **more: (
+            seen.append((name, parameters, more["out"])) or Run(id="a", playbook=name, status="done")
+        ),
+    )
+    assert told("demo", "--out", "there")[0] == 0
+    assert ("threshold_calibration", {}, "there") in seen
+    assert told("demo")[0] == 0
+    assert seen[-1][2] == "demo-out"
+
+
+def test_an_unexpected_fault_is_told_without_a_password(told, monkeypatch):
+    def broken(*_: object, **__: object) -> None:
+        raise OSError("cannot reach postgresql://ana:pa55@db")
+
+    monkeypatch.setattr("riskbench.runner.catalogue", broken)
+    code, _, err = told("playbooks")
+    assert code == 1
+    assert "pa55" not in err
+    assert "--debug" in err
+
+
+def test_help_is_fast_to_load():
+    """The command line loads no heavy library before it needs one."""
+    import subprocess
+
+    code = (
+        "import sys, riskbench.cli; print([m for m in ('pandas', 'numpy', 'duckdb', 'papermill') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_module_is_the_command():
+    import subprocess
+
+    done = subprocess.run([sys.executable, "-m", "riskbench", "--help"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    for name in ("demo", "sample", "playbooks", "describe", "run", "runs", "show", "rules"):
+        assert name in done.stdout
+    assert json.dumps(done.stderr) == '""'

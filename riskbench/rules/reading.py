@@ -319,9 +319,10 @@ class _Reader:
         priority = self.read_priority(item, name)
         words = {field: self.word(item, field, rule=name) for field in ("title", "owner", "version")}
         many = {field: self.read_texts(item, field, name) for field in ("references", "falsepositives")}
+        if when is not None and params is not None:
+            self.check_uses(item, when, params, name)
         if when is None or outcome is None or name is None or params is None or regions is None:
             return None
-        self.check_uses(item, when, params, name)
         return self.attempt(
             item,
             lambda: Rule(
@@ -416,7 +417,7 @@ class _Reader:
         made = self.attempt(held, lambda: texts(found, name), rule=rule)
         return made if made is not None else ()
 
-    def check_uses(self, item: Item, when: str, params: dict[str, Param], rule: str) -> None:
+    def check_uses(self, item: Item, when: str, params: dict[str, Param], rule: str | None) -> None:
         """Note parameters that stand in the condition and are declared nowhere, and the other way round."""
         from riskbench.engine.parse import parse
 

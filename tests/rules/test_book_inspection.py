@@ -1,0 +1,104 @@
+"""`riskbench rules check`: errors with line and caret, and what a reviewer would ask."""
+
+from __future__ import annotations
+
+import pytest
+
+from riskbench.rules.inspection import inspect
+
+HEAD = "book: b\ndomain: transactions\nrules:\n"
+KINDS = {"amount": "float", "is_new": "bool", "country": "string"}
+
+
+def lines(*entries: str) -> str:
+    return HEAD + "".join(f"  - {{{entry}}}\n" for entry in entries)
+
+
+def said(text: str, kinds=None) -> list[tuple[int, str, str]]:
+    frame = inspect(text, kinds).frame()
+    return [(row.line, row.severity, row.what) for row in frame.itertuples()]
+
+
+GOOD = "id: A, when: amount > 5, outcome: review, status: live"
+
+
+def test_a_good_book_has_no_findings():
+    check = inspect(lines(GOOD), KINDS)
+    assert check.ok
+    assert check.frame().empty
+    assert check.text() == "b: 1 rules, 0 errors, 0 warnings"
+    assert check._repr_html_()
+    assert check.to_dict()["headline"]
+
+
+def test_errors_against_the_data_have_line_and_caret():
+    check = inspect(lines(GOOD, "id: B, when: amuont > 5, outcome: review, status: live"), KINDS)
+    assert not check.ok
+    row = check.frame().iloc[0]
+    assert (row["line"], row["rule"], row["severity"]) == (5, "B", "error")
+    assert "^^^^^^" in row["place"]
+    assert row["hint"] == "did you mean amount?"
+
+
+def test_without_data_the_kinds_are_guessed():
+    assert inspect(lines("id: A, when: \"a > 5 AND b = 'x' AND c\", outcome: review, status: live")).ok
+    check = inspect(lines("id: A, when: \"a > 5 AND a = 'x'\", outcome: review, status: live"))
+    assert check.errors == 1
+
+
+def test_every_mistake_and_the_good_rules_beside():
+    check = inspect(
+        lines(
+            "id: A, when: amount >, outcome: review", "id: B, when: country > 5, outcome: blok", GOOD.replace("A", "C")
+        )
+    )
+    assert (check.rules, check.errors) == (1, 2)
+    assert inspect("a: b: c").errors == 1
+    assert inspect("").errors == 1
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ("id: A, when: amount > 5, outcome: review, status: live, params: {p: 1}", "'p' is never used"),
+        ("id: A, when: amount > 5, outcome: review", "has no status"),
+        ("id: A, when: \"country NOT IN ('a', NULL)\", outcome: review, status: live", "NOT IN with NULL"),
+        ("id: A, when: 1 = 1, outcome: review, status: live", "hits every event"),
+        ("id: A, when: is_new OR TRUE, outcome: review, status: live", "hits every event"),
+        ("id: A, when: is_new AND NULL, outcome: review, status: live", "never hits"),
+        ("id: A, when: NOT (TRUE), outcome: review, status: live", "never hits"),
+        ("id: A, when: amount > 5 AND amount < 5, outcome: review, status: live", "never hits"),
+        ("id: A, when: amount >= 7 AND is_new AND amount BETWEEN 1 AND 6, outcome: review, status: live", "never hits"),
+        ("id: A, when: amount > 5, outcome: approve, status: live", "nobody owns it"),
+        (
+            "id: A, when: 'amount > :p', outcome: review, status: live, params: {p: 1}, regions: {X: {p: 1}}",
+            "to its default",
+        ),
+        (
+            (
+                "id: A, when: 'amount > :p AND amount < 9', outcome: review, status: live, params: {p: 1},"
+                " regions: {X: {p: 9}}"
+            ),
+            "never hits in region X",
+        ),
+    ],
+)
+def test_lints(entry, expected):
+    found = said(lines(entry), KINDS)
+    assert [severity for _, severity, _ in found] == ["warning"]
+    assert expected in found[0][2]
+    assert found[0][0] == 4
+
+
+@pytest.mark.parametrize("when", ["amount >= 5 AND amount <= 5", "amount > 5 OR amount < 5", "amount > 5 AND is_new"])
+def test_no_false_alarm(when):
+    assert said(lines(f"id: A, when: {when}, outcome: review, status: live"), KINDS) == []
+
+
+def test_equal_conditions_and_unused_parts():
+    text = HEAD.replace("rules:", 'features: {f: {count: "*", by: d, window: 1h}}\nlists: {l: [a]}\nrules:')
+    text += "  - {id: A, when: amount > 5, outcome: review, status: live}\n"
+    text += "  - {id: B, when: AMOUNT  >  5, outcome: block, status: live}\n"
+    found = said(text)
+    assert [(line, what.split()[0]) for line, _, what in found] == [(3, "The"), (4, "The"), (7, "The")]
+    assert "that of rule A" in found[2][2]

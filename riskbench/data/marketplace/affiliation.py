@@ -45,7 +45,7 @@ def commissions(rng: Rng, held: World, orders: Frame, made: Checkout) -> Judged:
     pair = frame["creator"] * (int(frame["device"].max(initial=0)) + 1) + frame["device"]
     rules = [
         PastRule("AF-001", "review", 20, frame["same_network"] & (frame["click"] < 300)),
-        PastRule("AF-002", "hold", 50, (frame["creator_age"] < 30) & frame["live"] & (frame["buyer_age"] < 10)),
+        PastRule("AF-002", "hold", 50, frame["live"] & (frame["buyer_age"] < 10) & (depth > 0.2)),
         PastRule("AF-003", "clawback", 10, frame["same_network"] & (depth > 0.22)),
         PastRule("AF-004", "review", 25, (recent(pair, moment, 7 * 24) >= 2) & (frame["buyer_age"] < 60)),
         PastRule("AF-005", "hold", 55, (frame["commission_rate"] >= 0.12) & (frame["seller_age"] < 60)),

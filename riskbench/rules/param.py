@@ -208,8 +208,10 @@ def checked_regions(
         raise RuleError("'regions' maps a region to its own values", rule=rule, got=repr(regions)[:200])
     made: dict[str, Mapping[str, ParamValue]] = {}
     for region, own in regions.items():
-        if not isinstance(region, str) or not region:
+        if not isinstance(region, str):
             raise RuleError("A region is text", rule=rule, got=repr(region), hint=f'write it in quotes: "{region}"')
+        if not region or not region.isprintable():
+            raise RuleError("A region is one line of text", rule=rule, got=repr(region)[:200])
         if not isinstance(own, Mapping):
             raise RuleError(
                 f"Region {region!r} needs its own values", rule=rule, got=repr(own)[:200], allowed="{limit: 200}"

@@ -97,6 +97,8 @@ class Rule:
             value = getattr(self, name)
             if value is not None and not isinstance(value, str):
                 raise RuleError(f"{name!r} is not text", rule=self.id, got=repr(value)[:200])
+            if value is not None:
+                object.__setattr__(self, name, " ".join(value.split()) or None)
         for name in ("references", "falsepositives"):
             object.__setattr__(self, name, texts(getattr(self, name), name, rule=self.id))
         object.__setattr__(self, "params", checked_params(self.params, rule=self.id))

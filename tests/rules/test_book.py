@@ -162,6 +162,7 @@ def test_changes_are_new_books_and_told_plainly(book):
         (lambda book: Rule("a b", "x", "review"), "needs an id"),
         (lambda book: Rule("A", "x", "review", params={"a b": 1}), "name is a word"),
         (lambda book: Rule("A", "x", "review", regions={5: {}}), "in quotes"),
+        (lambda book: Rule("A", "x", "review", regions={"a\nb": {}}), "one line"),
         (lambda book: Rule("A", "x", "review", priority=True), "whole number"),
         (lambda book: Param(5, min=7), "outside"),
         (lambda book: Param(5, min=7, max=3), "above max"),
@@ -280,6 +281,10 @@ def test_it_shows_itself_in_words(book):
     assert list(book.frame()["rule"]) == ["TX-001", "TX-002"]
 
 
+def test_a_title_is_one_line():
+    assert Rule("A", "x", "review", title="a\n-- b; DROP TABLE c").title == "a -- b; DROP TABLE c"
+
+
 def test_nouns_are_frozen(book):
     for noun, name in ((book, "name"), (book.rules[0], "when"), (book.rules[0].params["limit"], "default")):
         with pytest.raises(AttributeError):
@@ -311,7 +316,9 @@ def rules(draw, rule_id):
     params = {name: Param(draw(VALUE), unit=draw(st.none() | WORD)) for name in names}
     when = draw(st.sampled_from(["amount > 5", "amount > 5\n  AND is_new", '"odd ""name""" = \'it\'\'s: # {x}\'']))
     kept = [name for name in names if isinstance(params[name].default, str)]
-    regions = draw(st.dictionaries(WORD, st.fixed_dictionaries(dict.fromkeys(kept, WORD)), max_size=2))
+    regions = draw(
+        st.dictionaries(WORD.filter(str.isprintable), st.fixed_dictionaries(dict.fromkeys(kept, WORD)), max_size=2)
+    )
     return Rule(
         rule_id,
         when,

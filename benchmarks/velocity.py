@@ -4,8 +4,8 @@ Run: python benchmarks/velocity.py [--events 1000000] [--rounds 3] [--dense]
 
 CPU seconds of the whole process (all threads), medians of the rounds, the ways interleaved round by round. Every way
 starts from columns in memory, entities as integers, and ends with one new column a feature. pandas does one entity
-and one window, one round, and is scaled to nine: the table says so; its bar is for the
-default data, where entities are many. Exit code 1 when a bar is missed.
+and one window, one round, and is scaled to nine: the table says so; its bar is for the default
+data, where entities are many. Exit code 1 when a bar is missed.
 """
 
 from __future__ import annotations

@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from riskbench.data.dataset import Dataset
 from riskbench.engine.columns import Column, Mask
-from riskbench.engine.windows import Clock, History, Totals, Words, compact, counts, extremes
+from riskbench.engine.totals import Totals
+from riskbench.engine.windows import Clock, History, Words, compact, counts, extremes
 from riskbench.errors import DataError, ParameterError, listed, nearest
 
 FeatureKind = Literal["count", "sum", "count_distinct", "mean", "min", "max", "gap", "min_gap", "max_gap"]

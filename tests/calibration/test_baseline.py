@@ -7,8 +7,9 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from riskbench.calibration.baseline import MOST_EVENTS, Baseline, _drawn, score_baseline
+from riskbench.calibration.baseline import Baseline, score_baseline
 from riskbench.calibration.inputs import MOST_WORDS
+from riskbench.calibration.learning import MOST_EVENTS, _drawn
 from riskbench.data import Dataset, Roles
 from riskbench.data.dataset import micros
 from riskbench.engine.table import Table

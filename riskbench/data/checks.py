@@ -78,6 +78,7 @@ def check(
     dataset: Dataset,
     *,
     asof: str | pd.Timestamp | None = None,
+    now: str | pd.Timestamp | None = None,
     book: object = (),
     score: str | None = None,
 ) -> Checks:
@@ -91,8 +92,10 @@ def check(
     dataset : Dataset
         The events.
     asof : str or Timestamp, optional
-        The moment at which the data was taken (UTC): later times are in the future, and the age of events counts
-        from it. By default the future begins now, and age counts from the last moment in the data.
+        The moment as of which the data is judged (UTC): the age of events counts from it, by default from the
+        last moment in the data.
+    now : str or Timestamp, optional
+        Where the future begins (UTC): by default at `asof`, or at the present where that is not given.
     book : sequence of str or rule book, optional
         The rules under test, by their ids.
     score : str, optional
@@ -106,15 +109,21 @@ def check(
     Examples
     --------
     >>> from riskbench.data.read import read
-    >>> frame = pd.DataFrame({"id": [1, 1], "placed": ["2026-01-02", "2026-01-01"]})
+    >>> frame = pd.DataFrame({"id": [1, 1], "placed": ["2024-01-02", "2024-01-01"]})
     >>> print(check(read(frame, roles={"id": "id", "time": "placed"})).frame()[["code", "count"]].to_string())
         code  count
     0  RB002      2
     1  RB004      1
     """
     begun = time.perf_counter()
-    now = micros(asof) if asof is not None else micros(pd.Timestamp.now("UTC"))
-    case = Case(dataset=dataset, asof=now, asof_named=asof is not None, book=_ids(book), score=score)
+    named = now if now is not None else asof
+    case = Case(
+        dataset=dataset,
+        now=micros(named if named is not None else pd.Timestamp.now("UTC")),
+        asof=None if asof is None else micros(asof),
+        book=_ids(book),
+        score=score,
+    )
     answers: list[dict[str, object]] = []
     found: list[dict[str, object]] = []
     leaks: dict[str, str] = post_verdict(case)
@@ -147,7 +156,8 @@ def check(
         provenance={
             "dataset": dataset.fingerprint,
             "label_recipe": dataset.label_recipe,
-            "asof": str(pd.Timestamp(now, unit="us")) if case.asof_named else "the present",
+            "asof": None if case.asof is None else str(pd.Timestamp(case.asof, unit="us")),
+            "now": "the present" if named is None else str(pd.Timestamp(case.now, unit="us")),
             "rules": sorted(case.book),
             "score": score,
             "seconds": round(time.perf_counter() - begun, 3),

@@ -47,12 +47,11 @@ def _time_backwards(case: Case) -> Finding | None:
 
 
 def _future_times(case: Case) -> Finding | None:
-    late = np.zeros(case.dataset.rows, dtype=bool)
     column = case.role("time")
-    late |= column.present & (column.values > case.asof)
-    if case.dataset.roles.label_time is not None and not case.asof_named:
+    late = column.present & (column.values > case.now)
+    if case.dataset.roles.label_time is not None and case.asof is None:
         told = case.role("label_time")
-        late |= told.present & (told.values > case.asof)
+        late = late | (told.present & (told.values > case.now))
     return case.rows_found(late)
 
 

@@ -84,10 +84,10 @@ class Case:
     ----------
     dataset : Dataset
         The events.
-    asof : int
+    now : int
         Microseconds since 1970: what lies later is the future.
-    asof_named : bool
-        Whether the caller named that moment.
+    asof : int or None
+        The moment from which the age of events counts; None: the last that the data knows.
     book : frozenset of str
         The ids of the rules under test.
     score : str or None
@@ -95,8 +95,8 @@ class Case:
     """
 
     dataset: Dataset
-    asof: int
-    asof_named: bool = False
+    now: int
+    asof: int | None = None
     book: frozenset[str] = frozenset()
     score: str | None = None
 

@@ -147,7 +147,7 @@ def _young_tail(case: Case) -> Finding | None:
     time = case.role("time")
     _ = case.labels
     try:
-        known = label_state(case.dataset, asof=None if not case.asof_named else _stamp(case.asof))
+        known = label_state(case.dataset, asof=None if case.asof is None else _stamp(case.asof))
     except RiskbenchError as error:
         raise NotApplicable(error.what) from error
     young = (known.state == YOUNG) & time.present

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import socket
 import subprocess
@@ -41,15 +42,16 @@ def postgres(program) -> Iterator[Server]:
     pg_ctl = program("pg_ctl", "postgresql", *(f"{one}/pg_ctl" for one in found))
     prefix: list[str] = []
     if os.geteuid() == 0:
-        prefix = [program("runuser", "util-linux"), "-u", "postgres", "--"]
+        user = next(one for one in ("postgres", "nobody") if one in {entry.pw_name for entry in pwd.getpwall()})
+        prefix = [program("runuser", "util-linux"), "-u", user, "--"]
     # The server's user must be able to reach the folder, which pytest's own are closed to.
     folder = Path(tempfile.mkdtemp(prefix="rb-pg-"))
     server = Server(_free_port(), "analyst", "s3cr3t@pa/ss")
     secret = folder / "password"
     secret.write_text(server.password)
     if prefix:
-        shutil.chown(folder, "postgres")
-        shutil.chown(secret, "postgres")
+        shutil.chown(folder, user)
+        shutil.chown(secret, user)
 
     def run(*words: str) -> None:
         subprocess.run([*prefix, *words], check=True, cwd=folder, stdout=subprocess.DEVNULL, timeout=120)

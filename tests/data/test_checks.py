@@ -157,6 +157,18 @@ def test_a_fault_fires_its_own_check_only() -> None:
     assert set(found(look(broken(clean(), "cause", "TX-001")))) == {"RB009"}
 
 
+def test_the_future_begins_at_now_else_at_the_asof_else_at_present() -> None:
+    old, far = (pd.DataFrame({"id": [1], "t": [when]}) for when in ("2020-01-01", "2199-01-01"))
+    assert "RB005" not in found(check(rb.read(old, roles={"id": "id", "time": "t"})))
+    assert "RB005" in found(check(rb.read(far, roles={"id": "id", "time": "t"})))
+    dataset = rb.read(clean(), roles=ROLES, **OPTIONS)
+    assert found(check(dataset, asof="2026-01-02"))["RB005"] == "error"
+    assert "RB005" not in found(check(dataset, asof="2026-01-02", now="2026-06-01"))
+    assert found(check(dataset, now="2026-01-02"))["RB005"] == "error"
+    with pytest.raises(ParameterError, match="not understood"):
+        check(dataset, now="soon")
+
+
 def test_unsorted_rows_are_a_remark_and_not_a_warning() -> None:
     assert found(look(clean().sample(frac=1.0, random_state=1))) == {"RB004": "info"}
 

@@ -174,6 +174,8 @@ def from_param(value: object) -> Literal:
     """
     if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
         value = value.item()
+    if value is None:
+        raise ValueError("it has no value")
     if isinstance(value, bool):
         return Literal("bool", value, "TRUE" if value else "FALSE")
     if isinstance(value, int):

@@ -17,9 +17,10 @@ from riskbench.data.velocity import Feature
 from riskbench.errors import DataError, RiskbenchError, RuleError
 from riskbench.rules.changes import changes
 from riskbench.rules.document import MAX_BYTES
+from riskbench.rules.finding import raise_findings
 from riskbench.rules.lists import NamedList
 from riskbench.rules.param import unknown
-from riskbench.rules.reading import SCOPES, raise_findings, read_book
+from riskbench.rules.reading import SCOPES, read_book
 from riskbench.rules.rule import Rule, Status
 from riskbench.rules.writing import to_yaml
 

@@ -15,7 +15,8 @@ from riskbench.engine.columns import Kind
 from riskbench.engine.tree import And, Atom, Constant, Node, Not, Or
 from riskbench.errors import RuleError
 from riskbench.rules.document import Item
-from riskbench.rules.reading import Finding, Reading, finding_of, read_book
+from riskbench.rules.finding import Finding, finding_of
+from riskbench.rules.reading import Reading, read_book
 from riskbench.rules.rule import Rule
 
 

@@ -18,6 +18,7 @@ _HOMES = {
     "Decision": "riskbench.calibration.decision",
     "Feature": "riskbench.data.velocity",
     "LabelRecipe": "riskbench.data.verdicts",
+    "Marketplace": "riskbench.data.marketplace.market",
     "Roles": "riskbench.data.roles",
     "Rule": "riskbench.rules.rule",
     "RuleBook": "riskbench.rules.book",
@@ -29,6 +30,7 @@ _HOMES = {
     "check": "riskbench.data.checks",
     "compare": "riskbench.rules.comparison",
     "decide": "riskbench.calibration.decision",
+    "marketplace": "riskbench.data.marketplace.market",
     "read": "riskbench.data.read",
     "run": "riskbench.runner.run",
     "sample": "riskbench.data.marketplace.market",
@@ -50,6 +52,8 @@ if TYPE_CHECKING:
     from riskbench.data.checks import Checks as Checks
     from riskbench.data.checks import check as check
     from riskbench.data.dataset import Dataset as Dataset
+    from riskbench.data.marketplace.market import Marketplace as Marketplace
+    from riskbench.data.marketplace.market import marketplace as marketplace
     from riskbench.data.marketplace.market import sample as sample
     from riskbench.data.read import read as read
     from riskbench.data.roles import Roles as Roles

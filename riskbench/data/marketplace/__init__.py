@@ -1,5 +1,5 @@
 """What would a marketplace look like whose truth is known?"""
 
-from riskbench.data.marketplace.market import sample
+from riskbench.data.marketplace.market import Marketplace, marketplace, sample
 
-__all__ = ["sample"]
+__all__ = ["Marketplace", "marketplace", "sample"]

@@ -161,8 +161,7 @@ def applications(rng: Rng, held: World, rings: Frame) -> Frame:
         ),
     }
     order = np.argsort(frame["moment"], kind="stable")
-    frame = {name: values[order] for name, values in frame.items()}
-    return frame
+    return {name: values[order] for name, values in frame.items()}
 
 
 def money_of(held: World, region: Ints, orders: Floats, *, share: float) -> Floats:

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from riskbench.data.marketplace.people import CATEGORY_LEVEL, Clock, Crowd, Ints, Rng
 from riskbench.data.marketplace.region import DAY, DAYS, HOUR, PAYMENTS, SECOND, Region
-from riskbench.data.marketplace.schemes import LAUNCHES, LIMIT_AFTER, NAMES, Scheme
+from riskbench.data.marketplace.scheme import LAUNCHES, LIMIT_AFTER, Scheme
+from riskbench.data.marketplace.schemes import NAMES
 
 Frame = dict[str, npt.NDArray[Any]]
 
@@ -81,7 +82,7 @@ def rings(rng: Rng, world: World, scheme: Scheme) -> Frame:
     seller, seller_joined = _sellers(rng, world, scheme, held_region, start)
     creator, creator_joined = _creators(rng, world, scheme, held_region, start)
     if scheme.creator == "accomplice" or scheme.live > 0.5:  # a creator sells for a shop that is theirs already
-        seller = partner(world, creator, start, rng.random(len(creator))) if len(creator) else creator
+        seller = partner(world, creator, rng.random(len(creator))) if len(creator) else creator
         seller_joined = world.sellers.joined[seller]
     return {
         "region": held_region,
@@ -123,8 +124,8 @@ def _creators(rng: Rng, world: World, scheme: Scheme, region: Ints, start: Ints)
     return picked, world.creators.joined[picked]
 
 
-def partner(world: World, creator: Ints, moment: Ints, chance: npt.NDArray[np.float64]) -> Ints:
-    """Return one of the few shops that a creator promotes, who had joined by then.
+def partner(world: World, creator: Ints, chance: npt.NDArray[np.float64]) -> Ints:
+    """Return one of the few shops that a creator promotes, all there from the first day.
 
     A shop's place among those of its region is drawn from the creator's number, so it needs no table.
     """
@@ -151,7 +152,7 @@ def orders(rng: Rng, world: World, scheme: Scheme, held: Frame, *, scheme_code: 
     launched = {name: moment > _launch(world, region, day, held["lag"][ring]) for name, day in LAUNCHES.items()}
     frame: Frame = {"region": region, "moment": moment}
     if scheme.accounts == "own":
-        frame |= _members(rng, world, scheme, held, ring, moment, launched)
+        frame |= _members(rng, world, scheme, held, ring=ring, moment=moment)
     else:
         frame |= honest_accounts(rng, world, region, moment)
     if scheme.seller == "any":
@@ -175,7 +176,7 @@ def orders(rng: Rng, world: World, scheme: Scheme, held: Frame, *, scheme_code: 
         index = np.where(above, LIMIT_AFTER * (0.995 - 0.22 * rng.random(size) ** 1.7), index)
     weights = np.array([scheme.payments.get(name, 0.0) for name in PAYMENTS])
     frame |= {
-        "payment": _payments(rng, world, scheme, region, weights, launched),
+        "payment": _payments(rng, world, scheme, region=region, weights=weights, launched=launched),
         "seller": seller,
         "seller_joined": joined,
         "category": taste,
@@ -227,7 +228,7 @@ def _mixed(values: Ints) -> npt.NDArray[np.float64]:
     return (bits >> np.uint64(32)).astype(np.float64)
 
 
-def _grouped(rng: Rng, world: World, kind: str, ring: Ints, members: Ints, per: npt.NDArray[np.float64]) -> Ints:
+def _grouped(rng: Rng, world: World, kind: str, *, ring: Ints, members: Ints, per: npt.NDArray[np.float64]) -> Ints:
     """Return for each member of a ring one of the ring's devices (addresses, ...), `per` members apiece."""
     count = np.maximum(1, np.rint(members / np.maximum(per, 1.0))).astype(np.int64)
     first = world.ids.take(kind, int(count.sum())) + np.concatenate([[0], np.cumsum(count)[:-1]]).astype(np.int64)
@@ -239,9 +240,9 @@ def _members(
     world: World,
     scheme: Scheme,
     held: Frame,
+    *,
     ring: Ints,
     moment: Ints,
-    launched: dict[str, npt.NDArray[np.bool_]],
 ) -> Frame:
     """Return accounts, devices, addresses and instruments of a ring's orders."""
     size, number = len(ring), len(held["orders"])
@@ -265,7 +266,7 @@ def _members(
         fresh & (first_order < np.iinfo(np.int64).max), first_order - (age * DAY).astype(np.int64) - HOUR // 6, joined
     )
     per_device = np.where(spread_out, np.minimum(scheme.per_device, 1.25), scheme.per_device)
-    device = _grouped(rng, world, "device", owner, accounts, per_device)
+    device = _grouped(rng, world, "device", ring=owner, members=accounts, per=per_device)
     base = int(device.min()) if total else 0
     span = int(device.max()) - base + 1 if total else 0
     seen = np.full(span, np.iinfo(np.int64).max)
@@ -273,8 +274,8 @@ def _members(
     new_device = rng.random(span) < scheme.device_fresh
     device_age = np.where(new_device, rng.exponential(1.6, span), rng.exponential(200.0, span) + 3.0)
     device_first = seen - (device_age * DAY).astype(np.int64)
-    address = _grouped(rng, world, "address", owner, accounts, np.full(number, scheme.per_address))
-    group = _grouped(rng, world, "network", owner, accounts, np.full(number, scheme.per_ip))
+    address = _grouped(rng, world, "address", ring=owner, members=accounts, per=np.full(number, scheme.per_address))
+    group = _grouped(rng, world, "network", ring=owner, members=accounts, per=np.full(number, scheme.per_ip))
     nat = np.array([region.carrier_nat for region in world.regions])[held["region"][owner]]
     elsewhere = world.buyers.city[world.buyers.pick(rng, held["region"][owner], held["start"][owner])]
     city = np.where(rng.random(total) < 0.85, held["city"][owner], elsewhere)
@@ -350,6 +351,7 @@ def _payments(
     rng: Rng,
     world: World,
     scheme: Scheme,
+    *,
     region: Ints,
     weights: npt.NDArray[np.float64],
     launched: dict[str, npt.NDArray[np.bool_]],

@@ -18,9 +18,10 @@ DOCUMENTS = ("national_id", "passport", "driving_licence", "residence_permit")
 FEWEST = 4_500
 #: The score from which history rejects.
 REJECT_AT = 0.90
-#: What an attempt is: honest; a desk where many are helped; two who look alike; reuse of papers and faces; a hired person.
-KINDS = ("", "helper_desk", "lookalike_face", "document_reuse", "mule_account")
-_DESK, _TWIN, _REUSE, _MULE = 1, 2, 3, 4
+#: What an attempt is: honest; a desk where many are helped; two who look alike; one person with two accounts;
+#: papers and faces used again and again; a hired person. The first four are honest.
+KINDS = ("", "helper_desk", "lookalike_face", "second_account", "document_reuse", "mule_account")
+_DESK, _TWIN, _SECOND, _REUSE, _MULE = 1, 2, 3, 4, 5
 _SOURCES = {_REUSE: {"investigation": 0.6, "ban": 0.4}, _MULE: {"ban": 0.6, "investigation": 0.25, "complaint": 0.15}}
 
 
@@ -34,7 +35,7 @@ def _accounts(rng: Rng, held: World, applied: Frame) -> Frame:
     moment = held.clock.draw(rng, region)
     buyer = held.buyers.pick(rng, region, moment, fresh=0.3)
     creator = held.ids.take("creator", len(region)) + np.arange(len(region))
-    kind = np.searchsorted(np.cumsum([0.855, 0.065, 0.02, 0.036]), rng.random(len(region)), side="right")
+    kind = np.searchsorted(np.cumsum([0.825, 0.065, 0.02, 0.03, 0.036]), rng.random(len(region)), side="right")
     # A bad account is one that was made for it, not an old customer's.
     made = held.ids.take("buyer", len(region)) + np.arange(len(region))
     buyer = np.where(kind >= _REUSE, made, buyer)
@@ -59,7 +60,7 @@ def _ring_of(rng: Rng, held: World, frame: Frame) -> Ints:
     """Return each account's ring (or desk, or pair of twins), members close in time."""
     group = np.where(frame["group"] >= 0, frame["group"], -1)
     top = int(group.max(initial=0)) + 1
-    for kind, per, days in ((_DESK, 16.0, 60.0), (_TWIN, 2.0, 120.0), (_REUSE, 5.0, 10.0)):
+    for kind, per, days in ((_DESK, 16.0, 60.0), (_TWIN, 2.0, 120.0), (_SECOND, 2.0, 60.0), (_REUSE, 5.0, 10.0)):
         for code in range(len(held.regions)):
             rows = np.flatnonzero((frame["kind"] == kind) & (frame["region"] == code) & (frame["application"] < 0))
             if not len(rows):
@@ -90,8 +91,8 @@ def attempts(rng: Rng, held: World, applied: Frame) -> Frame:
     base = {name: take(name, number + groups) for name in ("document", "face", "device", "network")}
     own, shared = np.arange(number), number + 3 * group
     reuses = ring & (rng.random(number) < 0.45)
-    people["document"] = base["document"] + np.where(reuses, shared + half, own)
-    twin = (kind == _TWIN) | ring & (rng.random(number) < 0.5)
+    people["document"] = base["document"] + np.where(reuses | (kind == _SECOND), shared + half * ring, own)
+    twin = (kind == _TWIN) | (kind == _SECOND) | ring & (rng.random(number) < 0.5)
     people["face"] = base["face"] + np.where(twin, shared + half * ring, own)
     together = (kind == _DESK) | ring & (rng.random(number) < 0.5)
     device = base["device"] + np.where(together, shared + half * ring, own)
@@ -154,7 +155,7 @@ def checked(rng: Rng, held: World, frame: Frame) -> Judged:
     fraud = kind >= _REUSE
     frame["margin"] = money_of(held, region, frame["expected"], share=0.11)
     loss = np.where(fraud, money_of(held, region, np.exp(rng.normal(0.0, 0.8, rows)) * 9, share=1.0), 0.0)
-    shift = np.array([0.0, 0.35, 0.3, 1.15, 1.1])[kind]
+    shift = np.array([0.0, 0.35, 0.3, 0.1, 1.15, 1.1])[kind]
     evidence = (
         2.2 * (0.87 - frame["face_match"])
         + 1.8 * (0.84 - frame["liveness"])

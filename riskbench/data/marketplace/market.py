@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
 from riskbench.data.dataset import Dataset
 from riskbench.data.marketplace import datasets as shown
+from riskbench.data.marketplace import tables as made
 from riskbench.data.marketplace.affiliation import commissions
 from riskbench.data.marketplace.applications import Judged, applications, onboarding
 from riskbench.data.marketplace.campaigns import Frame, World
 from riskbench.data.marketplace.kyc import attempts, checked
 from riskbench.data.marketplace.orders import all_orders, world
-from riskbench.data.marketplace.people import Rng
+from riskbench.data.marketplace.people import Ints, Rng
 from riskbench.data.marketplace.region import CODES
 from riskbench.data.marketplace.region import region as region_of
+from riskbench.data.marketplace.schema import EMPTY, empty
 from riskbench.data.marketplace.transactions import Checkout, checkout
+from riskbench.data.marketplace.writing import write
 from riskbench.data.roles import DOMAINS, Domain
+from riskbench.engine.table import Table
 from riskbench.errors import ParameterError, listed, nearest
 
 #: A sample of the affiliation domain is drawn from at least this many orders, so that it can be calibrated on.
@@ -63,6 +71,10 @@ class Story:
         """What happened to the commissions."""
         return commissions(self._rng(8), self.held, self.orders, self.checkout)
 
+    def judged(self) -> dict[Domain, Judged]:
+        """Return what happened in the domains beside the orders."""
+        return {"kyc": self.kyc, "onboarding": self.onboarding, "affiliation": self.affiliation}
+
     def dataset(self, domain: Domain) -> Dataset:
         """Return one domain as an analyst sees it."""
         if domain == "transactions":
@@ -74,7 +86,7 @@ class Story:
         return shown.affiliation(self.held, self.affiliation)
 
 
-def _parts(shares: np.ndarray, orders: int) -> np.ndarray:
+def _parts(shares: np.ndarray, orders: int) -> Ints:
     """Return whole numbers in proportion to shares that add up to the orders."""
     exact = shares / shares.sum() * orders
     parts = np.floor(exact).astype(np.int64)
@@ -82,10 +94,184 @@ def _parts(shares: np.ndarray, orders: int) -> np.ndarray:
     return parts
 
 
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Marketplace:
+    """A marketplace whose truth is known: what analysts see, and what really happened.
+
+    Make one with `riskbench.marketplace`. Score an estimator by running it on `datasets`, which hold only what
+    was known, and comparing with `truth`, which stands apart.
+
+    Attributes
+    ----------
+    regions : tuple of str
+        The regions it spans.
+    orders, seed : int
+        What it was made from: equal arguments, equal bytes.
+    datasets : mapping of str to Dataset
+        The events of each domain, with roles.
+    tables : mapping of str to Table
+        Every table of the marketplace; those without life yet are empty and typed.
+    labels : Table
+        Every single verdict: subject, domain, source, time, verdict, caused_by, loss.
+    truth : Table
+        Each event of a scheme or of an honest look-alike: event_id, domain, scheme, ring, fraud, look_alike,
+        loss. An event that is not in it was honest.
+    schemes : Table
+        Each ring of the orders: scheme, start, end, members, decision point, what is lost, who tells.
+    posts, reviews : Table
+        Community posts and order reviews (empty for now).
+    """
+
+    regions: tuple[str, ...]
+    orders: int
+    seed: int
+    story: Story = field(repr=False)
+
+    @cached_property
+    def datasets(self) -> Mapping[str, Dataset]:
+        """The events of each domain, with roles."""
+        return MappingProxyType({domain: self.story.dataset(domain) for domain in DOMAINS})
+
+    @cached_property
+    def labels(self) -> Table:
+        """Every single verdict known at the end of the data."""
+        story = self.story
+        lots = {domain: (held.told, held.decided.rules, held.loss) for domain, held in story.judged().items()}
+        pay = story.checkout
+        return made.labels({"transactions": (pay.told, pay.decided.rules, pay.loss), **lots})
+
+    @cached_property
+    def truth(self) -> Table:
+        """What each event of a scheme or look-alike really was."""
+        story = self.story
+        return made.truth(story.orders, story.checkout, story.judged())
+
+    @cached_property
+    def schemes(self) -> Table:
+        """Each ring of the orders."""
+        return made.schemes(self.story.held, self.story.orders, self.story.rings)
+
+    @cached_property
+    def tables(self) -> Mapping[str, Table]:
+        """Every table of the marketplace, by name."""
+        story, sets = self.story, self.datasets
+        decided = {domain: held.decided for domain, held in story.judged().items()}
+        lots = {"transactions": story.checkout.decided, **decided}
+        of_events = {"orders": "transactions", "applications": "onboarding"}
+        found = {
+            **made.entities(story.held, story.orders, story.onboarding),
+            **{name: made.without(sets[domain], *made.LEFT_OUT) for name, domain in of_events.items()},
+            "kyc_attempts": made.with_numbers(sets["kyc"], story.held, story.kyc.frame),
+            "commissions": made.without(sets["affiliation"], *made.LEFT_OUT),
+            **made.money_moves(story.orders, story.checkout),
+            "outcomes": made.outcomes({domain: (sets[domain], lots[domain]) for domain in DOMAINS}),
+            "labels": self.labels,
+            **{name: empty(columns) for name, columns in EMPTY.items()},
+        }
+        return MappingProxyType(found)
+
+    @property
+    def posts(self) -> Table:
+        """Community posts in local languages (empty for now)."""
+        return self.tables["posts"]
+
+    @property
+    def reviews(self) -> Table:
+        """Reviews of orders (empty for now)."""
+        return self.tables["reviews"]
+
+    def write(self, folder: str | Path) -> tuple[Path, ...]:
+        """Write every domain, table and the truth as Parquet into a folder, and return the files.
+
+        Each domain gets a folder with `events.parquet`, `roles.json` and a README; the other tables lie in
+        `tables/`, the truth in `truth/`. Equal arguments of the marketplace give equal bytes.
+
+        Raises
+        ------
+        DataError
+            When the folder cannot be written.
+        """
+        truth = {"truth": self.truth, "schemes": self.schemes}
+        made_from = f"orders={self.orders}, seed={self.seed}, regions={' '.join(self.regions)}"
+        return write(folder, datasets=self.datasets, tables=self.tables, truth=truth, made_from=made_from)
+
+    def __repr__(self) -> str:
+        rows = ", ".join(f"{domain} {held.rows:,}" for domain, held in self.datasets.items())
+        return f"Marketplace({' '.join(self.regions)}: {rows}; seed {self.seed})"
+
+
+def marketplace(*, orders: int = 50_000, region: str | None = None, seed: int = 7) -> Marketplace:
+    """Return a synthetic marketplace: four linked domains, labels that arrive late, and a truth apart.
+
+    Use it to try a way of working before real data is at hand, and to score an estimator against a known truth.
+    All figures are dated assumptions of the region files, not measurements of any company.
+
+    Parameters
+    ----------
+    orders : int, 500 or more
+        Orders of the whole marketplace, 26 weeks long; applications and KYC attempts follow in proportion, but
+        there are always some thousands of each.
+    region : str, optional
+        One of ID, BR, VN, TH, PH, MY, MX, SG, TW, CO, PL, NO; money is then in its currency. None: all twelve,
+        the largest with 45 % of the orders and the smallest with 0.2 %, money in USD.
+    seed : int, 0 or more
+        Equal seeds give equal bytes.
+
+    Returns
+    -------
+    Marketplace
+        `.datasets[domain]`, `.labels`, `.truth`, `.schemes`, `.tables`.
+
+    Raises
+    ------
+    ParameterError
+        For an unknown region, or a number out of range.
+
+    Examples
+    --------
+    >>> market = marketplace(orders=2000, region="BR", seed=1)
+    >>> market.datasets["transactions"].currency.code
+    'BRL'
+    """
+    _valid(orders, seed)
+    codes = CODES if region is None else (region,)
+    return Marketplace(regions=codes, orders=int(orders), seed=int(seed), story=Story(codes, int(orders), int(seed)))
+
+
 def sample(
     domain: Domain = "transactions", region: str | None = "ID", *, orders: int = 50_000, seed: int = 7
 ) -> Dataset:
-    """Return the events of one domain of the synthetic marketplace."""
+    """Return the events of one domain of the synthetic marketplace, ready for every verb.
+
+    Use it as the default source of a playbook, or to learn a verb. The label is what was told by the end of the
+    data: the last weeks are unmatured, stopped events have no label, and some frauds are never told.
+
+    Parameters
+    ----------
+    domain : {"transactions", "kyc", "onboarding", "affiliation"}
+        Orders at checkout, KYC attempts, seller applications, or creators' commissions.
+    region : str, optional
+        One of the twelve regions; None for all of them, money in USD.
+    orders : int, 500 or more
+        Orders of the marketplace that the sample is drawn from; for affiliation at least 40,000.
+    seed : int, 0 or more
+        Equal seeds give equal bytes.
+
+    Returns
+    -------
+    Dataset
+        With roles, label recipe, maturity window and time zone.
+
+    Raises
+    ------
+    ParameterError
+        For an unknown domain or region, or a number out of range.
+
+    Examples
+    --------
+    >>> sample(region="BR", orders=1000)
+    Dataset(synthetic transactions, BR: transactions, 1,000 events, 36 columns, 2026-05-18 to 2026-11-16)
+    """
     _valid(orders, seed)
     if domain not in DOMAINS:
         close = nearest(str(domain), DOMAINS)
@@ -94,7 +280,7 @@ def sample(
         )
     if domain == "affiliation":
         orders = max(orders, FEWEST_FOR_AFFILIATION)
-    return Story(CODES if region is None else (region,), orders, seed).dataset(domain)
+    return Story(CODES if region is None else (region,), int(orders), int(seed)).dataset(domain)
 
 
 def _valid(orders: int, seed: int) -> None:

@@ -46,7 +46,7 @@ def _honest(rng: Rng, held: World, counts: Ints) -> Frame:
     with_creator = rng.random(size) < affiliate
     creator = held.creators.pick(rng, region, moment)
     promoted = with_creator & (rng.random(size) < 0.85)
-    seller = np.where(promoted, partner(held, creator, moment, rng.random(size)), seller)
+    seller = np.where(promoted, partner(held, creator, rng.random(size)), seller)
     category = held.sellers.taste[seller]
     newcomer = moment - accounts["buyer_joined"] < 5 * DAY
     voucher = rng.random(size) < np.where(newcomer, 0.62, 0.31)

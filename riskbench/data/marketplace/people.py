@@ -146,9 +146,10 @@ def crowd(
         city[rows] = offset + np.searchsorted(np.cumsum(shares)[:-1], rng.random(int(rows.sum())), side="right")
         offset += len(shares)
     taste = np.searchsorted(np.cumsum(_CATEGORY_SHARE)[:-1], rng.random(size), side="right")
-    weight = np.exp(rng.normal(0.0, tail, size))
+    weight: Floats = np.exp(rng.normal(0.0, tail, size))
     held_slots = np.maximum(1, np.rint(weight * 2)).astype(np.int64)
     slots = np.repeat(np.arange(size), np.minimum(held_slots, 200))
     slot_region = region[slots]
     slot_start = np.searchsorted(slot_region, np.arange(len(regions)))
-    return Crowd(region, joined, city, taste, weight, slots, slot_region * _SPAN + (joined[slots] - _EPOCH), slot_start)
+    key = (slot_region * _SPAN + (joined[slots] - _EPOCH)).astype(np.int64)
+    return Crowd(region, joined, city, taste, weight, slots, key, slot_start)

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from importlib import resources
 from types import MappingProxyType
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -151,5 +152,5 @@ def region(code: str) -> Region:
     held = tomllib.loads(text)
     calendar = tuple((c["name"], c["first"], c["last"], float(c["lift"])) for c in held.pop("calendar", []))
     languages = tuple(held.pop("languages"))
-    shares = {name: MappingProxyType(dict(held.pop(name))) for name in ("payments", "cities", "delays")}
+    shares: dict[str, Any] = {name: MappingProxyType(held.pop(name)) for name in ("payments", "cities", "delays")}
     return Region(calendar=calendar, languages=languages, **shares, **held)

@@ -11,12 +11,12 @@ from riskbench.data.marketplace.orders import CARD, COD, recent
 from riskbench.data.marketplace.people import Floats, Ints, Rng
 from riskbench.data.marketplace.policy import Decided, Mask, PastRule, decide, score, since
 from riskbench.data.marketplace.region import DAY, PAYMENTS
-from riskbench.data.marketplace.schemes import ALL, LAUNCHES, LIMIT_AFTER, LIMIT_BEFORE
+from riskbench.data.marketplace.scheme import LAUNCHES, LIMIT_AFTER, LIMIT_BEFORE
+from riskbench.data.marketplace.schemes import ALL
 from riskbench.data.marketplace.verdicts import (
     CHARGEBACK,
     COMPLAINT,
     DISPUTE,
-    INVESTIGATION,
     OVERTURNED,
     REFUSED,
     RETURNED,
@@ -128,7 +128,9 @@ def _labels(rng: Rng, held: World, orders: Frame, fraud: Mask, decided: Decided)
     challenged = np.flatnonzero(decided.outcome == 1)
     given_up[challenged] = rng.random(len(challenged)) < np.where(fraud[challenged], 0.6, 0.05)
     in_review = np.flatnonzero(decided.outcome == 2)
-    review, called = reviewed(rng, in_review, moment[in_review], fraud[in_review], decided.rule[in_review], catch=0.85)
+    review, called = reviewed(
+        rng, in_review, moment[in_review], fraud[in_review], decided.rule[in_review].astype(np.int64), catch=0.85
+    )
     cancelled = np.zeros(rows, dtype=bool)
     cancelled[in_review[called]] = True
     open_ = ~stopped & ~given_up & ~cancelled
@@ -181,6 +183,3 @@ def _goods_told(rng: Rng, held: World, orders: Frame, rows: Ints) -> list[Told]:
         tell(rows[back], RETURNED, after(back, RETURNED), 0),
         tell(rows[refused], REFUSED, after(refused, REFUSED), 0),
     ]
-
-
-__all__ = ["INVESTIGATION", "Checkout", "checkout", "exposure", "launched", "past_rules"]

@@ -73,8 +73,34 @@ def network(addresses: npt.NDArray[np.int64]) -> Column:
     return Column("string", codes.astype(np.int32), None, pa.array(words, pa.string()))
 
 
+def national_numbers(documents: npt.NDArray[Any], *, brazil: npt.NDArray[np.bool_]) -> Column:
+    """Return a national number for each document that nobody can bear.
+
+    Brazilian ones have eleven digits, the last of which is never the right check digit; all others have sixteen
+    digits after two zeros, which no country issues.
+    """
+    bits = shuffled(documents, 83)
+    digits = np.empty((len(bits), 16), dtype=np.int64)
+    digits[:, :2] = 0
+    for place in range(2, 16):
+        digits[:, place] = (bits >> np.uint64(2 * (place - 2))) % np.uint64(10)
+    text = [f"{value:016d}" for value in (digits @ 10 ** np.arange(15, -1, -1)).tolist()]
+    for row in np.flatnonzero(brazil).tolist():
+        held = [int(digit) for digit in text[row][5:14]]
+        for _ in range(2):
+            rest = sum(digit * weight for digit, weight in zip(held, range(len(held) + 1, 1, -1), strict=True)) % 11
+            held.append(0 if rest < 2 else 11 - rest)
+        held[-1] = (held[-1] + 1 + row % 9) % 10
+        text[row] = "".join(map(str, held))
+    return coded(np.arange(len(text)), text)
+
+
 def coded(codes: npt.NDArray[Any], words: Sequence[str], *, valid: npt.NDArray[np.bool_] | None = None) -> Column:
-    """Return codes into a short list of words as a text column."""
+    """Return codes into a list of words (equal ones become one) as a text column."""
+    place = {word: at for at, word in enumerate(dict.fromkeys(words))}
+    if len(place) < len(words):
+        codes = np.array([place[word] for word in words], dtype=np.int32)[codes]
+        words = list(place)
     return Column("string", codes.astype(np.int32), _or_none(valid), pa.array(list(words), pa.string()))
 
 

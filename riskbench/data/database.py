@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from riskbench.data.frames import arrow_source
 from riskbench.data.infer import INT
-from riskbench.data.sources import Source
+from riskbench.data.sources import Source, is_uuid
 from riskbench.errors import DataError, EngineError, MissingDependencyError
 
 _SCHEMES = ("postgresql", "postgres")
@@ -138,11 +138,10 @@ def _plain(column: pa.ChunkedArray, field: pa.Field, notes: list[str]) -> tuple[
     if theirs == "money":
         return column, "of the PostgreSQL type money; cast it to numeric in the query"
     if isinstance(kind, pa.BaseExtensionType):
-        stored = pa.chunked_array([chunk.storage for chunk in column.chunks], kind.storage_type)
-        if getattr(kind, "extension_name", "") == "arrow.uuid":
-            texts = [None if one is None else str(one) for one in column.to_pylist()]
-            return pa.chunked_array([pa.array(texts, pa.string())]), ""
-        column, kind = stored, kind.storage_type
+        if is_uuid(kind):
+            return column, ""
+        column = pa.chunked_array([chunk.storage for chunk in column.chunks], kind.storage_type)
+        kind = kind.storage_type
         if theirs != "numeric":
             return column, f"of the PostgreSQL type {theirs or 'unknown'}, which no rule can compare"
     if theirs == "numeric" and pa.types.is_string(kind):

@@ -78,7 +78,10 @@ def _arrow(source: Any) -> pa.Table:
     if _is_polars(source):
         odd = {name: kind for name, kind in zip(source.columns, source.dtypes, strict=True) if str(kind) in _ODD}
         return source.with_columns(source.get_column(name).cast(str) for name in odd).to_arrow()
-    return pa.table(source)
+    try:
+        return pa.table(source)
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        raise DataError("This is not a table", got=type(source).__name__, allowed="a table of named columns") from error
 
 
 def _from_pandas(frame: pd.DataFrame, wanted: Sequence[str]) -> Source:

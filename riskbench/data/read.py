@@ -6,6 +6,7 @@ import hashlib
 import math
 import os
 from collections.abc import Mapping
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,7 +18,7 @@ from riskbench.data.frames import frame_source, is_table
 from riskbench.data.money import Currency, finer
 from riskbench.data.parquet import parquet_source
 from riskbench.data.roles import Domain, Roles
-from riskbench.data.sources import Source, files_of, is_text
+from riskbench.data.sources import Source, as_words, files_of, is_text, is_uuid
 from riskbench.data.textfiles import csv_source, json_source
 from riskbench.data.times import EpochUnit, from_numbers, from_stamps, from_text, zone_of
 from riskbench.data.verdicts import LabelRecipe, join_labels
@@ -103,13 +104,16 @@ def read(
     >>> read(frame, roles={"id": "order", "time": "placed", "label": "fraud"})
     Dataset(events: transactions, 2 events, 3 columns, 2026-11-11 to 2026-11-12)
     """
-    parts = Roles.from_mapping(roles)
+    parts = _roles(roles)
     zone = zone_of(time_zone)
-    if mature_after is not None and not (math.isfinite(mature_after) and mature_after >= 0):
+    if mature_after is not None and (
+        isinstance(mature_after, bool) or not isinstance(mature_after, int | float) or not 0 <= mature_after < math.inf
+    ):
         raise ParameterError("mature_after is a number of days", got=repr(mature_after), allowed="0 or more")
+    units, known = _mapping(epoch, "epoch"), _mapping(known_at, "known_at")
     found = _source(source, query=query, roles=parts, deadline=deadline)
-    table, notes = _table(found, parts, zone=zone if local_times else None, epoch=epoch or {})
-    for column in (*(known_at or {}), *((caused_by,) if caused_by else ())):
+    table, notes = _table(found, parts, zone=zone if local_times else None, epoch=units)
+    for column in (*known, *((caused_by,) if caused_by else ())):
         if column not in table:
             raise ColumnNotFoundError.among(column, table.names)
     dataset = Dataset(
@@ -119,13 +123,13 @@ def read(
         name=name or found.name,
         time_zone=zone,
         mature_after=mature_after,
-        known_at=dict(known_at or {}),
+        known_at=known,
         caused_by=caused_by,
         notes=(*found.notes, *notes),
     )
     _refuse_odd_roles(dataset)
     if rates is not None:
-        dataset = exchange(dataset, rates)
+        dataset = exchange(dataset, _mapping(rates, "rates"))
     elif parts.currency not in table and parts.currency != "XXX":
         dataset = dataset.with_notes(*_too_fine(dataset))
     if labels is None:
@@ -134,6 +138,18 @@ def read(
         return dataset
     verdicts = _source(labels, query=None, roles=None, deadline=deadline)
     return join_labels(dataset, verdicts, LabelRecipe.of(label_recipe))
+
+
+def _roles(roles: object) -> Roles:
+    if not isinstance(roles, Roles | Mapping):
+        raise ParameterError("roles= maps roles to columns", got=repr(roles), hint='roles={"id": "order_id", ...}')
+    return Roles.from_mapping(roles)
+
+
+def _mapping(value: object, name: str) -> dict[str, Any]:
+    if value is not None and not isinstance(value, Mapping):
+        raise ParameterError(f"{name}= maps columns to values", got=repr(value), allowed='{"column": ...}')
+    return dict(value or {})
 
 
 def _source(source: object, *, query: str | None, roles: Roles | None, deadline: float) -> Source:
@@ -232,7 +248,9 @@ def _naive(kind: pa.DataType) -> bool:
 
 
 def _in_memory(arrow: pa.ChunkedArray, name: str) -> Column:
-    if pa.types.is_timestamp(arrow.type) or pa.types.is_date(arrow.type):
+    if is_uuid(arrow.type):
+        arrow = as_words(arrow)
+    elif pa.types.is_timestamp(arrow.type) or pa.types.is_date(arrow.type):
         arrow, _ = from_stamps(arrow, name=name, zone=None)
     return from_arrow(arrow, name=name)
 
@@ -250,7 +268,7 @@ def kinds_of(source: object, *, query: str | None = None, deadline: float = 300.
 def kind_of(kind: pa.DataType) -> Kind:
     """Return the kind that an Arrow type becomes in memory."""
     inner = kind.value_type if pa.types.is_dictionary(kind) else kind
-    if is_text(inner):
+    if is_text(inner) or is_uuid(inner):
         return "string"
     if pa.types.is_boolean(inner):
         return "bool"

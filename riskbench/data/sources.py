@@ -84,9 +84,21 @@ def comparable(kind: pa.DataType) -> bool:
         pa.types.is_date,
         pa.types.is_null,
         is_text,
+        is_uuid,
     )
     inner = kind.value_type if pa.types.is_dictionary(kind) else kind
     return any(test(inner) for test in tests)
+
+
+def is_uuid(kind: pa.DataType) -> bool:
+    """Tell whether a type is Arrow's own for UUIDs, which are read as text."""
+    return getattr(kind, "extension_name", "") == "arrow.uuid"
+
+
+def as_words(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return a column of UUIDs as text."""
+    texts = [None if one is None else str(one) for one in column.to_pylist()]
+    return pa.chunked_array([pa.array(texts, pa.string())])
 
 
 def is_text(kind: pa.DataType) -> bool:
@@ -147,16 +159,24 @@ def format_of(path: Path) -> str:
 
 def _expand(text: str) -> list[Path]:
     path = Path(text)
-    if path.is_file():
+    try:
+        is_file, is_folder = path.is_file(), path.is_dir()
+    except OSError as error:
+        raise DataError(f"There is no file {_shown(text)!r}", hint=error.strerror) from None
+    if is_file:
         return [path]
-    if path.is_dir():
+    if is_folder:
         raise DataError(f"{path.name!r} is a folder", hint=f"name its files: {path.name}/*.parquet")
     if any(mark in text for mark in "*?["):
         found = [Path(one) for one in sorted(glob.glob(text, recursive=True)) if Path(one).is_file()]  # noqa: PTH207
         if not found:
-            raise DataError(f"No file matches {text!r}", hint="a glob is read from the current folder")
+            raise DataError(f"No file matches {_shown(text)!r}", hint="a glob is read from the current folder")
         return found
-    raise DataError(f"There is no file {text!r}", hint=_near(path))
+    raise DataError(f"There is no file {_shown(text)!r}", hint=_near(path))
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= 200 else f"{text[:197]}..."
 
 
 def _near(path: Path) -> str | None:

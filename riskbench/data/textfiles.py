@@ -19,6 +19,8 @@ from riskbench.errors import DataError, listed
 
 _DELIMITERS = (",", ";", "\t", "|")
 _EXACT = 2**53
+#: No line of a CSV file may be longer, in bytes.
+_BLOCK = 1 << 25
 
 
 def csv_source(paths: Sequence[Path], *, words_only: Collection[str] = ()) -> Source:
@@ -102,7 +104,7 @@ def _in_memory(
 ) -> Source:
     rows = max((len(column) for column in columns.values()), default=0)
     if not rows and not left_out:
-        raise DataError(f"The file {paths[0].name!r} has a header and no rows")
+        raise DataError(f"The file {paths[0].name!r} has no rows, or rows without columns")
     return Source(
         name=paths[0].name.partition(".")[0] if len(paths) == 1 else f"{paths[0].stem} and {len(paths) - 1} more",
         rows=rows,
@@ -164,7 +166,7 @@ def _cells(path: Path, names: list[str], mark: str, lines: int) -> dict[str, pa.
     try:
         table = pacsv.read_csv(
             path,
-            read_options=pacsv.ReadOptions(column_names=places, skip_rows=lines, use_threads=False),
+            read_options=pacsv.ReadOptions(column_names=places, skip_rows=lines, use_threads=False, block_size=_BLOCK),
             parse_options=pacsv.ParseOptions(delimiter=mark, newlines_in_values=True, invalid_row_handler=refuse),
             convert_options=pacsv.ConvertOptions(
                 column_types=dict.fromkeys(places, pa.dictionary(pa.int32(), pa.string())), strings_can_be_null=False
@@ -181,7 +183,7 @@ def _cells(path: Path, names: list[str], mark: str, lines: int) -> dict[str, pa.
         if "utf8" in str(error).casefold() or "utf-8" in str(error).casefold():
             raise DataError(f"The file {path.name!r} is not UTF-8 text", hint="write it as UTF-8") from None
         if "Empty CSV" in str(error):
-            raise DataError(f"The file {path.name!r} has a header and no rows") from None
+            raise DataError(f"The file {path.name!r} has no rows under its header") from None
         raise DataError(f"The file {path.name!r} is cut off or damaged", hint="write or copy it again") from None
     last = [column[-1].as_py() or "" for column in table.columns] if table.num_rows else []
     if any("\n" in cell for cell in last) and _quotes(path) % 2:

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from riskbench.data.dataset import Dataset, micros
-from riskbench.data.sources import Source, is_text
+from riskbench.data.sources import Source, as_words, is_text, is_uuid
 from riskbench.data.times import from_stamps, from_text
 from riskbench.engine.columns import Column, from_arrow
 from riskbench.errors import ColumnNotFoundError, DataError, ParameterError, listed, nearest
@@ -195,6 +195,7 @@ class _Verdicts:
             if name[one] not in source.types:
                 raise ColumnNotFoundError.among(name[one], source.types, role=f"{one} of the verdicts")
         held = source.load([name[one] for one in name if name[one] in source.types])
+        held = {one: as_words(column) if is_uuid(column.type) else column for one, column in held.items()}
         subject = keys_of(from_arrow(held[name[SUBJECT]], name=name[SUBJECT]))
         fraud, said = _verdict(from_arrow(held[name[VERDICT]], name=name[VERDICT]), recipe)
         time, timed, notes = _times(held.get(name[TIME]), name[TIME], len(subject))

@@ -96,6 +96,7 @@ def test_odd_parquet_types(tmp_path: Path) -> None:
             "struct": [{"a": 1}, {"a": 2}],
             "nothing": pa.nulls(2),
             "nan": [float("nan"), 1.0],
+            "uuid": pa.array([b"0123456789abcdef", None], pa.uuid()),
             'a "b".c é': ["x", "y"],
             "a": [1, 2],
             "a.b": [3, 4],
@@ -113,6 +114,7 @@ def test_odd_parquet_types(tmp_path: Path) -> None:
     assert values(dataset, "nothing") == [None, None]
     assert values(dataset, "nan") == [None, 1.0]
     assert values(dataset, 'a "b".c é') == ["x", "y"]
+    assert values(dataset, "uuid") == ["30313233-3435-3637-3839-616263646566", None]
     assert values(dataset, "a") == [1, 2]
     assert values(dataset, "a.b") == [3, 4]
     for name in dataset.names:
@@ -327,3 +329,25 @@ def test_an_amount_of_words_is_told_with_its_row(tmp_path: Path) -> None:
     path = write(tmp_path, "e.csv", 'id,amount\n1,10.50\n2,"1.234,50"\n')
     with pytest.raises(DataError, match="1 values are none, the first in row 2"):
         rb.read(path, roles={"id": "id", "amount": "amount"})
+
+
+@pytest.mark.parametrize("name", ["a\0b.parquet", "a" * 5000 + ".parquet", "/dev/zero", "nowhere/e.parquet"])
+def test_a_path_that_is_none_is_told_shortly(name: str) -> None:
+    with pytest.raises(DataError, match="There is no file") as caught:
+        rb.read(name, roles=ROLES)
+    assert len(str(caught.value)) < 500
+
+
+def test_a_long_field_and_many_columns_are_read(tmp_path: Path) -> None:
+    names = ["id", *(f"c{place}" for place in range(500))]
+    text = ",".join(names) + "\n" + ",".join(["1", "x" * 2_000_000, *["3"] * 499]) + "\n"
+    dataset = rb.read(write(tmp_path, "e.csv", text), roles=ROLES)
+    assert len(values(dataset, "c0")[0]) == 2_000_000
+    assert len(dataset.names) == 501
+
+
+@pytest.mark.parametrize("body", [b"\n\n", b"PK\x03\x04\xff\xfe", "id,x\n1,2\n".encode("utf-16")])
+def test_what_is_no_csv_is_told(tmp_path: Path, body: bytes) -> None:
+    (tmp_path / "e.csv").write_bytes(body)
+    with pytest.raises(DataError):
+        rb.read(tmp_path / "e.csv", roles=ROLES)

@@ -187,3 +187,33 @@ def test_more_decimals_than_the_currency_has_are_noted() -> None:
     roles = {"id": "id", "amount": "a", "currency": "USD"}
     assert "1 values of 'a' have more than the 2 decimals of USD" in rb.read(frame, roles=roles).notes
     assert not rb.read(frame, roles={**roles, "currency": "KWD"}).notes
+
+
+@pytest.mark.parametrize(
+    "source", [None, 42, {"id": [1]}, np.array([1, 2]), pd.Series([1], name="id"), "file:///etc/x"]
+)
+def test_what_is_no_table_is_refused(source: object) -> None:
+    with pytest.raises(DataError):
+        rb.read(source, roles=ROLES)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"roles": None},
+        {"roles": "id"},
+        {"roles": {}},
+        {"roles": {"id": 1}},
+        {"epoch": "s"},
+        {"rates": "USD"},
+        {"known_at": ["id"]},
+        {"mature_after": "30"},
+        {"mature_after": float("inf")},
+        {"domain": "transaction"},
+        {"time_zone": 7},
+        {"label_recipe": {"silence": "good"}},
+    ],
+)
+def test_a_wrong_option_is_named(options: dict[str, object]) -> None:
+    with pytest.raises(ParameterError):
+        rb.read(pd.DataFrame({"id": [1]}), **{"roles": ROLES, **options})

@@ -32,7 +32,7 @@ from riskbench.calibration.segments import COLUMNS as SEGMENT_COLUMNS
 from riskbench.calibration.segments import OWN, segments_frame
 from riskbench.calibration.study import Study
 from riskbench.calibration.swept import swept, today_cut
-from riskbench.calibration.words import facts, provenance, remarks
+from riskbench.calibration.words import facts, promise_words, provenance, remarks
 from riskbench.data.dataset import Dataset
 from riskbench.data.outcomes import Ladder
 from riskbench.data.roles import Domain
@@ -76,6 +76,8 @@ class Calibration(Result):
     holdout : DataFrame
         The promise: measure, per, value, lower, upper (95 % prediction interval), observed on the later window,
         kept, n, weeks.
+    promise : DataFrame
+        The same in words, for a page.
     weekly : DataFrame
         What changes a week against today on the later window: measure, per, today, proposed, change, lower,
         upper, n.
@@ -97,20 +99,9 @@ class Calibration(Result):
     title: ClassVar[str] = "Threshold calibration"
     main: ClassVar[str] = "curve"
     next_step: ClassVar[str] = '.frame("holdout"), "weekly", "plateau", "segments", "costs"; .apply(book)'
-    repr_columns: ClassVar[tuple[str, ...]] = (
-        "threshold",
-        "alerts",
-        "frauds",
-        "precision",
-        "recall",
-        "review_rate",
-        "insult_rate",
-        "approval_rate",
-        "value_caught",
-        "net_value",
-        "lower",
-        "upper",
-    )
+    repr_table: ClassVar[str] = "promise"
+    repr_tables: ClassVar[tuple[str, ...]] = ("plateau", "segments")
+    repr_rows: ClassVar[int] = 12
 
     name: str
     op: str
@@ -124,6 +115,7 @@ class Calibration(Result):
     today: float | None
     curve: pd.DataFrame
     holdout: pd.DataFrame
+    promise: pd.DataFrame
     weekly: pd.DataFrame
     weekly_own: pd.DataFrame
     plateau: pd.DataFrame
@@ -337,6 +329,7 @@ def calibrate_sweep(
         today=sweep.default,
         curve=frame_at(drawn, thin(drawn, keep), today),
         holdout=holdout,
+        promise=promise_words(holdout, study.currency),
         weekly=weekly,
         weekly_own=own,
         plateau=plateau_frame(drawn, picked.point, ends, critical=again.critical),

@@ -37,8 +37,8 @@ class Decision(Result):
         upper, n, frauds.
     weekly : DataFrame
         What changes a week: measure, per, today, proposed, change, lower, upper (95 %, paired), n.
-    promise : DataFrame
-        What the cut promised on the choose window and what came later: see `Calibration.holdout`.
+    promise, holdout : DataFrame
+        What the cut promised on the choose window and what came later, in words and in numbers.
     assumptions : DataFrame
         Each stated cost, the cut when it is halved and doubled, and what the proposed cut would then give away:
         cost, stated, cut_halved, cut_doubled, regret_halved, regret_doubled, reading.
@@ -57,6 +57,7 @@ class Decision(Result):
     main: ClassVar[str] = "weekly"
     next_step: ClassVar[str] = '.frame("cuts"), "promise", "assumptions", "unmeasured", "rules"; .book.to_yaml()'
     repr_columns: ClassVar[tuple[str, ...]] = ("measure", "per", "today", "proposed", "change", "lower", "upper", "n")
+    repr_rows: ClassVar[int] = 14
     repr_tables: ClassVar[tuple[str, ...]] = ("cuts", "promise", "assumptions", "unmeasured", "rules")
 
     name: str
@@ -65,6 +66,7 @@ class Decision(Result):
     cuts: pd.DataFrame
     weekly: pd.DataFrame
     promise: pd.DataFrame
+    holdout: pd.DataFrame
     assumptions: pd.DataFrame
     unmeasured: pd.DataFrame
     rules: pd.DataFrame
@@ -152,7 +154,8 @@ def decide(
         adopt=adopt,
         cuts=_cuts(calibration),
         weekly=_weekly(calibration).copy(),
-        promise=calibration.holdout.copy(),
+        promise=calibration.promise.copy(),
+        holdout=calibration.holdout.copy(),
         assumptions=_assumptions(calibration),
         unmeasured=_unmeasured(calibration),
         rules=rules,

@@ -286,7 +286,7 @@ def promise_ratio(
 
 def _between(weeks: Floats, later: float) -> float:
     """Return the half width that differing weeks call for."""
-    from scipy.stats import t
+    from scipy.special import stdtrit  # Student's quantile, without all of scipy.stats
 
     count = len(weeks)
     if count < FEWEST_WEEKS:
@@ -298,7 +298,7 @@ def _between(weeks: Floats, later: float) -> float:
     alike = float((apart[1:] * apart[:-1]).sum() / (apart * apart).sum())
     alike = min(max(alike, 0.0), 0.6)
     swell = (1 + alike) / (1 - alike)
-    return float(t.ppf(0.975, count - 1)) * math.sqrt(spread * swell * (1 / count + 1 / later))
+    return float(stdtrit(count - 1, 0.975)) * math.sqrt(spread * swell * (1 / count + 1 / later))
 
 
 def mean_interval(weeks: Floats, total: float, variance: float, *, length: float) -> tuple[float, float, float]:

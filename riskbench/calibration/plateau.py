@@ -84,9 +84,9 @@ def redrawn(drawn: Curve, chosen: int, feasible: Mask, *, seed: int) -> Redrawn:
     optimism = float(np.mean(noise[draws, winner]))
     cuts = np.sort(drawn.table.cuts[edges[winner]])
     width = np.sqrt(apart(drawn, chosen)[edges])
-    others = feasible[edges] & (np.arange(len(edges)) != place)
+    others = feasible[edges] & (width > 0)
     critical = Z95
-    if others.any() and (width[others] > 0).all():
+    if others.any():
         gaps = (noise[:, others] - noise[:, [place]]) / width[others]
         critical = max(Z95, float(np.quantile(gaps.max(axis=1), 0.95)))
     return Redrawn(

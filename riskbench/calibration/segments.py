@@ -53,6 +53,7 @@ def segments_frame(
     windows, price = study.windows, study.price()
     judged = windows.report.mask if (windows.report.mask).any() else windows.choose.mask
     rows: list[tuple[object, ...]] = []
+    pooled = curve(study.table(judged), price, study.steps)
     chosen_rows, judged_rows = _by_code(codes, windows.choose.mask, len(names)), _by_code(codes, judged, len(names))
     for code, name in enumerate(names):
         chosen_on = chosen_rows[code]
@@ -69,7 +70,7 @@ def segments_frame(
             continue
         point = later.table.point(own)
         gain = float(later.net[point] - later.net[uniform])
-        sd = math.sqrt(float(apart(later, uniform)[point]))
+        sd = math.sqrt(max(float(apart(later, uniform)[point]), _usual(pooled, later, own, cut)))
         p_value = 0.5 * math.erfc(gain / sd / math.sqrt(2)) if sd > 0 else 1.0
         rows.append(
             (
@@ -92,6 +93,17 @@ def segments_frame(
         frame[column] = frame[column].astype(np.float64)
     frame.loc[discoveries(frame["p_value"].to_numpy(np.float64)), "status"] = OWN
     return frame
+
+
+def _usual(pooled: Curve, later: Curve, one: float, other: float) -> float:
+    """Return the variance between two cuts if a segment's events there were worth what those of all segments are.
+
+    A few lucky events look both better and steadier than they are; this keeps them from being believed.
+    """
+    a, b = pooled.table.point(one), pooled.table.point(other)
+    events = int(np.abs(pooled.table.counts[:, a] - pooled.table.counts[:, b]).sum())
+    own = np.abs(later.table.counts[:, later.table.point(one)] - later.table.counts[:, later.table.point(other)]).sum()
+    return abs(float(pooled.moved[a] - pooled.moved[b])) * float(own) / events if events else 0.0
 
 
 def _by_code(codes: npt.NDArray[np.int32], mask: Mask, size: int) -> list[npt.NDArray[np.intp]]:

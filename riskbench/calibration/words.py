@@ -12,7 +12,7 @@ import pandas as pd
 from riskbench.calibration.choose import Choice, Pair
 from riskbench.calibration.curve import Curve, violation
 from riskbench.calibration.study import Study
-from riskbench.display import Fact, number
+from riskbench.display import NOT_MEASURABLE, Fact, number
 from riskbench.display.fact import Unit
 from riskbench.errors import listed
 from riskbench.metrics.constraints import Constraint
@@ -128,6 +128,25 @@ def facts(
             )
         )
     return tuple(made)
+
+
+def promise_words(holdout: pd.DataFrame, currency: str) -> pd.DataFrame:
+    """Return the promise as a reader meets it: measure, per, promised, lower_end, upper_end, came_out, kept."""
+    sums = {"net value", "loss prevented"}
+    rows = []
+    for row in holdout.to_dict("records"):
+        unit: Unit = "number" if row["per"] else "share"
+        if row["measure"] in sums and currency:
+            unit = "money"
+        told = [
+            NOT_MEASURABLE if pd.isna(row[name]) else number(float(row[name]), unit)
+            for name in ("value", "lower", "upper", "observed")
+        ]
+        kept = NOT_MEASURABLE if pd.isna(row["kept"]) else ("yes" if row["kept"] else "no")
+        per = " ".join(part for part in (currency if unit == "money" else "", f"per {row['per']}") if part)
+        rows.append((row["measure"], per if row["per"] else "", *told, kept))
+    columns = ["measure", "per", "promised", "lower_end", "upper_end", "came_out", "kept"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def remarks(

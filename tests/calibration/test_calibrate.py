@@ -406,3 +406,83 @@ def test_results_are_json_safe_and_draw(book):
     assert found.png()[:4] == b"\x89PNG"
     assert "<script" not in found._repr_html_()
     assert len(found.headline()) <= 6
+
+
+def test_the_books_bounds_hold_the_cut():
+    text = BOOK.replace("limit: 200}", "limit: {default: 200, min: 150, max: 260}}")
+    book = rb.RuleBook.from_yaml(text)
+    found = rb.calibrate(dataset(made()), rule_param="TX-1.limit", given=book)
+    assert 150 <= found.threshold <= 260
+    narrow = rb.RuleBook.from_yaml(BOOK.replace("limit: 200}", "limit: {default: 200, min: 199.999, max: 200.0001}}"))
+    with pytest.raises(InfeasibleError, match="bounds"):
+        rb.calibrate(dataset(made(200)), rule_param="TX-1.limit", given=narrow)
+
+
+def test_regions_with_values_of_their_own_are_said_and_counted():
+    text = BOOK.replace("params: {limit: 200}", "params: {limit: 200}, regions: {R0: {limit: 80}}")
+    book, events = rb.RuleBook.from_yaml(text), dataset(made())
+    found = rb.calibrate(events, rule_param="TX-1.limit", given=book)
+    assert any("R0 have values of their own" in note for note in found.notes)
+    assert "R0" not in found.apply().rule("TX-1").regions
+    later = events.between(found.provenance["windows"]["report"].split()[0], None)
+    today = found.weekly.set_index("measure").loc["alerts", "today"]
+    assert today * 4 == pytest.approx(rb.simulate(book, later).alerts, rel=0.01)
+
+
+def test_a_rule_that_lets_events_through_is_swept_too():
+    text = """
+book: allow
+domain: transactions
+rules:
+  - {id: OK-1, when: "amount < :small", params: {small: 20}, outcome: approve, status: live, priority: 1}
+  - {id: TX-1, when: "risk > 0.5", outcome: block, status: live, priority: 20}
+"""
+    book, frame = rb.RuleBook.from_yaml(text), made()
+    events = dataset(frame)
+    found = rb.calibrate(events, rule_param="OK-1.small", given=book)
+    exact = found.frame("curve_exact")
+    assert (np.diff(exact["alerts"]) <= 0).all()
+    inside = (frame["at"] < pd.Timestamp(found.provenance["windows"]["choose"].split()[-1])).to_numpy()
+    row = exact.iloc[len(exact) // 2]
+    run = simulated(book.with_params({"OK-1": {"small": row["threshold"]}}), events, inside)
+    assert row["alerts"] == run["alerts"]
+    assert found.png()
+
+
+def test_alerts_without_a_verdict_are_bounded():
+    frame = made()
+    frame["fraud"] = frame["fraud"].astype("Int64").where(frame["id"] % 5 != 0)
+    found = rb.calibrate(dataset(frame), by=None)
+    assert any("have no verdict" in note for note in found.notes)
+    row = found.curve[found.curve["threshold"] == found.threshold].iloc[0]
+    assert row["unlabelled"] > 0
+    assert row["alerts"] == row["frauds"] + row["unlabelled"] + round(row["frauds"] / row["precision"] - row["frauds"])
+
+
+def test_a_calibration_survives_pickling(book):
+    import pickle
+
+    found = rb.calibrate(dataset(made(2000)), given=book)
+    back = pickle.loads(pickle.dumps(found))
+    assert back.threshold == found.threshold
+    pd.testing.assert_frame_equal(back.frame("curve_exact"), found.frame("curve_exact"))
+
+
+@pytest.mark.parametrize(
+    ("domain", "review", "stop"), [("kyc", "review", "reject"), ("affiliation", "review", "clawback")]
+)
+def test_every_domain_has_its_own_ladder(domain, review, stop):
+    frame = made(3000)
+    events = rb.read(
+        frame, roles=rb.Roles(id="id", time="at", label="fraud", amount="amount", score="risk"), domain=domain
+    )
+    found = rb.calibrate(events, two_cuts=True)
+    book = found.apply()
+    assert book.domain == domain
+    assert {rule.outcome for rule in book.rules} <= {review, stop}
+
+
+def test_asof_keeps_later_verdicts_out(book):
+    events = dataset(made())
+    early = rb.calibrate(events, given=book, asof="2026-03-01")
+    assert pd.Timestamp(early.provenance["windows"]["report"].split("before ")[-1]) <= pd.Timestamp("2026-03-01")

@@ -90,6 +90,17 @@ def words(text: str) -> list[str]:
     return [text[token.start : token.end + 1] for token in _dialect().tokenize(text)]
 
 
+def excludes_missing(predicate: Predicate) -> bool:
+    """Return whether a text holds NOT IN with a missing value in its list, so that it can never be true."""
+    for node in predicate.tree.find_all(exp.In):
+        above = node.parent
+        while isinstance(above, exp.Paren):
+            above = above.parent
+        if isinstance(above, exp.Not) and any(type(part) is exp.Null for part in node.expressions):
+            return True
+    return False
+
+
 @lru_cache(maxsize=4096)
 def _read(text: str) -> Predicate:
     _check_characters(text)

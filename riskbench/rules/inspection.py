@@ -221,7 +221,9 @@ def _odd(reading: Reading) -> Iterator[Finding]:
 
 
 def _odd_rule(rule: Rule, item: Item, key: Item, reading: Reading) -> Iterator[Finding]:
-    if _not_in_null(rule):
+    from riskbench.engine.parse import excludes_missing
+
+    if excludes_missing(rule.predicate):
         at = item.get("when") or item
         yield _warning("NOT IN with NULL in the list never hits", at, rule, "remove NULL from the list")
     if item.get("status") is None:
@@ -249,15 +251,3 @@ def _words(rule: Rule) -> list[str]:
     from riskbench.engine.parse import words
 
     return [word.casefold() for word in words(rule.when)]
-
-
-def _not_in_null(rule: Rule) -> bool:
-    from sqlglot import exp
-
-    for node in rule.predicate.tree.find_all(exp.In):
-        above = node.parent
-        while isinstance(above, exp.Paren):
-            above = above.parent
-        if isinstance(above, exp.Not) and any(type(part) is exp.Null for part in node.expressions):
-            return True
-    return False

@@ -16,6 +16,8 @@ from riskbench.data.marketplace.schemes import NAMES
 
 Frame = dict[str, npt.NDArray[Any]]
 
+#: Share of rings that move to another region after a launch.
+FLEES = 0.2
 #: How many shops a creator promotes.
 PARTNERS = 4
 
@@ -72,12 +74,18 @@ def rings(rng: Rng, world: World, scheme: Scheme) -> Frame:
         sizes = np.maximum(3, np.rint(sizes / sizes.sum() * max(total, 3 * number))).astype(int)
         region += [code] * number
         orders += sizes.tolist()
-    held_region, size = np.array(region, dtype=np.int64), np.array(orders, dtype=np.int64)
+    home, size = np.array(region, dtype=np.int64), np.array(orders, dtype=np.int64)
     days = np.clip(rng.gamma(2.0, scheme.days / 2.0, len(size)), 0.5, DAYS - 2)
     if scheme.season:
         begin = np.array(scheme.season)[rng.integers(0, len(scheme.season), len(size))].astype(float)
     else:
         begin = rng.random(len(size)) * (DAYS - np.minimum(days, DAYS - 2) * 0.5)
+    # Some rings leave for the next region once a rule against them is live.
+    answered = [LAUNCHES[name] for name in scheme.adapts]
+    flees = (begin > min(answered, default=DAYS)) & (rng.random(len(size)) < FLEES)
+    next_door = (home + 1) % len(world.regions)
+    reachable = np.array([not wanted or held.payment_mix()[wanted].sum() > 0 for held in world.regions])
+    held_region = np.where(flees & reachable[next_door], next_door, home)
     start = world.clock.start[held_region] + (begin * DAY).astype(np.int64) if len(size) else held_region
     seller, seller_joined = _sellers(rng, world, scheme, held_region, start)
     creator, creator_joined = _creators(rng, world, scheme, held_region, start)
@@ -86,6 +94,7 @@ def rings(rng: Rng, world: World, scheme: Scheme) -> Frame:
         seller_joined = world.sellers.joined[seller]
     return {
         "region": held_region,
+        "home": home,
         "orders": size,
         "start": start,
         "end": start + (days * DAY).astype(np.int64),

@@ -242,6 +242,7 @@ def schemes(held: World, orders: Frame, rings: Frame) -> Table:
     members = np.bincount(pairs % size, minlength=number)
     kept = np.bincount(ring[inside], minlength=number)
     adapted = np.bincount(ring[inside], weights=orders["moved"][inside], minlength=number) > 0
+    adapted |= rings["region"] != rings["home"]
     losses = ["" if not s.loss else " + ".join(s.loss) for s in ALL]
     sources = ["" if not s.sources else ", ".join(s.sources) for s in ALL]
     kind = rings["scheme"].astype(np.int64) - 1
@@ -251,6 +252,7 @@ def schemes(held: World, orders: Frame, rings: Frame) -> Table:
             "scheme": coded(kind, [s.name for s in ALL]),
             "fraud": numbers(np.array([s.fraud for s in ALL])[kind]),
             "region": coded(rings["region"], [r.code for r in held.regions]),
+            "home_region": coded(rings["home"], [r.code for r in held.regions]),
             "starts_at": times(rings["start"] // SECOND * SECOND),
             "ends_at": times(rings["end"] // SECOND * SECOND),
             "orders": numbers(kept),

@@ -14,6 +14,7 @@ from riskbench.errors import RiskbenchError
 MARKER = "papermill-error-cell-tag"
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*\s*$", re.MULTILINE)
+_RATE = re.compile(r"[a-z]+_rate(?= at (?:most|least))")
 _NAMED = re.compile(r"'([A-Za-z_][A-Za-z0-9_.]*)'")
 
 
@@ -136,7 +137,8 @@ def _known(kind: str, said: str, where: str, cell: int | None, session: Mapping[
     hints = [line.removeprefix("Hint: ") for line in lines if line.startswith("Hint: ")]
     what = "\n".join(line for line in lines if not line.startswith("Hint: ")).strip()
     parameters = session.get("parameters") or {}
-    about = [f"parameter {name}" for name in dict.fromkeys(_NAMED.findall(what)) if name in parameters]
+    named = set(_NAMED.findall(what)) | {f"{side}_{rate}" for rate in _RATE.findall(what) for side in ("max", "min")}
+    about = [f"parameter {name}" for name, value in parameters.items() if name in named and value is not None]
     held = session.get("data")
     if held and kind in ("DataError", "ColumnNotFoundError", "InfeasibleError"):
         about.append(f"data {held.get('name')}, {held.get('rows'):,} events")
@@ -146,12 +148,15 @@ def _known(kind: str, said: str, where: str, cell: int | None, session: Mapping[
         what=what or kind,
         where=where,
         about=", ".join(about),
-        hint=" ".join(
-            [*(hint[0].upper() + hint[1:] for hint in hints), *([] if hints else [_HINTS.get(kind, "")])]
-        ).strip(),
+        hint=_sentences([*hints, _HINTS.get(kind, "") if kind == "InfeasibleError" or not hints else ""]),
         cell=cell,
         error=kind,
     )
+
+
+def _sentences(parts: list[str]) -> str:
+    told = [part[0].upper() + part[1:] for part in parts if part]
+    return " ".join(part if part.endswith((".", "?", "!")) else f"{part}." for part in told)
 
 
 def step(notebook: Any, cell: int | None) -> str:

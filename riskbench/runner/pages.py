@@ -210,8 +210,13 @@ def _basis(run: Mapping[str, Any], session: Mapping[str, Any]) -> str:
     if session.get("score"):
         parts.append(str(session["score"]))
     line = f'<p class="facts">{escape(" · ".join(parts))}</p>' if parts else ""
-    given = ", ".join(f"{name} = {run['parameters'].get(name)}" for name in run.get("passed", ()))
+    given = ", ".join(f"{name} = {_short(run['parameters'].get(name))}" for name in run.get("passed", ()))
     return f'{line}<p class="facts">Parameters: {escape(given or "all as declared")}</p>'
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _stamp(run: Mapping[str, Any], session: Mapping[str, Any]) -> str:

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+#: A change that touches fewer later events than this is no evidence.
+FEWEST_EVENTS = 10
+
+
 @result
 class Decision(Result):
     """The decision record of a calibration.
@@ -202,11 +206,15 @@ def _recommendation(held: Calibration) -> tuple[bool, str, str]:
     same = held.today == held.threshold and held.threshold_block is None and not len(held.weekly_own)
     if held.today is not None and same:
         return False, keep, "it is the best one."
+    if 0 < row["n"] < FEWEST_EVENTS:
+        return False, keep, f"only {row['n']} later events would be treated differently, too few to tell."
     if low > 0:
         kept = "" if bool(promise["kept"]) else " Its promise was not kept, though: find out why before it ships."
         return True, _action(held), f"worth {worth} more than today on the later window.{kept}"
     if high < 0:
         return False, keep, f"on the later window the proposed cut was worth {worth} against today."
+    if not row["n"] and math.isfinite(held.threshold):
+        return False, keep, "the proposed cut would have changed nothing on the later window."
     if not math.isfinite(held.threshold):
         return False, keep, f"no cut of {held.name} is worth more than none."
     return False, keep, f"the difference is within chance, {worth}."

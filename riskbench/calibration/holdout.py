@@ -22,6 +22,9 @@ Span = tuple[str | pd.Timestamp | None, str | pd.Timestamp | None]
 _DAY = 86_400_000_000
 _WEEK = 7 * _DAY
 
+#: Without time, entities are gathered into at most so many groups.
+GROUPS = 20_000
+
 #: Fewer whole weeks than this say nothing about how weeks differ.
 FEWEST_WEEKS = 4
 
@@ -39,7 +42,8 @@ class Window:
     length : float
         Weeks; thousands of events without time.
     blocks : ndarray of int64, shape (events in the window,)
-        The 7-day block of each event, counted from the start; a last broken block has a number too.
+        The 7-day block of each event, counted from the start; a last broken block has a number too. Without time,
+        the group of entities it belongs to.
     whole : int
         How many blocks are whole weeks; 0 without time.
     """
@@ -71,6 +75,8 @@ class Windows:
         Whether the second lies wholly after the first.
     per : str
         What sums are given for: "week", or "1,000 events" without time.
+    clustered : bool
+        Whether blocks are entities, whose events come together: they are what chance draws.
     notes : tuple of str
         What a reader must know about the split.
     """
@@ -79,6 +85,7 @@ class Windows:
     report: Window
     out_of_time: bool
     per: Literal["week", "1,000 events"]
+    clustered: bool
     notes: tuple[str, ...]
 
 
@@ -148,7 +155,7 @@ def split(
         notes.append("The windows overlap or run backwards: the reported values are not out of time.")
     if not (report.mask & usable).any():
         notes.append("No event lies in the later window: whether the cut keeps its promise is not measurable.")
-    return Windows(choose, report, later, "week", tuple(notes))
+    return Windows(choose, report, later, "week", clustered=False, notes=tuple(notes))
 
 
 def _spans(
@@ -203,11 +210,15 @@ def _by_hash(dataset: Dataset, usable: Mask, seed: int) -> Windows:
     made = []
     for mask in (first, ~first):
         count = int(np.count_nonzero(mask))
-        made.append(Window(mask, None, None, max(1, count) / 1000, np.zeros(count, dtype=np.int64), 0))
+        blocks = np.zeros(count, dtype=np.int64)
+        if dataset.roles.entities:
+            blocks = np.unique(hashed[mask] % np.uint64(GROUPS), return_inverse=True)[1].astype(np.int64)
+        made.append(Window(mask, None, None, max(1, count) / 1000, blocks, 0))
     if not (made[0].mask & usable).any():
         raise DataError("No event has a value to cut by")
     note = f"No time: two thirds were drawn by {by} (seed {seed}) to choose on; the rest is not out of time."
-    return Windows(made[0], made[1], out_of_time=False, per="1,000 events", notes=(note,))
+    clustered = bool(dataset.roles.entities)
+    return Windows(made[0], made[1], out_of_time=False, per="1,000 events", clustered=clustered, notes=(note,))
 
 
 def hashes(dataset: Dataset, column: str, seed: int) -> npt.NDArray[np.uint64]:
@@ -261,11 +272,19 @@ def promise_sum(
 
 
 def promise_ratio(
-    parts: Floats, wholes: Floats, *, part: float, whole: float, later_whole: float, later: float
+    parts: Floats,
+    wholes: Floats,
+    *,
+    part: float,
+    whole: float,
+    later_whole: float,
+    later: float,
+    clustered: float | None = None,
 ) -> tuple[float, float, float] | None:
     """Return a share and the 95 % interval that its later value should fall into; None where it has no base.
 
-    As `promise_sum`, by the linearised ratio: residuals part - share x whole per week.
+    As `promise_sum`, by the linearised ratio: residuals part - share x whole per week. `clustered` is the sum of
+    squared residuals over entities, where their events come together.
 
     Examples
     --------
@@ -279,6 +298,8 @@ def promise_ratio(
     # Two more of each kind keep the variance above zero at 0 and at 1.
     steady = (part + 2) / (whole + 4)
     half = Z95 * math.sqrt(steady * (1 - steady) * (1 / whole + 1 / max(later_whole, 1.0)))
+    if clustered is not None:
+        half = max(half, Z95 * math.sqrt(clustered * (1 + whole / max(later_whole, 1.0))) / whole)
     if len(parts) >= FEWEST_WEEKS and wholes.sum() > 0:
         half = max(half, _between((parts - share * wholes) / wholes.mean(), later))
     return share, max(0.0, share - half), min(1.0, share + half)

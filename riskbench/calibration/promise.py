@@ -59,6 +59,11 @@ class Weeks:
         """Return the sums of the whole weeks."""
         return self.parts[name][: self.window.whole]
 
+    def residuals(self, part: str, whole: str) -> float:
+        """Return the sum of squared differences between a part and its share of the whole, over blocks."""
+        share = self.total(part) / max(self.total(whole), 1.0)
+        return float(((self.parts[part] - share * self.parts[whole]) ** 2).sum())
+
     def total(self, name: str) -> float:
         """Return the sum over the window."""
         return float(self.parts[name].sum())
@@ -87,6 +92,8 @@ def weeks_at(study: Study, levels: Small, window: Window) -> Weeks:
     variance = {name: float(values.sum()) for name, values in exact.items()}
     variance["net_value"] = float(price.second(counts, money, squares).sum())
     variance["value_caught"] = float((price.saved**2 * squares[:, FRAUD]).sum())
+    if study.windows.clustered:
+        variance = {name: float((values * values).sum()) for name, values in exact.items()}
     return Weeks(window, exact, variance)
 
 
@@ -135,6 +142,7 @@ def holdout_frame(study: Study, cut: float, *, optimism: float) -> pd.DataFrame:
             whole=first.total(whole),
             later_whole=first.total(whole) / first.window.length * later.window.length,
             later=later.window.length,
+            clustered=first.residuals(part, whole) if study.windows.clustered else None,
         )
         base = later.total(whole)
         observed = later.total(part) / base if base > 0 else None
@@ -165,9 +173,8 @@ def weekly_frame(study: Study, today: Small, proposed: Small, window: Window) ->
     rows = []
     for name, words in SUMS.items():
         change = after.parts[name] - before.parts[name]
-        value, lower, upper = mean_interval(
-            change[: window.whole], float(change.sum()), variances[name], length=window.length
-        )
+        variance = float((change * change).sum()) if study.windows.clustered else variances[name]
+        value, lower, upper = mean_interval(change[: window.whole], float(change.sum()), variance, length=window.length)
         ends = before.total(name) / window.length, after.total(name) / window.length
         rows.append((words, study.windows.per, *ends, value, lower, upper, len(kinds)))
     return pd.DataFrame(rows, columns=["measure", "per", "today", "proposed", "change", "lower", "upper", "n"])

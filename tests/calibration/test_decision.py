@@ -115,3 +115,22 @@ def test_hostile_names_are_escaped():
 def test_only_a_calibration_can_be_decided():
     with pytest.raises(ParameterError, match="takes a calibration"):
         rb.decide("risk")
+
+
+def test_a_handful_of_events_is_no_evidence():
+    frame = made(3000)
+    score = np.zeros(len(frame))
+    frauds = np.flatnonzero(frame["fraud"].to_numpy())
+    score[frauds[::25]] = 1.0  # a perfect score that hardly ever speaks
+    record = rb.decide(rb.calibrate(dataset(frame.assign(risk=score)), by=None))
+    assert not record.adopt
+    assert "too few to tell" in record.recommendation
+
+
+def test_noise_is_hardly_ever_adopted():
+    adopted = 0
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        frame = made(2500, seed=seed).assign(risk=rng.random(2500).round(3))
+        adopted += rb.decide(rb.calibrate(dataset(frame), by=None)).adopt
+    assert adopted <= 4  # one in forty would be luck at 2.5 %

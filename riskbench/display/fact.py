@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-Unit = Literal["share", "money", "count", "score", "number", "text", "days"]
+Unit = Literal["share", "money", "count", "average", "score", "number", "text", "days"]
 
 #: What stands where a number would be flattering or meaningless.
 NOT_MEASURABLE = "not measurable"
@@ -22,8 +22,8 @@ class Fact:
         What it is, as a reader would say it.
     value : float, int, str or None
         The number; None when it is not measurable (then `note` says why).
-    unit : {"share", "money", "count", "score", "number", "text", "days"}
-        How to read and print it; a share lies in 0..1.
+    unit : {"share", "money", "count", "average", "score", "number", "text", "days"}
+        How to read and print it; a share lies in 0..1, an average is a count per something.
     lower, upper : float or None
         The ends of the 95 % interval.
     n : int or None
@@ -104,6 +104,8 @@ def number(value: float, unit: Unit = "number", *, currency: str = "") -> str:
         return f"{percent:.{digits}f} %"
     if unit == "count":
         return f"{round(value):,}"
+    if unit == "average":
+        return f"{value:,.0f}" if abs(value) >= 100 or value == round(value) else f"{value:,.1f}"
     if unit == "money":
         return f"{currency} {_short(value)}".strip()
     if unit == "days":

@@ -35,18 +35,32 @@ def unit_of(column: str) -> Unit:
     return next((unit for tail, unit in _UNITS if stem.endswith(tail)), "number")
 
 
-def cell(value: object, column: str) -> str:
-    """Return one table cell as escaped text."""
+#: Columns that are measured in the unit of their row's `measure`, where a table has such a column.
+_BY_ROW = frozenset(
+    {"value", "before", "after", "difference", "today", "proposed", "change", "lower", "upper", "observed"}
+)
+
+
+def _unit(column: str, measure: str | None) -> Unit:
+    """Return a cell's unit: that of its row's measure where the column follows it, else that of the column."""
+    if measure is None or column not in _BY_ROW:
+        return unit_of(column)
+    unit = unit_of(measure.replace(" ", "_"))
+    return "average" if unit == "number" else unit
+
+
+def cell(value: object, column: str, *, measure: str | None = None) -> str:
+    """Return one table cell as escaped text; `measure` is what the cell's row is about, where a table says so."""
     if value is None or value is pd.NaT or (isinstance(value, float) and value != value):  # noqa: PLR0124
         return "–"
+    if hasattr(value, "item"):
+        value = value.item()
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, pd.Timestamp):
         return f"{value:%Y-%m-%d}" if value == value.normalize() else f"{value:%Y-%m-%d %H:%M}"
-    if hasattr(value, "item"):
-        value = value.item()
     if isinstance(value, int | float):
-        return escape(number(value, unit_of(column)))
+        return escape(number(value, _unit(column, measure)))
     text = str(value)
     return escape(text if len(text) <= 120 else text[:117] + "...")
 
@@ -54,7 +68,9 @@ def cell(value: object, column: str) -> str:
 def table(frame: pd.DataFrame, *, caption: str = "", rows: int = 10) -> str:
     """Return a frame's first rows as an HTML table with headers that a screen reader can use."""
     shown = frame.head(rows)
+    names = [str(name) for name in frame.columns]
     numeric = {name: pd.api.types.is_numeric_dtype(frame[name]) for name in frame.columns}
+    about = names.index("measure") if "measure" in names else None
     head = "".join(
         f'<th scope="col" style="text-align:{"right" if numeric[name] else "left"};padding:3px 10px;'
         f'border-bottom:{LINE};font-weight:600">{escape(str(name).replace("_", " "))}</th>'
@@ -64,7 +80,7 @@ def table(frame: pd.DataFrame, *, caption: str = "", rows: int = 10) -> str:
         "<tr>"
         + "".join(
             f'<td style="text-align:{"right" if numeric[name] else "left"};padding:3px 10px;'
-            f'font-variant-numeric:tabular-nums">{cell(value, str(name))}</td>'
+            f'font-variant-numeric:tabular-nums">{cell(value, str(name), measure=None if about is None else str(row[about]))}</td>'
             for name, value in zip(frame.columns, row, strict=True)
         )
         + "</tr>"

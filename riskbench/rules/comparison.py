@@ -83,12 +83,18 @@ class Comparison(Result):
     def _draw(self, ax: Axes) -> None:
         shown = self.swaps.nlargest(8, "events").iloc[::-1]
         place = np.arange(len(shown))
-        ax.barh(place, shown["good"], color=BLUE, label="good")
-        ax.barh(place, shown["frauds"], left=shown["good"], color=ORANGE, label="fraud")
-        ax.barh(place, shown["unlabelled"], left=shown["good"] + shown["frauds"], color="#BBBBBB", label="no verdict")
+        left = np.zeros(len(shown))
+        for name, colour, text in (
+            ("good", BLUE, "good"),
+            ("frauds", ORANGE, "fraud"),
+            ("unlabelled", "#BBBBBB", "no verdict"),
+        ):
+            ax.barh(place, shown[name], left=left, height=0.6, color=colour, label=text)
+            left += shown[name].to_numpy()
         ax.set_yticks(place, [f"{b} to {a}" for b, a in zip(shown["before"], shown["after"], strict=True)])
+        ax.set_ylim(-1, max(3, len(shown)))
         if len(shown):
-            ax.legend(frameon=False)
+            ax.legend(frameon=False, ncols=3, loc="upper right")
         style(ax, title="Events whose outcome changes", x="events", y="")
 
 

@@ -138,7 +138,9 @@ def applications(rng: Rng, held: World, rings: Frame) -> Frame:
         "device": np.where(shares_device, shared["device"], base["device"] + own),
         "bank": np.where(shares_bank, shared["bank"], base["bank"] + own),
         "address": np.where(shares_address, shared["address"], base["address"] + own),
-        "agency": np.where((kind == 1) & (rng.random(size) < 0.8), shared["agency"], -1),
+        "agency": np.where(
+            rng.random(size) < np.where(kind == 1, 0.8, np.where(ring, 0.14, 0.0)), shared["agency"], -1
+        ),
         "city": city,
         "ip": ring_ip(network, city, behind, rng),
         "business": np.searchsorted(np.cumsum([0.55, 0.30]), rng.random(size) * np.where(bad, 0.93, 1.0), side="right"),

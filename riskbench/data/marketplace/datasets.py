@@ -365,4 +365,7 @@ def _accounts(frame: Frame) -> Column:
         codes[rows] = held.values + len(words)
         assert held.words is not None
         words += held.words.to_pylist()
-    return coded(codes, words)
+    order = sorted(range(len(words)), key=lambda at: words[at][1:])  # the kinds stand mixed
+    place = np.empty(len(words), dtype=np.int32)
+    place[order] = np.arange(len(words), dtype=np.int32)
+    return coded(place[codes], [words[at] for at in order])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -42,6 +42,10 @@ def parquet_source(paths: Sequence[Path]) -> Source:
         parts = [_columns(path, stamps[path], names, usable) for path in paths]
         return {name: _stacked([part[name] for part in parts], usable[name]) for name in names}
 
+    def digest() -> str:
+        _unchanged(stamps)
+        return digest_of(paths)
+
     for name in [name for name, kind in usable.items() if pa.types.is_uint64(kind)]:
         usable[name] = _unsigned(load([name])[name])
     return Source(
@@ -49,7 +53,7 @@ def parquet_source(paths: Sequence[Path]) -> Source:
         rows=sum(rows for _, rows in heads),
         types=usable,
         load=load,
-        digest=lambda: digest_of(paths),
+        digest=digest,
         left_out=left_out,
         notes=note_left_out(left_out),
     )
@@ -117,9 +121,14 @@ def _head(path: Path) -> tuple[pa.Schema, int]:
         raise DataError(f"The file {path.name!r} {what}", hint="write or copy it again") from error
 
 
+def _unchanged(stamps: Mapping[Path, _Stamp]) -> None:
+    for path, stamp in stamps.items():
+        if not path.is_file() or _stamp(path) != stamp:
+            raise DataError(f"The file {path.name!r} has changed since it was opened", hint="read it again")
+
+
 def _columns(path: Path, stamp: _Stamp, names: list[str], types: dict[str, pa.DataType]) -> dict[str, pa.ChunkedArray]:
-    if not path.is_file() or _stamp(path) != stamp:
-        raise DataError(f"The file {path.name!r} has changed since it was opened", hint="read it again")
+    _unchanged({path: stamp})
     try:
         with pq.ParquetFile(path, read_dictionary=[name for name in names if is_text(types[name])]) as file:
             table = file.read(columns=names)

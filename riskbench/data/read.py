@@ -231,7 +231,7 @@ def _table(
         rest = [one for one in kinds if one not in ready]
         ready |= load(rest)
         return Table.from_columns({one: ready[one] for one in kinds}), tuple(notes)
-    files, options = source.digest, repr((sorted(as_times), zone, sorted(epoch.items())))
+    files, options = source.digest, repr((list(kinds.items()), zone, sorted(epoch.items())))
     return (
         Table(source.rows, kinds, load=load, columns=ready, digest=lambda: _marked(files(), options)),
         tuple(notes),

@@ -105,12 +105,13 @@ def _in_memory(
     rows = max((len(column) for column in columns.values()), default=0)
     if not rows and not left_out:
         raise DataError(f"The file {paths[0].name!r} has no rows, or rows without columns")
+    digest = digest_of(paths)
     return Source(
         name=paths[0].name.partition(".")[0] if len(paths) == 1 else f"{paths[0].stem} and {len(paths) - 1} more",
         rows=rows,
         types={name: column.type for name, column in columns.items()},
         load=lambda names: {name: pa.chunked_array([columns[name]]) for name in names},
-        digest=lambda: digest_of(paths),
+        digest=lambda: digest,
         left_out=left_out,
         notes=(*note_left_out(left_out), *notes),
     )

@@ -56,6 +56,8 @@ def test_a_file_that_changes_behind_our_back_is_refused(tmp_path: Path) -> None:
     parquet(tmp_path, id=[1, 2, 3], x=[4, 5, 6])
     with pytest.raises(DataError, match="has changed since"):
         dataset.column("x")
+    with pytest.raises(DataError, match="has changed since"):
+        _ = dataset.fingerprint
 
 
 def test_files_by_glob_and_list_are_stacked_in_order(tmp_path: Path) -> None:

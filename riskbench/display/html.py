@@ -76,16 +76,15 @@ def table(frame: pd.DataFrame, *, caption: str = "", rows: int = 10) -> str:
         f'border-bottom:{LINE};font-weight:600">{escape(str(name).replace("_", " "))}</th>'
         for name in frame.columns
     )
-    body = "".join(
-        "<tr>"
-        + "".join(
+    body = ""
+    for row in shown.itertuples(index=False, name=None):
+        measure = None if about is None else str(row[about])
+        cells = "".join(
             f'<td style="text-align:{"right" if numeric[name] else "left"};padding:3px 10px;'
-            f'font-variant-numeric:tabular-nums">{cell(value, str(name), measure=None if about is None else str(row[about]))}</td>'
+            f'font-variant-numeric:tabular-nums">{cell(value, str(name), measure=measure)}</td>'
             for name, value in zip(frame.columns, row, strict=True)
         )
-        + "</tr>"
-        for row in shown.itertuples(index=False, name=None)
-    )
+        body += f"<tr>{cells}</tr>"
     more = len(frame) - len(shown)
     foot = f'<p style="{SOFT};margin:2px 0 0 10px;font-size:90%">and {more:,} more rows</p>' if more > 0 else ""
     title = f'<caption style="text-align:left;padding:2px 10px;{SOFT}">{escape(caption)}</caption>' if caption else ""

@@ -68,10 +68,10 @@ def leaf(draw) -> Node:
 
 opaque = st.sampled_from(
     [
-        Atom('(lower("s") = \'a\')', ("s",)),
+        Atom("(lower(\"s\") = 'a')", ("s",)),
         Atom('(length("s") > 1)', ("s",)),
         Atom('("i" > "f")', ("f", "i")),
-        Atom('("s" IN (\'a\', NULL))', ("s",)),
+        Atom("(\"s\" IN ('a', NULL))", ("s",)),
         Constant(True),
         Constant(False),
         Constant(None),

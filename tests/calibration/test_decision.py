@@ -40,7 +40,7 @@ def test_todays_cut_stays_where_the_difference_is_chance(book):
     again = rb.decide(rb.calibrate(events, given=best))
     assert not again.adopt
     assert again.recommendation.endswith("it is the best one.")
-    near = best.with_params({"CUT-risk": {"cut": float(best.rule("CUT-risk").values()["cut"]) + 0.002}})
+    near = best.with_params({"CUT-risk": {"cut": float(best.rule("CUT-risk").values()["cut"]) + 0.02}})
     record = rb.decide(rb.calibrate(events, given=near))
     assert not record.adopt
     assert "within chance" in record.recommendation

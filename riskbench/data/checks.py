@@ -95,7 +95,7 @@ def check(
         The moment as of which the data is judged (UTC): the age of events counts from it, by default from the
         last moment in the data.
     now : str or Timestamp, optional
-        Where the future begins (UTC): by default at `asof`, or at the present where that is not given.
+        Where the future begins (UTC): by default at `asof`, else when the data was taken, else at the present.
     book : sequence of str or rule book, optional
         The rules under test, by their ids.
     score : str, optional
@@ -116,7 +116,7 @@ def check(
     1  RB004      1
     """
     begun = time.perf_counter()
-    named = now if now is not None else asof
+    named = next((moment for moment in (now, asof, dataset.taken_at) if moment is not None), None)
     case = Case(
         dataset=dataset,
         now=micros(named if named is not None else pd.Timestamp.now("UTC")),

@@ -47,6 +47,8 @@ class Dataset:
         The decision point at which a column becomes known, for columns that are not known from the start.
     caused_by : str or None
         A column that names the rule or score which caused the verdict.
+    taken_at : str or None
+        When the events were extracted (UTC); a time after it lies in the future. None: the present.
     notes : tuple of str
         What was found or assumed on loading.
     """
@@ -60,6 +62,7 @@ class Dataset:
     mature_after: float | None = None
     known_at: Mapping[str, str] = field(default_factory=dict)
     caused_by: str | None = None
+    taken_at: str | None = None
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

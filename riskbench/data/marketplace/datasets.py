@@ -26,6 +26,9 @@ from riskbench.engine.table import Table
 #: Columns that come with a verdict, and must not be used to decide.
 LABEL_SIDE = ("fraud", "label_time", "label_source", "caused_by", "loss")
 
+#: When the marketplace was looked at: after its last event in every time zone.
+TAKEN_AT = "2026-11-17"
+
 #: Salts and prefixes of the ids of each kind of entity.
 ENTITIES: Mapping[str, tuple[str, int]] = {
     "buyer": ("B", 11),
@@ -119,6 +122,7 @@ def _dataset(
         mature_after=window,
         known_at=dict.fromkeys(LABEL_SIDE, "label"),
         caused_by="caused_by",
+        taken_at=TAKEN_AT,
         notes=(*said, *notes),
     )
 
@@ -366,6 +370,6 @@ def _accounts(frame: Frame) -> Column:
         assert held.words is not None
         words += held.words.to_pylist()
     order = sorted(range(len(words)), key=lambda at: words[at][1:])  # the kinds stand mixed
-    place = np.empty(len(words), dtype=np.int32)
-    place[order] = np.arange(len(words), dtype=np.int32)
-    return coded(place[codes], [words[at] for at in order])
+    rank = np.empty(len(words), dtype=np.int32)
+    rank[order] = np.arange(len(words), dtype=np.int32)
+    return coded(rank[codes], [words[at] for at in order])

@@ -150,7 +150,7 @@ def decide(
     if not isinstance(calibration, Calibration):
         raise ParameterError("decide takes a calibration", got=type(calibration).__name__, hint="rb.calibrate(...)")
     book, rules = _book(calibration)
-    adopt, action, reason = _recommendation(calibration)
+    adopt, action, reason = _recommendation(calibration, _leak(calibration, checks))
     sentence = f"{action}: {reason}"
     return Decision(
         name=title or f"Decision on {calibration.name}",
@@ -192,7 +192,7 @@ def _book(held: Calibration) -> tuple[RuleBook | None, pd.DataFrame]:
     return book, pd.DataFrame({"change": lines or ["Nothing changes."]})
 
 
-def _recommendation(held: Calibration) -> tuple[bool, str, str]:
+def _recommendation(held: Calibration, leak: str | None) -> tuple[bool, str, str]:
     """Return whether to adopt the cut, what to do, and why."""
     row = _weekly(held).to_dict("records")[0]
     gain, low, high = float(row["change"]), float(row["lower"]), float(row["upper"])
@@ -201,6 +201,8 @@ def _recommendation(held: Calibration) -> tuple[bool, str, str]:
     per = f"a {held.per}" if held.per == "week" else f"per {held.per}"
     worth = f"{number(gain, unit, currency=held.currency)} {per} ({number(low, unit)} to {number(high, unit)})"
     keep = "Keep the live rules as they are" if held.today is None else f"Keep today's cut of {exactly(held.today)}"
+    if leak is not None:
+        return False, keep, f"{leak}; every figure here is worthless until that is settled."
     if pd.isna(promise["observed"]):
         return False, keep, "the proposed cut was judged only on the events that chose it, so its gain is not shown."
     same = held.today == held.threshold and held.threshold_block is None and not len(held.weekly_own)
@@ -218,6 +220,15 @@ def _recommendation(held: Calibration) -> tuple[bool, str, str]:
     if not math.isfinite(held.threshold):
         return False, keep, f"no cut of {held.name} is worth more than none."
     return False, keep, f"the difference is within chance, {worth}."
+
+
+def _leak(held: Calibration, checks: Result | None) -> str | None:
+    """Return why a column that the cut rests on gives the label away, if a check found so."""
+    leaks = getattr(checks, "why", {})
+    used = [held.name]
+    if held.rule_param is not None and held.given is not None:
+        used = list(held.given.rule(held.rule_param.partition(".")[0]).columns)
+    return next((f"a check calls {name} leakage ({leaks[name]})" for name in used if name in leaks), None)
 
 
 def _action(held: Calibration) -> str:

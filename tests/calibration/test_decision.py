@@ -134,3 +134,19 @@ def test_noise_is_hardly_ever_adopted():
         frame = made(2500, seed=seed).assign(risk=rng.random(2500).round(3))
         adopted += rb.decide(rb.calibrate(dataset(frame), by=None)).adopt
     assert adopted <= 4  # one in forty would be luck at 2.5 %
+
+
+def test_a_cut_on_a_leak_is_not_recommended():
+    frame = made(4000)
+    frame["scenario"] = frame["fraud"] * 3
+    events = dataset(frame)
+    checks = rb.check(events)
+    assert "scenario" in checks.why
+    found = rb.calibrate(events, score="scenario", by=None)
+    assert rb.decide(found).adopt
+    record = rb.decide(found, checks=checks)
+    assert not record.adopt
+    assert "leakage" in record.recommendation
+    honest = rb.decide(rb.calibrate(events, by=None), checks=checks)
+    assert honest.adopt
+    assert any("RB" in note for note in honest.notes)

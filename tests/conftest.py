@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from server import postgres  # noqa: F401 a fixture
 
 
 def missing(reason: str) -> None:

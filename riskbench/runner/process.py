@@ -65,7 +65,7 @@ def work(job: Job, folder: Path, record: Mapping[str, Any], progress: Progress |
     follower = _Follower(progress)
     with (folder / "worker.log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "riskbench.runner.worker"],
+            [sys.executable, "-P", "-m", "riskbench.runner.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,

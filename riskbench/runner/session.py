@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 
-from riskbench.config import redact, redact_all, resolve
+from riskbench.config import redact, redact_all, resolve, secrets_in
 from riskbench.display import Fact, Result, result
-from riskbench.errors import DataError, ParameterError, PlaybookError, listed, nearest
+from riskbench.errors import DataError, ParameterError, PlaybookError, RiskbenchError, listed, nearest
 from riskbench.runner import bundle
 from riskbench.runner.catalogue import Playbook, find, read_playbook, sample_book
 from riskbench.runner.parameters import Parameter, check_names, settle
@@ -232,8 +232,12 @@ class Session(Result):
         query = {"query": self.values["query"]} if self.values.get("query") is not None else {}
         try:
             return read(where, roles=roles, domain=self.values.get("domain"), **query)
-        except DataError as error:
-            raise type(error)(redact(error.what), got=error.got, allowed=error.allowed, hint=error.hint) from None
+        except RiskbenchError as error:
+            known = secrets_in(where)
+            told = redact_all([error.what, error.got, error.allowed, error.hint], known)
+            if str(error) == redact(str(error), known):
+                raise
+            raise DataError(told[0], got=told[1], allowed=told[2], hint=told[3]) from None
 
     def _note(self, **facts: object) -> None:
         self._record.update(facts)

@@ -94,7 +94,7 @@ def _until_late(seconds: float, execution: Execution, late: threading.Event, don
         return
     late.set()
     execution.interrupt()
-    if not done.wait(_GRACE):
+    while not done.wait(_GRACE):  # a kernel that does not listen, or that has only just started
         execution.kill()
 
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self, get_args
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 from riskbench.config import redact, redact_all
 from riskbench.errors import StoreError, nearest
 from riskbench.store.process import Owner
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
 
 Status = Literal["running", "done", "failed", "infeasible", "interrupted"]
 STATUSES: tuple[Status, ...] = get_args(Status)
@@ -87,8 +92,10 @@ class Ledger:
                 ":memory:",
             ):
                 Path(path).parent.mkdir(parents=True, exist_ok=True)
-            self._engine = create_engine(self.url, connect_args={"timeout": 30} if "sqlite" in self.url[:8] else {})
-            schema.migrate(self._engine)
+            patience = {"timeout": 30} if self.url.startswith("sqlite") else {}
+            self._engine = create_engine(self.url, connect_args=patience, hide_parameters=True)
+            with _given_back(self._engine):
+                _migrate(self._engine)
         except (SQLAlchemyError, OSError, ModuleNotFoundError, ValueError) as error:
             raise StoreError(
                 f"The store cannot be opened: {redact(str(error).splitlines()[0])}",
@@ -106,6 +113,18 @@ class Ledger:
     def __repr__(self) -> str:
         return f"Ledger({redact(self.url)})"
 
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        from sqlalchemy.exc import SQLAlchemyError
+
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            raise StoreError(
+                f"The store does not answer: {redact(str(error).splitlines()[0])}", got=redact(self.url)
+            ) from None
+
     def close(self) -> None:
         """Give the connections back."""
         self._engine.dispose()
@@ -113,7 +132,7 @@ class Ledger:
     def begin(self, run: str, playbook: str, parameters: Mapping[str, Any]) -> None:
         """Write that a run has started, owned by this process."""
         owner = Owner.here()
-        with self._engine.begin() as connection:
+        with self._transaction() as connection:
             connection.execute(
                 self._runs.insert().values(
                     id=run,
@@ -140,7 +159,7 @@ class Ledger:
         error: str | None = None,
     ) -> None:
         """Write how a run ended."""
-        with self._engine.begin() as connection:
+        with self._transaction() as connection:
             connection.execute(
                 self._runs.update()
                 .where(self._runs.c.id == run)
@@ -160,7 +179,7 @@ class Ledger:
         from sqlalchemy import select
 
         table, swept = self._runs, 0
-        with self._engine.begin() as connection:
+        with self._transaction() as connection:
             rows = connection.execute(select(table).where(table.c.status == "running")).all()
             for row in rows:
                 if Owner(row.host, row.pid, row.pid_started).gone:
@@ -179,7 +198,7 @@ class Ledger:
         query = select(self._runs).order_by(self._runs.c.started.desc(), self._runs.c.id).limit(limit)
         if playbook is not None:
             query = query.where(self._runs.c.playbook == playbook)
-        with self._engine.connect() as connection:
+        with self._transaction() as connection:
             return tuple(_entry(dict(row._mapping)) for row in connection.execute(query))  # noqa: SLF001
 
     def entry(self, run: str) -> Entry:
@@ -194,7 +213,7 @@ class Ledger:
 
         self.sweep()
         column = self._runs.c.id
-        with self._engine.connect() as connection:
+        with self._transaction() as connection:
             found = connection.execute(select(self._runs).where(column.startswith(run, autoescape=True)).limit(3)).all()
             if len(found) > 1:
                 found = [row for row in found if row.id == run] or found
@@ -222,6 +241,30 @@ def address(store: str) -> str:
 def now() -> str:
     """Return the time as ISO text, UTC."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+@contextlib.contextmanager
+def _given_back(engine: Engine) -> Iterator[None]:
+    """Give the connections back when what is tried with them fails."""
+    try:
+        yield
+    except BaseException:
+        engine.dispose()
+        raise
+
+
+def _migrate(engine: Engine) -> None:
+    """Bring the store forward; where another process does the same at this moment, look again."""
+    from sqlalchemy.exc import DatabaseError
+
+    from riskbench.store.schema import migrate
+
+    for wait in (0.05, 0.2, 0.5, 1.0):
+        try:
+            return migrate(engine)
+        except DatabaseError:
+            time.sleep(wait)
+    return migrate(engine)
 
 
 def _text(value: object) -> str:

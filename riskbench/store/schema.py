@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sqlalchemy import Column, Connection, Engine, Float, Integer, MetaData, String, Table, Text, inspect, select
+from sqlalchemy import Column, Connection, Engine, Float, Integer, MetaData, Table, Text, inspect, select
 
 from riskbench.errors import StoreError
 
@@ -18,21 +18,21 @@ versions = Table("riskbench_schema", metadata, Column("version", Integer, primar
 runs = Table(
     "riskbench_runs",
     metadata,
-    Column("id", String(40), primary_key=True),
-    Column("playbook", String(120), nullable=False, index=True),
-    Column("status", String(20), nullable=False, index=True),
+    Column("id", Text, primary_key=True),
+    Column("playbook", Text, nullable=False, index=True),
+    Column("status", Text, nullable=False, index=True),
     Column("parameters", Text, nullable=False),
     Column("folder", Text),
-    Column("started", String(40), nullable=False, index=True),
-    Column("ended", String(40)),
+    Column("started", Text, nullable=False, index=True),
+    Column("ended", Text),
     Column("seconds", Float),
     Column("headline", Text),
     Column("stamp", Text),
     Column("error", Text),
-    Column("host", String(255), nullable=False),
+    Column("host", Text, nullable=False),
     Column("pid", Integer, nullable=False),
-    Column("pid_started", String(80), nullable=False),
-    Column("version", String(40), nullable=False),
+    Column("pid_started", Text, nullable=False),
+    Column("version", Text, nullable=False),
 )
 
 

@@ -55,6 +55,7 @@ def good(**more) -> rb.Run:
 
 
 def test_a_good_run_leaves_everything_and_nothing_else(tiny):
+    Path("papermill.py").write_text("raise SystemExit('a file of the user stands for a library')")
     seen = []
     run = rb.run("tiny", {"seconds": "0", "region": "NO"}, out=OUT, progress=lambda at, of: seen.append((at, of)))
     assert run.status == "done"
@@ -140,14 +141,27 @@ def test_a_good_folder_makes_way_for_a_good_run_only(tiny):
     assert [entry.status for entry in ledger()] == ["done", "failed", "done"]
 
 
-def test_a_run_that_takes_too_long_is_stopped_and_says_where(tiny):
-    run = rb.run("tiny", {"mode": "sleep", "seconds": 300}, out=OUT, timeout=8)
+@pytest.mark.parametrize("deaf", [False, True])
+def test_a_run_that_takes_too_long_is_stopped_and_says_where(tiny, deaf):
+    if deaf:
+        ignoring = tiny.read_text("utf-8").replace(
+            "time.sleep(seconds)", "signal.signal(2, signal.SIG_IGN); time.sleep(300)"
+        )
+        tiny.write_text(ignoring.replace("time.sleep(300)", "[time.sleep(1) for _ in range(300)]"), encoding="utf-8")
+    run = rb.run("tiny", {"mode": "sleep", "seconds": 300}, out=OUT, timeout=10)
     assert run.status == "failed"
-    assert run.seconds < 100
-    assert "8 seconds" in run.message
+    assert run.seconds < 200
+    assert "10 seconds" in run.message
     assert "Work on them" in run.message
     assert len(run.pages) == 2
     assert gone(int(Path("started.txt").read_text()))
+
+
+def test_a_run_may_have_no_time_at_all(tiny):
+    run = rb.run("tiny", {"mode": "sleep", "seconds": 300}, out=OUT, timeout=0.01)
+    assert run.status == "failed"
+    assert "took too long" in run.message
+    assert not list(Path(OUT).glob(".*"))
 
 
 def test_a_password_is_written_nowhere(tiny):

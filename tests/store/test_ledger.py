@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import secrets
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import create_engine, text
@@ -14,8 +16,21 @@ from riskbench.store import Ledger, Owner, address, schema
 
 
 @pytest.fixture
-def url(tmp_path) -> str:
+def file(tmp_path) -> str:
     return f"sqlite:///{tmp_path}/deep/er/riskbench.db"
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def url(request) -> str:
+    if request.param == "sqlite":
+        return request.getfixturevalue("file")
+    server = request.getfixturevalue("postgres")
+    name = f"ledger_{secrets.token_hex(4)}"
+    engine = create_engine(address(server.url()), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"create database {name}"))
+    engine.dispose()
+    return server.url(database=name)
 
 
 def test_a_run_is_there_from_its_start(url):
@@ -68,7 +83,7 @@ def test_a_number_that_is_used_again_is_another_process():
 
 def test_a_store_of_the_future_is_refused(url):
     Ledger(url).close()
-    engine = create_engine(url)
+    engine = create_engine(address(url))
     with engine.begin() as connection:
         connection.execute(text("insert into riskbench_schema values (999)"))
     engine.dispose()
@@ -76,10 +91,17 @@ def test_a_store_of_the_future_is_refused(url):
         Ledger(url)
 
 
+def test_many_may_open_a_new_store_at_once(url):
+    with ThreadPoolExecutor(8) as pool:
+        for ledger in pool.map(lambda _: Ledger(url), range(8)):
+            assert ledger.entries() == ()
+            ledger.close()
+
+
 def test_opening_twice_changes_nothing(url):
     for _ in range(2):
         Ledger(url).close()
-    engine = create_engine(url)
+    engine = create_engine(address(url))
     with engine.connect() as connection:
         assert [row[0] for row in connection.execute(text("select version from riskbench_schema"))] == [schema.VERSION]
     engine.dispose()

@@ -1,4 +1,4 @@
-"""What the tests of the data room share: a PostgreSQL server that lives for one session."""
+"""A PostgreSQL server that lives for one session of tests."""
 
 from __future__ import annotations
 

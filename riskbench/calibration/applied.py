@@ -69,7 +69,9 @@ def _moved(held: Calibration, book: RuleBook, *, per_segment: bool) -> RuleBook:
             for region, cut in own_cuts(held).items():
                 regions[region] = {**regions.get(region, {}), param: _value(cut)}
         spec = replace(rule.params[param], default=_value(held.threshold))
-        new = replace(rule, params={**rule.params, param: spec}, regions={k: v for k, v in regions.items() if v})
+        held_regions = {region: own for region, own in regions.items() if own}
+        # The curve counts the rule as live: a cut of a draft or shadow rule is a proposal to switch it on.
+        new = replace(rule, params={**rule.params, param: spec}, regions=held_regions, status="live")
     return book.with_rule(new)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -66,7 +67,7 @@ class Calibration(Result):
     threshold_review, threshold_block : float or None
         With two cuts: review from the first, block from the second.
     today : float or None
-        Today's cut; None for a score that has none.
+        Today's cut; None where none is live.
     curve : DataFrame
         At most 2,000 rows, from nobody hit to everybody hit, on the window the cut was chosen on: threshold,
         alerts, frauds, unlabelled, precision, recall, alert_rate, review_rate, insult_rate, approval_rate,
@@ -326,7 +327,7 @@ def calibrate_sweep(
         threshold_upper=upper,
         threshold_review=None if pair is None else pair.review,
         threshold_block=None if pair is None else pair.block,
-        today=sweep.default,
+        today=sweep.default if math.isfinite(today_cut(sweep, given)) else None,
         curve=frame_at(drawn, thin(drawn, keep), today),
         holdout=holdout,
         promise=promise_words(holdout, study.currency),

@@ -239,6 +239,8 @@ def _action(held: Calibration) -> str:
         return f"Retire the rule behind {held.name}"
     own = ", ".join(f"{value} in {name}" for name, value in own_cuts(held).items()) if held.by == "region" else ""
     tail = f", and at {own}" if own else ""
+    if held.today is None and held.rule_param is not None:
+        return f"Switch on the rule of {held.name} at {cut}{tail}"
     if held.today is None:
         return f"Set a cut of {held.name} at {cut} ({held.outcome}){tail}"
     if held.threshold == held.today:

@@ -2,6 +2,22 @@
 
 from riskbench.metrics.constraints import Constraint, at_least, at_most
 from riskbench.metrics.costs import Costs, Worth, worth
+from riskbench.metrics.curve import TruthTable, truth_table
 from riskbench.metrics.intervals import ratio_interval, sum_interval, wilson
+from riskbench.metrics.resample import Band, resample
 
-__all__ = ["Constraint", "Costs", "Worth", "at_least", "at_most", "ratio_interval", "sum_interval", "wilson", "worth"]
+__all__ = [
+    "Band",
+    "Constraint",
+    "Costs",
+    "TruthTable",
+    "Worth",
+    "at_least",
+    "at_most",
+    "ratio_interval",
+    "resample",
+    "sum_interval",
+    "truth_table",
+    "wilson",
+    "worth",
+]

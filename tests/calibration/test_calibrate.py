@@ -486,3 +486,15 @@ def test_asof_keeps_later_verdicts_out(book):
     events = dataset(made())
     early = rb.calibrate(events, given=book, asof="2026-03-01")
     assert pd.Timestamp(early.provenance["windows"]["report"].split("before ")[-1]) <= pd.Timestamp("2026-03-01")
+
+
+def test_a_shadow_rules_cut_is_a_proposal_to_switch_it_on():
+    text = BOOK.replace('when: "risk > 0.5"', 'when: "risk > :cut", params: {cut: 0.5}')
+    book, events = rb.RuleBook.from_yaml(text), dataset(made())
+    found = rb.calibrate(events, rule_param="TX-4.cut", given=book)
+    assert found.today is None
+    assert found.apply().rule("TX-4").status == "live"
+    assert found.weekly.set_index("measure").loc["alerts", "today"] * 4 == pytest.approx(
+        rb.simulate(book, events.between(found.provenance["windows"]["report"].split()[0], None)).alerts, rel=0.01
+    )
+    assert "Switch on the rule of TX-4.cut" in rb.decide(found).recommendation

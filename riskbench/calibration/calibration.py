@@ -71,9 +71,9 @@ class Calibration(Result):
     curve : DataFrame
         At most 2,000 rows, from nobody hit to everybody hit, on the window the cut was chosen on: threshold,
         alerts, frauds, unlabelled, precision, recall, alert_rate, review_rate, insult_rate, approval_rate,
-        value_caught (loss prevented), net_value with lower and upper (95 %), added_alerts, added_frauds,
-        added_net_value with added_lower and added_upper (against the book as it stands, paired). Rates are of
-        the whole system: the live rules and the cut together.
+        value_caught (of the alerted frauds), net_value with lower and upper (95 %), loss_prevented, added_alerts,
+        added_frauds, added_net_value with added_lower and added_upper (against the book as it stands, paired).
+        Rates are of the whole system: the live rules and the cut together.
     holdout : DataFrame
         The promise: measure, per, value, lower, upper (95 % prediction interval), observed on the later window,
         kept, n, weeks.
@@ -228,7 +228,7 @@ def calibrate(
     InfeasibleError
         When no cut keeps to the constraints; `nearest_point` names the one that comes closest.
     DataError
-        When there is no known fraud to choose on, or nothing to cut.
+        When there is no known fraud or no known good event to choose on, or nothing to cut.
     ParameterError
         When it is not clear what is to be cut.
 

@@ -16,7 +16,8 @@ from riskbench.data.outcomes import Ladder, ladder
 from riskbench.engine.sums import cell_counts, cell_squares, cell_sums
 from riskbench.errors import DataError
 from riskbench.metrics.costs import Costs, Worth, worth
-from riskbench.metrics.curve import CLASSES, UNLABELLED, TruthTable, hit_at, truth_table
+from riskbench.metrics.curve import CLASSES, UNLABELLED, TruthTable, alerted_value, hit_at, truth_table
+from riskbench.metrics.curve import FRAUD as FRAUD_CLASS
 from riskbench.rules.sweep import Sweep
 
 Floats = npt.NDArray[np.float64]
@@ -75,7 +76,7 @@ class Study:
         Raises
         ------
         DataError
-            When nothing can be cut, or the first window holds no known fraud.
+            When nothing can be cut, or the first window lacks known frauds or known good events.
         """
         events = sweep.dataset
         if not events.rows:
@@ -97,6 +98,12 @@ class Study:
                 f"No known fraud lies in the window to choose on ({windows.choose.words}): there is nothing to "
                 "calibrate on, and the value of a cut is not measurable.",
                 hint="choose on a longer window, or a later asof",
+            )
+        if not (kinds[windows.choose.mask] == 0).any():
+            raise DataError(
+                f"No known good event lies in the window to choose on ({windows.choose.words}): what a cut does to "
+                "good customers is not measurable, and every cut would look right.",
+                hint="label good events too, or say after how many days silence means good",
             )
         return cls(sweep, kinds, money, labels, held, windows, ladder(events.domain), costs)
 
@@ -125,17 +132,31 @@ class Study:
     def table(self, rows: Rows) -> TruthTable:
         """Return the exact truth table of some events."""
         sweep = self.sweep
-        return truth_table(
+        kinds = self.kinds[rows]
+        held = truth_table(
             sweep.value[rows],
             op=sweep.op,
             base=sweep.base[rows],
             hit=sweep.hit[rows],
-            kinds=self.kinds[rows],
+            kinds=kinds,
             money=self.money[rows],
             levels=len(self.steps.rungs),
             always=sweep.always[rows],
             never=sweep.never[rows],
         )
+        if not self.worth.money:
+            return replace(held, caught=np.full(held.points, np.nan))
+        known = kinds == FRAUD_CLASS
+        caught = alerted_value(
+            held,
+            sweep.value[rows][known],
+            base=sweep.base[rows][known],
+            hit=sweep.hit[rows][known],
+            money=self.worth.value[rows][known],
+            always=sweep.always[rows][known],
+            never=sweep.never[rows][known],
+        )
+        return replace(held, caught=caught / self.scale)
 
     def curve(self, rows: Rows) -> Curve:
         """Return the curve of some events under the stated costs."""

@@ -160,7 +160,7 @@ def remarks(
     optimism: float,
 ) -> tuple[str, ...]:
     """Return what a reader must know."""
-    sweep, windows, drawn = study.sweep, study.windows, picked.drawn
+    sweep, windows = study.sweep, study.windows
     notes = [f"Chosen on {windows.choose.words}; judged on {windows.report.words}. Labels: {study.labels.recipe}."]
     notes.extend(windows.notes)
     if windows.choose.whole < 4 and windows.per == "week":
@@ -179,8 +179,6 @@ def remarks(
             f"{study.worth.margin_weight(study.costs):g}; handling cost is left out."
         )
     notes.extend(_overrides(sweep.name, given))
-    if not drawn.total_goods:
-        notes.append("All labelled events are fraud: the insult rate is not measurable.")
     if study.steps.effect(sweep.outcome) == "friction":
         notes.append("The cut's outcome is a challenge: it counts as an alert, not as an insult.")
     notes.extend(f"Kept to on the choose window: {limit}." for limit in constraints)

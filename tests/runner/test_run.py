@@ -15,6 +15,8 @@ import pytest
 
 import riskbench as rb
 from riskbench.errors import ParameterError, PlaybookError
+from riskbench.runner import find, settle
+from riskbench.runner.folder import folder_name
 from riskbench.store import Ledger
 
 OUT = "runs"
@@ -236,14 +238,11 @@ def children(pid: int) -> list[int]:
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGKILL"])
 def test_an_interrupted_run_leaves_the_good_folder_and_no_process(tiny, name):
-    first = good(mode="sleep", seconds=0)
-    before = everything(first.folder)
-    held = json.loads(tiny.read_text("utf-8"))
-    for cell in held["cells"]:
-        cell["source"] = cell["source"].replace("time.sleep(seconds)", "time.sleep(300)")
-    tiny.write_text(json.dumps(held), encoding="utf-8")
-    Path("started.txt").unlink()
-    command = [sys.executable, "-m", "riskbench", "run", "tiny", "-p", "mode=sleep", "-p", "seconds=0", "--out", OUT]
+    asked = {"mode": "sleep", "seconds": 300}
+    first = Path(OUT, folder_name("tiny", settle(find("tiny").parameters, asked)))
+    first.mkdir(parents=True)
+    (first / "run.json").write_text('{"status": "done"}')
+    command = [sys.executable, "-m", "riskbench", "run", "tiny", "-p", "mode=sleep", "-p", "seconds=300", "--out", OUT]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
@@ -255,8 +254,8 @@ def test_an_interrupted_run_leaves_the_good_folder_and_no_process(tiny, name):
     assert "Traceback" not in errors
     assert gone(kernel)
     assert gone(worker)
-    assert everything(first.folder) == before
-    assert [entry.status for entry in ledger()] == ["interrupted", "done"]
+    assert everything(first) == {"run.json": b'{"status": "done"}'}
+    assert [entry.status for entry in ledger()] == ["interrupted"]
     assert not list(Path(OUT).glob(".run-*"))
 
 

@@ -92,7 +92,7 @@ def test_books_written_from_the_columns_alone_apply(name, public_data):
 )
 def test_the_playbook_runs_by_parameters_alone(name, more, public_data, tmp_path):
     run = rb.run("threshold_calibration", {**parameters(name, public_data), **more}, out=tmp_path)
-    assert run.status == "done"
+    assert run.status == "done", run.message
     for page in ("lead.html", "full.html", "notebook.ipynb", "results.json", "run.json"):
         assert (run.folder / page).stat().st_size > 0
     told = json.loads((run.folder / "run.json").read_text("utf-8"))

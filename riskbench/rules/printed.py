@@ -47,7 +47,7 @@ def as_sql(
     ...   - {id: TX-1, when: "amount > :limit", params: {limit: 500}, outcome: review}
     ... ''')
     >>> [text for _, _, text in as_sql(book, "spark")]
-    ['(`amount` > 500e0)']
+    ['`amount` > 500e0']
     """
     from riskbench.data.velocity import Feature
     from riskbench.engine.guess import guess_kinds

@@ -247,10 +247,7 @@ class Dataset:
         if not self.has("time"):
             return np.zeros(self.rows, np.int32), ("all",)
         column = self.column("time")
-        local = column.values.astype("int64")
-        if self.time_zone != "UTC":
-            local = local + _offsets(local, self.time_zone)
-        week = (local // 86_400_000_000 + 3) // 7  # 1970-01-01 was a Thursday
+        week = (self.local_times // 86_400_000_000 + 3) // 7  # 1970-01-01 was a Thursday
         if not column.missing:
             distinct, inverse = _distinct_ints(week)
             return inverse.astype(np.int32), tuple(_monday(number) for number in distinct)
@@ -258,6 +255,12 @@ class Dataset:
         codes = np.full(self.rows, len(distinct), dtype=np.int32)
         codes[column.present] = inverse
         return codes, (*(_monday(number) for number in distinct), "(missing)")
+
+    @property
+    def local_times(self) -> npt.NDArray[np.int64]:
+        """Each event's time on the wall clock of the zone, in microseconds; anything where the time is missing."""
+        utc = self.column("time").values.astype("int64")
+        return utc if self.time_zone == "UTC" else utc + _offsets(utc, self.time_zone)
 
     @cached_property
     def span(self) -> tuple[pd.Timestamp, pd.Timestamp] | None:

@@ -13,7 +13,8 @@ from riskbench.data.labels import FRAUD, GOOD
 from riskbench.errors import DataError, ParameterError
 from riskbench.metrics.intervals import wilson
 
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_WEEK = 604_800
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": _WEEK}
 
 
 def period_seconds(text: str) -> int:
@@ -36,14 +37,21 @@ def period_seconds(text: str) -> int:
 
 
 def case_codes(dataset: Dataset, *, unit: str, per: str | None) -> npt.NDArray[np.int64]:
-    """Return the case of each event: its unit and period as one code; an event without unit is its own case."""
+    """Return the case of each event: its unit and period as one code; an event without unit is its own case.
+
+    Periods are cut in local time, so that "1d" is a reviewer's day; whole weeks begin on Mondays.
+    """
     column = dataset.column(unit)
     codes = dataset.segment(unit)[0].astype(np.int64)
     if per is not None:
         if not dataset.has("time"):
             raise DataError("Cases per period need a time", hint="name the role 'time', or leave out per=")
-        period = dataset.column("time").values // (period_seconds(per) * 1_000_000)
-        period = period - period.min() if len(period) else period
+        seconds, present = period_seconds(per), dataset.column("time").present
+        monday = 3 * 86_400 if seconds % _WEEK == 0 else 0  # 1970-01-01 was a Thursday
+        period = (dataset.local_times + monday * 1_000_000) // (seconds * 1_000_000)
+        # Events without a time are a period of their own.
+        first = int(period[present].min()) if present.any() else 0
+        period = np.where(present, period - first + 1, 0)
         _, codes = np.unique(codes * (int(period.max()) + 1 if len(period) else 1) + period, return_inverse=True)
     if column.missing:
         absent = ~column.present

@@ -279,3 +279,30 @@ def test_bad_options_say_what_is_allowed():
         rb.simulate(book, dataset, unit="seller", per="a day")
     with pytest.raises(ParameterError, match="overlap"):
         rb.simulate(book, dataset).frame("overlaps")
+
+
+@pytest.mark.parametrize(
+    ("zone", "per", "times", "cases"),
+    [
+        # 00:30 and 23:30 of one day in Jakarta lie on two days of UTC.
+        ("Asia/Jakarta", "1d", ["2026-03-01 17:30", "2026-03-02 16:30"], 1),
+        ("UTC", "1d", ["2026-03-01 17:30", "2026-03-02 16:30"], 2),
+        # 23:30 and 00:30 in New York, across two days, lie on one day of UTC; on the day the clocks change too.
+        ("America/New_York", "1d", ["2026-03-02 04:30", "2026-03-02 05:30"], 2),
+        ("America/New_York", "1d", ["2026-03-08 05:30", "2026-03-09 03:30"], 1),
+        # Weeks begin on Mondays: Wednesday and Thursday are one, Sunday and Monday two.
+        ("UTC", "1w", ["2026-03-04 12:00", "2026-03-05 12:00"], 1),
+        ("UTC", "1w", ["2026-03-08 12:00", "2026-03-09 12:00"], 2),
+        ("UTC", "1d", ["2026-03-04 12:00", None], 2),
+        ("UTC", "1d", [None, None], 1),
+    ],
+)
+def test_cases_are_of_the_local_day_and_week(zone, per, times, cases):
+    frame = pd.DataFrame({"id": [1, 2], "label": [1, 0], "amount": [9.0, 9.0], "seller": "s", "at": times})
+    frame["at"] = pd.to_datetime(frame["at"])
+    events = rb.read(frame, roles=rb.Roles(id="id", time="at", amount="amount", label="label"), time_zone=zone)
+    book = rb.RuleBook.from_yaml(
+        "book: b\ndomain: transactions\nrules:\n  - {id: R, when: amount > 1, outcome: review, status: live}\n"
+    )
+    found = rb.simulate(book, events, unit="seller", per=per)
+    assert found.frame().loc[0, "cases"] == cases

@@ -162,10 +162,15 @@ class Session(Result):
 
     @property
     def costs(self) -> Costs:
-        """The stated costs."""
+        """The stated costs; for the sample, a reviewer's minute costs what its region's file says."""
         from riskbench.metrics.costs import Costs
 
-        return Costs.from_mapping(self.values.get("costs"))
+        stated = dict(self.values.get("costs") or {})
+        if self.values.get("source") is None and "minute_cost" not in stated:
+            from riskbench.data.marketplace.region import minute_cost
+
+            stated["minute_cost"] = minute_cost(self.values.get("region"))
+        return Costs.from_mapping(stated)
 
     def constraints(self) -> tuple[Constraint, ...]:
         """Return the limits that the cut must keep to."""

@@ -40,7 +40,7 @@ def commissions(rng: Rng, held: World, orders: Frame, made: Checkout) -> Judged:
     frame["click"] = np.round(np.exp(rng.normal(click, 1.2)), 1)
     near = np.where(wash, 0.20, np.where(own, 0.34, np.where(fans, 0.05, 0.028)))
     frame["same_network"] = rng.random(size) < near
-    frame["creator_age"] = np.floor(np.maximum(moment - frame["creator_joined"], 0) / DAY)
+    frame["creator_age"] = np.maximum(moment - frame["creator_joined"], 0) // DAY
     depth = frame["voucher"] / frame["amount"]
     pair = frame["creator"] * (int(frame["device"].max(initial=0)) + 1) + frame["device"]
     rules = [

@@ -65,12 +65,12 @@ def rings(rng: Rng, world: World, scheme: Scheme) -> Frame:
         if wanted and open_to == 0.0:
             continue
         # A method that few use carries fewer frauds, though not in proportion.
-        factor = 1.0 if len(wanted) != 1 else min(1.8, 0.6 + 2.4 * open_to)
+        factor = 1.0 if len(wanted) != 1 else min(1.25, 0.6 + 2.4 * open_to)
         total = world.counts[code] * scheme.rate * factor
-        number = max(int(rng.poisson(total / scheme.ring)), 1) if total >= 4 else int(total >= rng.random() * 4)
+        number = max(round(total / scheme.ring), 1) if total >= 4 else int(total >= rng.random() * 4)
         if not number:
             continue
-        sizes = np.exp(rng.normal(0.0, 0.6, number))
+        sizes = np.exp(np.clip(rng.normal(0.0, 0.5, number), -1.2, 0.8))
         sizes = np.maximum(3, np.rint(sizes / sizes.sum() * max(total, 3 * number))).astype(int)
         region += [code] * number
         orders += sizes.tolist()
@@ -104,8 +104,15 @@ def rings(rng: Rng, world: World, scheme: Scheme) -> Frame:
         "creator_joined": creator_joined,
         "city": world.buyers.city[world.buyers.pick(rng, held_region, start)] if len(size) else held_region,
         "lag": rng.integers(1, 7, len(size)),
-        "taste": rng.integers(0, len(CATEGORY_LEVEL), len(size)),
+        "taste": _taste(rng, world, seller),
     }
+
+
+def _taste(rng: Rng, world: World, seller: Ints) -> Ints:
+    """Return what each shop deals in; that of a shop made for the purpose is drawn."""
+    known = seller < len(world.sellers)
+    drawn = rng.integers(0, len(CATEGORY_LEVEL), len(seller))
+    return np.where(known, world.sellers.taste[np.where(known, seller, 0)], drawn)
 
 
 def _sellers(rng: Rng, world: World, scheme: Scheme, region: Ints, start: Ints) -> tuple[Ints, Ints]:

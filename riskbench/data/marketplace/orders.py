@@ -122,12 +122,12 @@ def _known_at_checkout(rng: Rng, held: World, frame: Frame) -> Frame:
     frame["commission"] = _money(amount * frame["commission_rate"], step)
     frame["items"] = 1 + rng.poisson(0.25 + 0.35 * np.minimum(frame["index"], 6.0))
     frame["hour"] = held.clock.hour_of(region, frame["moment"])
-    for name, joined, digits in (
-        ("buyer_age", "buyer_joined", 1),
-        ("device_age", "device_first", 1),
-        ("seller_age", "seller_joined", 0),
+    for name, joined in (
+        ("buyer_age", "buyer_joined"),
+        ("device_age", "device_first"),
+        ("seller_age", "seller_joined"),
     ):
-        frame[name] = np.floor(np.maximum(frame["moment"] - frame[joined], 0) / DAY * 10**digits) / 10**digits
+        frame[name] = np.maximum(frame["moment"] - frame[joined], 0) // DAY
     frame["buyer_orders"] = frame["prior"] + earlier(frame["buyer"])
     return frame
 

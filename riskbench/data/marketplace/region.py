@@ -75,6 +75,8 @@ class Region:
         Its part in the orders of all twelve.
     per_usd, median_order, step : float
         Currency units in one USD; the usual order; prices are multiples of `step` (major units).
+    minute_cost : float
+        What a reviewer's minute costs (major units).
     payments, cities, delays : mapping
         Shares by method, shares by city, median days to a verdict by source.
     """
@@ -89,6 +91,7 @@ class Region:
     per_usd: float
     median_order: float
     step: float
+    minute_cost: float
     loss_appetite: float
     refused_delivery: float
     carrier_nat: float
@@ -125,6 +128,18 @@ class Region:
             for day in range(DAYS + 1)
         ]
         return np.array([int(moment.astimezone(UTC).timestamp()) * 1_000_000 for moment in moments], dtype=np.int64)
+
+
+def minute_cost(code: str | None) -> float:
+    """Return what a reviewer's minute costs in a region, in its currency; None: all regions by orders, in USD.
+
+    >>> minute_cost("ID")
+    700.0
+    """
+    if code is not None:
+        return float(region(code).minute_cost)
+    held = [region(each) for each in CODES]
+    return round(sum(r.share * r.minute_cost / r.per_usd for r in held) / sum(r.share for r in held), 4)
 
 
 def hour_weights() -> npt.NDArray[np.float64]:

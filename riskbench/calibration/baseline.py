@@ -122,8 +122,8 @@ class Baseline(Result):
 
 def score_baseline(
     dataset: Dataset,
-    *,
     train_until: str | pd.Timestamp | None = None,
+    *,
     exclude: Iterable[str] = (),
     seed: int = 0,
     asof: str | pd.Timestamp | None = None,

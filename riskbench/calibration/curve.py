@@ -24,7 +24,8 @@ SHOWN = 2_000
 #: The columns of a curve.
 COLUMNS = (
     "threshold alerts frauds unlabelled precision recall alert_rate review_rate insult_rate approval_rate "
-    "value_caught net_value lower upper added_alerts added_frauds added_net_value added_lower added_upper"
+    "value_caught net_value lower upper loss_prevented added_alerts added_frauds added_net_value "
+    "added_lower added_upper"
 ).split()
 
 
@@ -86,6 +87,8 @@ class Curve:
         good events reviewed or stopped; events under review; events approved straight through.
     net, saved : ndarray of float64, shape (points,)
         Net value and loss prevented, in major units.
+    caught : ndarray of float64, shape (points,)
+        The value of the alerted frauds, in major units; NaN without money.
     spread : ndarray of float64, shape (points,)
         The variance of `net`.
     moved : ndarray of float64, shape (points,)
@@ -104,6 +107,7 @@ class Curve:
     approved: Ints
     net: Floats
     saved: Floats
+    caught: Floats
     spread: Floats
     moved: Floats
     total: int
@@ -171,6 +175,7 @@ def curve(table: TruthTable, price: Price, steps: Ladder) -> Curve:
         approved,
         net,
         saved,
+        np.full(shape, np.nan) if table.caught is None else table.caught,
         np.maximum(spread, 0.0),
         np.maximum(moved, 0.0),
         int(fixed.sum()),
@@ -246,10 +251,11 @@ def frame_at(drawn: Curve, points: npt.NDArray[np.intp], today: Today) -> pd.Dat
             "frauds": drawn.frauds[points],
             "unlabelled": drawn.unlabelled[points],
             **{str(name): drawn.rate(name)[points] for name in RATES},
-            "value_caught": drawn.saved[points],
+            "value_caught": drawn.caught[points],
             "net_value": drawn.net[points],
             "lower": drawn.net[points] - half,
             "upper": drawn.net[points] + half,
+            "loss_prevented": drawn.saved[points],
             "added_alerts": drawn.alerts[points] - today.alerts,
             "added_frauds": drawn.frauds[points] - today.frauds,
             "added_net_value": added,

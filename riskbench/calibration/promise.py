@@ -20,7 +20,7 @@ Mask = npt.NDArray[np.bool_]
 #: Sums by the week, and what a reader calls them.
 SUMS = {
     "net_value": "net value",
-    "value_caught": "loss prevented",
+    "loss_prevented": "loss prevented",
     "frauds": "frauds alerted",
     "goods": "good customers alerted",
     "reviews": "reviews",
@@ -76,7 +76,7 @@ def weeks_at(study: Study, levels: Small, window: Window) -> Weeks:
     counts, money, squares = study.weekly(levels, window)
     parts = {
         "net_value": price.worth(counts, money),
-        "value_caught": (price.saved * money[:, FRAUD]).sum(axis=-1),
+        "loss_prevented": (price.saved * money[:, FRAUD]).sum(axis=-1),
         "frauds": counts[:, FRAUD, alert].sum(axis=-1),
         "goods": counts[:, GOOD, alert].sum(axis=-1),
         "insults": counts[:, GOOD, hard].sum(axis=-1),
@@ -91,7 +91,7 @@ def weeks_at(study: Study, levels: Small, window: Window) -> Weeks:
     exact = {name: np.asarray(values, dtype=np.float64) for name, values in parts.items()}
     variance = {name: float(values.sum()) for name, values in exact.items()}
     variance["net_value"] = float(price.second(counts, money, squares).sum())
-    variance["value_caught"] = float((price.saved**2 * squares[:, FRAUD]).sum())
+    variance["loss_prevented"] = float((price.saved**2 * squares[:, FRAUD]).sum())
     if study.windows.clustered:
         variance = {name: float((values * values).sum()) for name, values in exact.items()}
     return Weeks(window, exact, variance)
@@ -120,7 +120,7 @@ def holdout_frame(study: Study, cut: float, *, optimism: float) -> pd.DataFrame:
         rows.append({**row, "observed": observed, "kept": kept, "n": int(n), "weeks": first.window.whole})
 
     for name, words in SUMS.items():
-        money = name in ("net_value", "value_caught")
+        money = name in ("net_value", "loss_prevented")
         value, lower, upper = promise_sum(
             first.whole(name),
             first.total(name),
@@ -131,7 +131,7 @@ def holdout_frame(study: Study, cut: float, *, optimism: float) -> pd.DataFrame:
             optimism=optimism if name == "net_value" else 0.0,
         )
         lower = lower if name == "net_value" else max(0.0, lower)
-        count = {"net_value": "alerts", "value_caught": "frauds"}.get(name, name)
+        count = {"net_value": "alerts", "loss_prevented": "frauds"}.get(name, name)
         observed = later.total(name) / later.window.length if seen else None
         add(words, study.windows.per, (value, lower, upper), observed, first.total(count))
     for name, (part, whole) in RATIOS.items():
@@ -193,7 +193,7 @@ def _paired(study: Study, kinds: Small, money: Ints, low: Small, high: Small) ->
 
     return {
         "net_value": float((net * net).sum()),
-        "value_caught": float((saved * saved).sum()),
+        "loss_prevented": float((saved * saved).sum()),
         "frauds": flips(alert, FRAUD),
         "goods": flips(alert, GOOD),
         "reviews": flips(review),

@@ -29,8 +29,8 @@ from riskbench.errors import ColumnNotFoundError, DataError, ParameterError, nea
 
 def read(
     source: object,
-    *,
     roles: Roles | Mapping[str, object],
+    *,
     domain: Domain | None = None,
     labels: object = None,
     label_recipe: LabelRecipe | Mapping[str, object] | None = None,

@@ -47,6 +47,8 @@ class TruthTable:
         The state at point 0, by class and ladder level.
     fixed_squares : ndarray of float64, shape (3, levels)
         The same for squared money.
+    caught : ndarray of float64, shape (points,), or None
+        The value of the alerted frauds at each point, in major units, where it was asked for; NaN without money.
     """
 
     op: Op
@@ -58,6 +60,7 @@ class TruthTable:
     fixed_counts: Ints
     fixed_money: Ints
     fixed_squares: Floats
+    caught: Floats | None = None
 
     @property
     def points(self) -> int:
@@ -174,6 +177,39 @@ def truth_table(
         cell_sums(cells, money, size).reshape(shape),
         cell_squares(cells, money, size).reshape(shape),
     )
+
+
+def alerted_value(
+    table: TruthTable, value: Floats, *, base: Small, hit: Small, money: Ints, always: Mask, never: Mask
+) -> Ints:
+    """Return the money of the events that are alerted at each point of their truth table, in minor units.
+
+    Parameters
+    ----------
+    table : TruthTable
+        The table that the events are part of.
+    value, base, hit, money, always, never : ndarray, shape (rows,)
+        As in `truth_table`, for the events that are asked about.
+
+    Examples
+    --------
+    >>> table = truth_table(
+    ...     np.array([0.9, 0.5]), op=">=", base=np.zeros(2, np.int8), hit=np.full(2, 2, np.int8),
+    ...     kinds=np.ones(2, np.int8), money=np.array([700, 300]), levels=4)
+    >>> none = np.zeros(2, dtype=bool)
+    >>> alerted_value(table, np.array([0.9, 0.5]), base=np.zeros(2, np.int8), hit=np.full(2, 2, np.int8),
+    ...     money=np.array([7, 3]), always=none, never=none)
+    array([ 0,  7, 10])
+    """
+    sign = -1.0 if table.op in (">=", ">") else 1.0
+    largest = np.finfo(np.float64).max
+    start = np.where(always, hit, base)
+    key = sign * value
+    moved = np.flatnonzero((key < np.inf) & ~never & ((start > 0) != (hit > 0)))  # NaN is not below
+    steps = np.zeros(table.points, dtype=np.int64)
+    place = np.searchsorted(sign * table.values, np.clip(key[moved], -largest, largest), side="left") + 1
+    np.add.at(steps, place, np.where(hit[moved] > 0, money[moved], -money[moved]))
+    return int(money[start > 0].sum()) + np.cumsum(steps)
 
 
 def _cumulate(

@@ -143,7 +143,7 @@ def compare(before: Simulation, after: Simulation) -> Comparison:
     names = ladder(old.book.domain).names
     was, now = old.resolution.level.astype(np.int64), new.resolution.level.astype(np.int64)
     split = tally(new, codes=was * len(names) + now, size=len(names) ** 2)
-    scale = new.dataset.currency.scale
+    scale = new.scale
     swaps = pd.DataFrame(
         {
             "before": np.repeat(list(names), len(names)),
@@ -202,7 +202,7 @@ def _changes(old: Hits, new: Hits, was: npt.NDArray[np.int64], now: npt.NDArray[
     alert, hard, review = effects != "none", np.isin(effects, ["review", "stop"]), effects == "review"
     state, value = new.labels.state, new.worth.value
     fraud, good = state == FRAUD, state == GOOD
-    scale = new.dataset.currency.scale
+    scale = new.scale
     rows = [
         ("alerts", alert, np.ones_like(fraud), None),
         ("frauds alerted", alert, fraud, None),
@@ -233,7 +233,7 @@ def _regions(old: Hits, new: Hits) -> pd.DataFrame:
     codes, names = new.dataset.regions
     rows = np.flatnonzero(old.resolution.level != new.resolution.level)
     whole, part = tally(new, codes=codes, size=len(names)), tally(new, rows, codes=codes, size=len(names))
-    scale = new.dataset.currency.scale
+    scale = new.scale
     return pd.DataFrame(
         {
             "region": list(names),

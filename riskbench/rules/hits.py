@@ -57,6 +57,11 @@ class Hits:
         return worth(self.dataset)
 
     @cached_property
+    def scale(self) -> float:
+        """Minor units in one major unit; NaN without money, so that no value is measured."""
+        return float(self.dataset.currency.scale) if self.worth.money else np.nan
+
+    @cached_property
     def live(self) -> tuple[int, ...]:
         """The places of the live rules, in the order in which they decide."""
         return deciding_order(self.book)

@@ -38,7 +38,7 @@ def signatures(held: Hits) -> pd.DataFrame:
     size = len(first)
     region, regions = held.dataset.regions
     week, weeks = held.dataset.weeks
-    scale = held.dataset.currency.scale
+    scale = held.scale
     members: list[list[str]] = [[] for _ in range(size)]
     place_of = {int(row): k for k, row in enumerate(first)}
     for place, rule in enumerate(held.book.rules):
@@ -91,7 +91,7 @@ def overlap(held: Hits) -> pd.DataFrame:
             "other": ids[b],
             "hits": both[a, b],
             "frauds": fraud[a, b],
-            "fraud_value": money[a, b] / held.dataset.currency.scale,
+            "fraud_value": money[a, b] / held.scale,
             "share": share,
             "other_share": back,
         }

@@ -169,7 +169,7 @@ def simulate(
     """
     begun = time.perf_counter()
     held = hits(book, dataset, asof=asof)
-    scale = held.dataset.currency.scale
+    scale = held.scale
     whole = tally(held)
     codes = case_codes(held.dataset, unit=unit, per=per) if unit is not None else None
     rules = _rules(held, whole, scale=scale, codes=codes)
@@ -205,7 +205,7 @@ def simulate(
     )
 
 
-def _rules(held: Hits, whole: Tally, *, scale: int, codes: npt.NDArray[np.int64] | None) -> pd.DataFrame:
+def _rules(held: Hits, whole: Tally, *, scale: float, codes: npt.NDArray[np.int64] | None) -> pd.DataFrame:
     book, bits = held.book, held.bits
     rows = [bits.positions(place) for place in range(len(book.rules))]
     parts = Tally.stack([tally(held, picked) for picked in rows])
@@ -243,7 +243,7 @@ def _first(held: Hits) -> Words:
 
 
 def _outcomes(held: Hits, by_level: Tally) -> pd.DataFrame:
-    scale = held.dataset.currency.scale
+    scale = held.scale
     total = max(1, int(by_level.hits.sum()))
     return pd.DataFrame(
         {
@@ -272,7 +272,7 @@ def _whole(
     level = held.resolution.level
     rows = [np.flatnonzero(alerted[level]), np.flatnonzero(insulting[level])]
     parts = Tally.stack([tally(held, picked) for picked in rows])
-    columns = measures(parts, whole, scale=held.dataset.currency.scale)
+    columns = measures(parts, whole, scale=held.scale)
     if codes is not None:
         columns |= case_measures([codes[picked] for picked in rows], [held.labels.state[picked] for picked in rows])
     return framed({"set": ["all alerts", "reviewed or stopped"]}, columns)
@@ -317,7 +317,7 @@ def _split(held: Hits, axis: str) -> pd.DataFrame:
     """Return every rule's measures by region or week, and those of all live rules together."""
     codes, names = held.dataset.regions if axis == "region" else held.dataset.weeks
     whole = tally(held, codes=codes, size=len(names))
-    scale = held.dataset.currency.scale
+    scale = held.scale
     effects = np.array([rung.effect for rung in ladder(held.book.domain).rungs])
     alerts = np.flatnonzero((effects != "none")[held.resolution.level])
     sets = [(rule.id, held.bits.positions(place)) for place, rule in enumerate(held.book.rules)]
@@ -341,7 +341,7 @@ def _matrix(held: Hits) -> pd.DataFrame:
         before = codes.astype(np.int64)
     cells = before * len(names) + held.resolution.level
     split = tally(held, codes=cells, size=len(said) * len(names))
-    scale = held.dataset.currency.scale
+    scale = held.scale
     frame = pd.DataFrame(
         {
             "history": np.repeat(list(said), len(names)),
@@ -368,7 +368,7 @@ def _notes(held: Hits, whole: Tally) -> tuple[str, ...]:
         if count:
             notes.append(f"{count:,} events are {STATES[state]}; they are in no precision, recall or insult rate.")
     if not held.worth.money:
-        notes.append("No amount: value is not measurable; value columns count events.")
+        notes.append("No amount: value is not measurable, so value columns are empty.")
     if not dataset.has("time"):
         notes.append("No time: there are no weeks and no velocity.")
     return (*notes, *dataset.notes)

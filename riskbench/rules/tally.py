@@ -85,7 +85,7 @@ def tally(
     )
 
 
-def measures(part: Tally, whole: Tally, *, scale: int) -> dict[str, npt.NDArray[np.generic]]:
+def measures(part: Tally, whole: Tally, *, scale: float) -> dict[str, npt.NDArray[np.generic]]:
     """Return the measures of each group against the whole that it lies in.
 
     Parameters
@@ -94,8 +94,8 @@ def measures(part: Tally, whole: Tally, *, scale: int) -> dict[str, npt.NDArray[
         Hits, one group a row.
     whole : Tally
         All events: one group for all rows of `part`, or one for each.
-    scale : int
-        Minor units in one major unit.
+    scale : float
+        Minor units in one major unit; NaN without money.
     """
     precision = wilson(part.frauds, part.frauds + part.good)
     recall = wilson(part.frauds, np.broadcast_to(whole.frauds, part.frauds.shape))

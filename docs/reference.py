@@ -36,7 +36,8 @@ def generated() -> str:
     """Return the part of the page that the code decides."""
     held = {name: getattr(riskbench, name) for name in riskbench.__all__ if name != "__version__"}
     verbs = {name: value for name, value in held.items() if not inspect.isclass(value)}
-    nouns = {name: value for name, value in held.items() if inspect.isclass(value)}
+    classes = {name: value for name, value in held.items() if inspect.isclass(value)}
+    nouns = {name: value for name, value in classes.items() if not issubclass(value, Exception)}
     family = [
         value for value in vars(errors).values() if inspect.isclass(value) and issubclass(value, errors.RiskbenchError)
     ]
@@ -48,7 +49,7 @@ def generated() -> str:
         "",
         "## Errors",
         "",
-        "All are in `riskbench.errors`.",
+        "All are in `riskbench.errors`, and in `rb` too.",
         "",
         "| error | exit code | when |",
         "|---|---|---|",

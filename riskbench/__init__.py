@@ -12,18 +12,29 @@ _HOMES = {
     "Baseline": "riskbench.calibration.baseline",
     "Calibration": "riskbench.calibration.calibration",
     "Checks": "riskbench.data.checks",
+    "ColumnNotFoundError": "riskbench.errors",
     "Comparison": "riskbench.rules.comparison",
+    "ConfigError": "riskbench.errors",
     "Costs": "riskbench.metrics.costs",
+    "DataError": "riskbench.errors",
     "Dataset": "riskbench.data.dataset",
     "Decision": "riskbench.calibration.decision",
+    "EngineError": "riskbench.errors",
     "Feature": "riskbench.data.velocity",
+    "InfeasibleError": "riskbench.errors",
     "LabelRecipe": "riskbench.data.verdicts",
     "Marketplace": "riskbench.data.marketplace.market",
+    "MissingDependencyError": "riskbench.errors",
+    "ParameterError": "riskbench.errors",
+    "PlaybookError": "riskbench.errors",
+    "RiskbenchError": "riskbench.errors",
     "Roles": "riskbench.data.roles",
     "Rule": "riskbench.rules.rule",
     "RuleBook": "riskbench.rules.book",
+    "RuleError": "riskbench.errors",
     "Run": "riskbench.runner.run",
     "Simulation": "riskbench.rules.simulation",
+    "StoreError": "riskbench.errors",
     "at_least": "riskbench.metrics.constraints",
     "at_most": "riskbench.metrics.constraints",
     "calibrate": "riskbench.calibration.calibration",
@@ -60,6 +71,17 @@ if TYPE_CHECKING:
     from riskbench.data.velocity import Feature as Feature
     from riskbench.data.velocity import velocity as velocity
     from riskbench.data.verdicts import LabelRecipe as LabelRecipe
+    from riskbench.errors import ColumnNotFoundError as ColumnNotFoundError
+    from riskbench.errors import ConfigError as ConfigError
+    from riskbench.errors import DataError as DataError
+    from riskbench.errors import EngineError as EngineError
+    from riskbench.errors import InfeasibleError as InfeasibleError
+    from riskbench.errors import MissingDependencyError as MissingDependencyError
+    from riskbench.errors import ParameterError as ParameterError
+    from riskbench.errors import PlaybookError as PlaybookError
+    from riskbench.errors import RiskbenchError as RiskbenchError
+    from riskbench.errors import RuleError as RuleError
+    from riskbench.errors import StoreError as StoreError
     from riskbench.metrics.constraints import at_least as at_least
     from riskbench.metrics.constraints import at_most as at_most
     from riskbench.metrics.costs import Costs as Costs

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pyarrow as pa
 
 from riskbench.engine.columns import Column, Kind, from_arrow
@@ -80,6 +81,12 @@ class Table:
     def __contains__(self, name: object) -> bool:
         return name in self.kinds
 
+    def __len__(self) -> int:
+        return self.rows
+
+    def __repr__(self) -> str:
+        return f"Table({self.rows:,} rows: {', '.join(self.names)})"
+
     def column(self, name: str) -> Column:
         """Return one column, loading it if need be.
 
@@ -143,6 +150,14 @@ class Table:
         """Return some or all columns as an Arrow table."""
         columns = self.columns(self.names if names is None else names)
         return pa.table({name: column.to_arrow() for name, column in columns.items()})
+
+    def frame(self, names: Iterable[str] | None = None) -> pd.DataFrame:
+        """Return some or all columns as a pandas DataFrame."""
+        return self.to_arrow(names).to_pandas()
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return all columns as a pandas DataFrame, under the name that other libraries use."""
+        return self.frame()
 
     @cached_property
     def fingerprint(self) -> str:

@@ -110,7 +110,7 @@ class Marketplace:
     datasets : mapping of str to Dataset
         The events of each domain, with roles.
     tables : mapping of str to Table
-        Every table of the marketplace; those without life yet are empty and typed.
+        Every table of the marketplace; `.frame()` gives it to pandas. Those without life yet are empty and typed.
     labels : Table
         Every single verdict: subject, domain, source, time, verdict, caused_by, loss.
     truth : Table

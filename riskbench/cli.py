@@ -166,13 +166,12 @@ def sample(
     orders: Annotated[int, typer.Option("--orders", help="How many orders.")] = 50_000,
     region: Annotated[str | None, typer.Option("--region", help="One region, or `all`.")] = "ID",
     seed: Annotated[int, typer.Option("--seed", help="Same seed, same bytes.")] = 7,
-    domain: Annotated[list[str] | None, typer.Option("--domain", help="Only this domain; may be repeated.")] = None,
 ) -> None:
-    """Write the embedded sample as Parquet, each domain with a parameter file for `riskbench run -f`."""
+    """Write a synthetic marketplace as Parquet, each domain with a parameter file for `riskbench run -f`."""
     from riskbench.runner.samples import write_sample
 
     place = None if region is None or region.casefold() == "all" else region
-    for path in write_sample(folder, orders=orders, region=place, seed=seed, domains=domain or None):
+    for path in write_sample(folder, orders=orders, region=place, seed=seed):
         typer.echo(f"  {path}")
 
 

@@ -74,7 +74,6 @@ def test_the_catalogue_and_what_a_playbook_takes(told):
         (("runs",), 1, "no runs"),
         (("show", "x"), 1, "no runs"),
         (("rules", "check", "nowhere.yaml"), 2, "no such rule book"),
-        (("sample", "there", "--domain", "kycc"), 2, "did you mean 'kyc'"),
         (("sample", "there", "--region", "XX"), 2, "XX"),
         (("sample", "there", "--orders", "3"), 2, "out of range"),
     ],
@@ -117,15 +116,18 @@ def test_the_sample_on_disk_reads_back_as_it_is(told):
     import riskbench as rb
     from riskbench.runner import from_command
 
-    code, out, _ = told("sample", "there", "--orders", "800", "--region", "BR", "--domain", "transactions")
+    code, out, _ = told("sample", "there", "--orders", "800", "--region", "BR")
     assert code == 0
-    assert out.split() == ["there/transactions.parquet", "there/transactions.yaml"]
-    held = from_command([], "there/transactions.yaml")
-    back = rb.read(held["source"], roles=held["roles"], domain=held["domain"])
-    made = rb.sample("transactions", "BR", orders=800)
-    assert (back.rows, back.names, dict(back.kinds)) == (made.rows, made.names, dict(made.kinds))
-    assert back.roles == made.roles
-    assert back.currency == made.currency
+    written = out.split()
+    assert all(Path(path).is_file() for path in written)
+    assert {"there/labels.parquet", "there/tables/labels.parquet"} & set(written)
+    for domain, made in rb.marketplace(orders=800, region="BR").datasets.items():
+        assert f"there/{domain}.yaml" in written
+        held = from_command([], f"there/{domain}.yaml")
+        back = rb.read(held["source"], roles=held["roles"], domain=held["domain"])
+        assert (back.rows, back.names, dict(back.kinds)) == (made.rows, made.names, dict(made.kinds))
+        assert back.roles == made.roles
+        assert back.currency == made.currency
 
 
 def test_runs_are_listed_and_shown(told):

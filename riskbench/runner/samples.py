@@ -2,67 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from riskbench.data.roles import DOMAINS
-from riskbench.errors import ParameterError, listed, nearest
+from riskbench.errors import ParameterError
 
 if TYPE_CHECKING:
-    from riskbench.data.dataset import Dataset
     from riskbench.data.roles import Roles
 
 
-def write_sample(
-    folder: Path, *, orders: int, region: str | None, seed: int, domains: Iterable[str] | None = None
-) -> tuple[Path, ...]:
-    """Write each domain's events as Parquet, and a parameter file that names its roles.
+def write_sample(folder: Path, *, orders: int, region: str | None, seed: int) -> tuple[Path, ...]:
+    """Write a synthetic marketplace as Parquet, and for each domain a parameter file to run a playbook with.
 
     Returns
     -------
     tuple of Path
-        The files, in order.
+        The files, in order: the marketplace's own, then `<domain>.yaml` of each domain.
 
     Raises
     ------
     ParameterError
-        When a domain does not exist, or the folder cannot be written.
+        When a value is out of range, or the folder cannot be written.
     """
-    from riskbench.data.marketplace import sample
+    from riskbench.data.marketplace import marketplace
 
-    wanted = tuple(DOMAINS if domains is None else domains)
-    for domain in wanted:
-        if domain not in DOMAINS:
-            close = nearest(domain, DOMAINS)
-            raise ParameterError(
-                f"{domain!r} is not a domain",
-                allowed=listed(DOMAINS),
-                hint=f"did you mean {close!r}?" if close else None,
-            )
+    made = marketplace(orders=orders, region=region, seed=seed)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        written = list(made.write(folder))
+        for domain, events in made.datasets.items():
+            source = (folder / domain / "events.parquet").resolve()
+            held = {"source": str(source), "domain": domain, "roles": _plain(events.roles)}
+            written.append(_dump(held, folder / f"{domain}.yaml"))
     except OSError as error:
-        raise ParameterError(f"The folder {str(folder)!r} cannot be made: {error.strerror}") from None
-    written: list[Path] = []
-    for domain in wanted:
-        events = sample(domain=domain, region=region, orders=orders, seed=seed)  # type: ignore[arg-type]
-        written += _write(events, folder)
+        raise ParameterError(f"The folder {str(folder)!r} cannot be written: {error.strerror}") from None
     return tuple(written)
 
 
-def _write(events: Dataset, folder: Path) -> tuple[Path, Path]:
-    import pyarrow.parquet as pq
+def _dump(held: Mapping[str, object], path: Path) -> Path:
     from ruamel.yaml import YAML
 
-    data, parameters = folder / f"{events.domain}.parquet", folder / f"{events.domain}.yaml"
-    pq.write_table(events.table.to_arrow(list(events.names)), data)
-    held = {"source": str(data.resolve()), "domain": events.domain, "roles": _plain(events.roles)}
-    with parameters.open("w", encoding="utf-8") as stream:
+    with path.open("w", encoding="utf-8") as stream:
         writer = YAML()
         writer.width = 120
         writer.dump(held, stream)
-    return data, parameters
+    return path
 
 
 def _plain(roles: Roles) -> dict[str, object]:

@@ -122,8 +122,8 @@ class Session(Result):
     def scored(self, events: Dataset) -> Dataset:
         """Return the events with the score to cut in the role `score`, and say which score it is.
 
-        In this order: none where a rule's parameter is cut; the column named by `score`; the role `score`; a
-        baseline learnt here from the earlier events, of which the later ones are returned.
+        In this order: none where a rule's parameter is cut; the model file; the column named by `score`; the
+        role `score`; a baseline learnt here from the earlier events, of which the later ones are returned.
 
         Raises
         ------
@@ -133,6 +133,11 @@ class Session(Result):
         wanted = self.values.get("score")
         if self.values.get("rule_param") is not None:
             said = f"no score: the cut of {self.values['rule_param']}"
+        elif self.values.get("model") is not None:
+            from riskbench.calibration.model import read_model, score_with
+
+            held = read_model(self.values["model"])
+            events, said = score_with(held, events), f"score: the model file {held.name}"
         elif wanted is not None:
             events = events.with_roles(score=events.resolve(wanted))
             said = f"score: the column {events.roles.score}"

@@ -21,6 +21,7 @@ import pytest
 
 import riskbench as rb
 from riskbench.display import Fact, Result, result
+from riskbench.display.result import PROVENANCE
 
 #: Results whose very answer is a dataset: the events with a new column.
 GIVES_A_DATASET = {"baseline"}
@@ -276,3 +277,19 @@ def test_rates_and_money_have_a_line_in_the_glossary(specimen):
 def test_a_result_cannot_be_changed(specimen):
     with pytest.raises(FrozenInstanceError):
         specimen.notes = ()
+
+
+def test_every_result_says_where_it_comes_from():
+    roles = rb.Roles(id="id", amount="amount", label="fraud")
+    events = rb.read(pd.DataFrame({"id": [1, 2, 3], "amount": [1.0, 7.0, 9.0], "fraud": [0, 0, 1]}), roles=roles)
+    book = rb.RuleBook.from_yaml(
+        "book: b\ndomain: transactions\nrules:\n  - {id: A, when: amount > 5, outcome: review, status: live}\n"
+    )
+    simulated = rb.simulate(book, events)
+    compared = rb.compare(simulated, rb.simulate(book.without("A"), events))
+    for held in (simulated, compared, rb.check(events)):
+        assert set(PROVENANCE) <= set(held.provenance)
+        assert held.provenance["dataset"] == events.fingerprint
+        assert held.provenance["version"] == rb.__version__
+    assert simulated.provenance["book"] == book.hash
+    assert simulated.provenance["sql"] == {"A": "amount > 5"}

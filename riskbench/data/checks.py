@@ -156,10 +156,12 @@ def check(
         provenance={
             "dataset": dataset.fingerprint,
             "label_recipe": dataset.label_recipe,
-            "asof": None if case.asof is None else str(pd.Timestamp(case.asof, unit="us")),
-            "now": "the present" if named is None else str(pd.Timestamp(case.now, unit="us")),
-            "rules": sorted(case.book),
-            "score": score,
+            "parameters": {
+                "asof": None if case.asof is None else str(pd.Timestamp(case.asof, unit="us")),
+                "now": "the present" if named is None else str(pd.Timestamp(case.now, unit="us")),
+                "rules": sorted(case.book),
+                "score": score,
+            },
             "seconds": round(time.perf_counter() - begun, 3),
         },
     )

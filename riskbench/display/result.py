@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+#: What every result says about where its numbers come from.
+PROVENANCE = ("dataset", "book", "label_recipe", "parameters", "sql", "seed", "version", "seconds")
+
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, eq_default=False)
 def result(cls: type[T]) -> type[T]:
@@ -38,7 +41,7 @@ class Result:
         What a reader must know: assumptions, what is not measurable and why.
     provenance : mapping
         Where the numbers come from: dataset fingerprint, book hash, label recipe, parameters, SQL, seed,
-        version, seconds.
+        version, seconds; None for what has no part in them.
     """
 
     kind: ClassVar[str] = "result"
@@ -57,6 +60,12 @@ class Result:
     provenance: Mapping[str, object] = field(default_factory=dict)
     lazy: Mapping[str, Callable[[], pd.DataFrame]] = field(default_factory=dict)
     _cache: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        from riskbench import __version__
+
+        told = {**dict.fromkeys(PROVENANCE), "version": __version__, **self.provenance}
+        object.__setattr__(self, "provenance", told)
 
     def headline(self) -> tuple[Fact, ...]:
         """Return at most six facts: the answer first."""

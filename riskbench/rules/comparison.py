@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
@@ -138,6 +139,7 @@ def compare(before: Simulation, after: Simulation) -> Comparison:
        id  before    after  rule                   condition
     0   2  review  approve  TX-1  amount > 500 → amount > 800
     """
+    begun = time.perf_counter()
     old, new = before.hits, after.hits
     _same_events(old, new)
     names = ladder(old.book.domain).names
@@ -165,9 +167,10 @@ def compare(before: Simulation, after: Simulation) -> Comparison:
         )
     if not flips:
         notes.append("No event's outcome changes.")
+    changes = _changes(old, new, was, now)
     return Comparison(
         swaps=swaps,
-        changes=_changes(old, new, was, now),
+        changes=changes,
         events_compared=new.bits.rows,
         flips=flips,
         currency=new.dataset.currency.code,
@@ -176,9 +179,13 @@ def compare(before: Simulation, after: Simulation) -> Comparison:
         notes=tuple(notes),
         provenance={
             "dataset": new.dataset.fingerprint,
+            "book": new.book.hash,
             "book_before": old.book.hash,
             "book_after": new.book.hash,
             "label_recipe": new.labels.recipe,
+            "parameters": {"asof": str(new.asof) if new.asof is not None else None},
+            "sql": {rule.id: rule.when for rule in new.book.rules},
+            "seconds": round(time.perf_counter() - begun, 3),
         },
     )
 

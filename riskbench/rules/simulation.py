@@ -382,6 +382,7 @@ def _provenance(held: Hits, *, unit: str | None, per: str | None, seconds: float
         "book": held.book.hash,
         "label_recipe": held.labels.recipe,
         "parameters": {"asof": str(held.asof) if held.asof is not None else None, "unit": unit, "per": per},
+        "sql": {rule.id: rule.when for rule in held.book.rules},
         "version": __version__,
         "seconds": round(seconds, 3),
     }

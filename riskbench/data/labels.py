@@ -83,18 +83,33 @@ def _by_words(
             got=listed(names, most=6),
             hint="name fraud_values= (and good_values=) in the roles",
         )
-    wanted = {str(value) for value in fraud_values}
-    unseen = wanted - set(names)
-    if unseen and dataset.rows and len(unseen) == len(wanted):
+    said = [_said(name, column.kind) for name in names]
+    wanted, good = ({_said(value, column.kind) for value in values} for values in (fraud_values, good_values))
+    known = np.array([name != "(missing)" for name in names], dtype=bool)
+    is_fraud = np.array([word in wanted for word in said], dtype=bool) & known
+    if dataset.rows and not is_fraud.any():
         raise DataError(
-            f"No event's label is one of the fraud values {listed(sorted(wanted))}.", got=listed(names, most=6)
+            f"No event's label is one of the fraud values {listed(sorted(map(str, fraud_values)))}.",
+            got=listed(names, most=6),
         )
-    is_fraud = np.array([name in wanted for name in names], dtype=bool)
-    if good_values:
-        is_good = np.array([name in {str(value) for value in good_values} for name in names], dtype=bool)
-    else:
-        is_good = ~is_fraud & np.array([name != "(missing)" for name in names], dtype=bool)
+    is_good = np.array([word in good for word in said], dtype=bool) & known if good_values else ~is_fraud & known
+    if good_values and not is_good.any() and bool((known & ~is_fraud).any()):
+        raise DataError(
+            f"No event's label is one of the good values {listed(sorted(map(str, good_values)))}.",
+            got=listed(names, most=6),
+        )
     return is_fraud[codes] & column.present, is_good[codes] & column.present
+
+
+def _said(value: object, kind: str) -> str:
+    """Return a label's value as a word: a number in one form, so that 1 is also found where a column holds 1.0."""
+    text = str(value)
+    if kind not in ("int", "float"):
+        return text
+    try:
+        return repr(float(text))
+    except ValueError:
+        return text
 
 
 def stopped(dataset: Dataset) -> npt.NDArray[np.bool_]:

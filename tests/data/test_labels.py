@@ -165,3 +165,21 @@ def test_a_missing_value_makes_no_segment_and_no_week_of_its_own() -> None:
     assert held.segment("band")[1] == ("3", "7", "(missing)")
     assert held.segment("band")[0].tolist() == [2, 1, 0]
     assert held.segment("gap")[1] == ("(missing)",)
+
+
+@pytest.mark.parametrize("values", [[1, 2, 3], [1.0, 2.0, 3.0], pd.array([1, 2, 3], dtype="Int64")])
+@pytest.mark.parametrize("named", [(1, 2), (1.0, 2.0), ("1", "2.0")])
+def test_label_numbers_are_found_however_they_are_stored(values, named) -> None:
+    roles = rb.Roles(id="id", label="kind", fraud_values=named[0], good_values=named[1])
+    state = label_state(rb.read(pd.DataFrame({"id": [1, 2, 3], "kind": values}), roles=roles))
+    assert list(state.state) == [FRAUD, GOOD, UNKNOWN]
+
+
+@pytest.mark.parametrize(
+    ("fraud", "good", "said"), [("froud", "good", "fraud values froud"), ("fraud", "goood", "good values goood")]
+)
+def test_a_label_word_that_is_nowhere_is_no_silence(fraud, good, said) -> None:
+    frame = pd.DataFrame({"id": [1, 2], "kind": ["fraud", "good"]})
+    events = rb.read(frame, roles=rb.Roles(id="id", label="kind", fraud_values=fraud, good_values=good))
+    with pytest.raises(DataError, match=said):
+        label_state(events)

@@ -24,7 +24,7 @@ from riskbench.calibration.choose import (
     pair_frame,
     pair_start,
 )
-from riskbench.calibration.curve import Price, Today, curve, frame_at, thin
+from riskbench.calibration.curve import Curve, Price, Today, curve, frame_at, thin
 from riskbench.calibration.holdout import Span, Window
 from riskbench.calibration.picture import draw_curve
 from riskbench.calibration.plateau import plateau_ends, plateau_frame, redrawn
@@ -301,11 +301,12 @@ def calibrate_sweep(
         pair = replace(pair, review=min(picked.cut, pair.block))
         picked = replace(picked, point=picked.drawn.table.point(pair.review))
     windows, drawn = study.windows, picked.drawn
-    today = (
-        Today.at(drawn, drawn.table.point(today_cut(sweep, given)))
-        if pair is None
-        else pair_start(single, pair.block, windows.choose.mask)
-    )
+
+    def stands(seen: Curve, rows: npt.NDArray[np.bool_]) -> Today:
+        at_cut = seen.table.point(today_cut(sweep, given))
+        return Today.at(seen, at_cut) if pair is None else pair_start(single, pair.block, rows)
+
+    today = stands(drawn, windows.choose.mask)
     cut = picked.cut if pair is None else pair.review
     again = redrawn(drawn, picked.point, picked.feasible, seed=seed)
     lower, upper, optimism = again.lower, again.upper, again.optimism
@@ -349,7 +350,12 @@ def calibrate_sweep(
         lazy={
             "curve_exact": partial(_exact_frame, drawn.table, study.price(), study.steps, today),
             "curve_later": partial(
-                _later_frame, None if later is None else later.table, study.price(), study.steps, cut
+                _later_frame,
+                None if later is None else later.table,
+                study.price(),
+                study.steps,
+                cut,
+                None if later is None else stands(later, windows.report.mask),
             ),
         },
         notes=remarks(study, picked, given=given, constraints=constraints, later=later, pair=pair, optimism=optimism),
@@ -371,12 +377,14 @@ def _exact_frame(table: TruthTable, price: Price, steps: Ladder, today: Today) -
     return frame_at(curve(table, price, steps), np.arange(table.points), today)
 
 
-def _later_frame(table: TruthTable | None, price: Price, steps: Ladder, cut: float) -> pd.DataFrame:
-    if table is None:
+def _later_frame(
+    table: TruthTable | None, price: Price, steps: Ladder, cut: float, today: Today | None
+) -> pd.DataFrame:
+    if table is None or today is None:
         return pd.DataFrame(columns=["threshold"])
     later = curve(table, price, steps)
     points = thin(later, [later.table.point(cut)])
-    return frame_at(later, points, Today.at(later, 0))
+    return frame_at(later, points, today)
 
 
 def _own_weekly(

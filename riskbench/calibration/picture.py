@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _LINES = {"chosen": (RED, "-"), "block from": (ORANGE, "-."), "today": (GREY, "--")}
+#: Beyond this no axis can be drawn; an infinite score stands in a curve as the largest number.
+_LARGEST = 1e100
 
 
 def draw_curve(
@@ -45,14 +46,14 @@ def draw_curve(
     cuts : mapping
         The cuts to mark: "chosen", "block from", "today".
     """
-    frame = curve[np.isfinite(curve["threshold"])].sort_values("threshold")
+    frame = curve[curve["threshold"].abs() < _LARGEST].sort_values("threshold")
     style(ax, title=f"Net value of each cut of {name}", x=f"cut of {name}", y=unit)
     if not len(frame):
         ax.text(0.5, 0.5, "no cut changes anything", ha="center", va="center", transform=ax.transAxes)
         return
     x = frame["threshold"].to_numpy()
     net, low, high = (frame[column].to_numpy() / scale for column in ("net_value", "lower", "upper"))
-    marks = {word: float(cut) for word, cut in cuts.items() if cut is not None and math.isfinite(cut)}
+    marks = {word: float(cut) for word, cut in cuts.items() if cut is not None and abs(cut) < _LARGEST}
     top = max(float(np.max(high)), 0.0)
     room = top if top > 0 else float(np.ptp(net)) / 4 or 1.0
     floor = max(float(np.min(low)), -0.35 * room)

@@ -493,3 +493,31 @@ def test_a_shadow_rules_cut_is_a_proposal_to_switch_it_on():
         rb.simulate(book, events.between(found.provenance["windows"]["report"].split()[0], None)).alerts, rel=0.01
     )
     assert "Switch on the rule of TX-4.cut" in rb.decide(found).recommendation
+
+
+@pytest.mark.parametrize("how", [{"rule_param": "TX-1.limit"}, {"two_cuts": True}, {"score": "risk"}])
+def test_what_a_cut_adds_is_counted_from_today_on_both_windows(book, how):
+    events = dataset(made())
+    found = rb.calibrate(events, given=book, **how)
+    start, end = found.provenance["windows"]["report"].split(" to before ")
+    today = rb.simulate(book, events.between(start, end))
+    later = found.frame("curve_later")
+    assert set(later["alerts"] - later["added_alerts"]) == {today.alerts}
+    length = (pd.Timestamp(end) - pd.Timestamp(start)) / pd.Timedelta(weeks=1)
+    value = found.weekly.set_index("measure").loc["net value", "today"] * length
+    np.testing.assert_allclose(later["net_value"] - later["added_net_value"], value, rtol=1e-6)
+    assert (
+        (later["added_lower"] <= later["added_net_value"]) & (later["added_net_value"] <= later["added_upper"])
+    ).all()
+
+
+@pytest.mark.parametrize("odd", [np.inf, -np.inf, 1e300])
+def test_scores_without_end_are_cut_and_drawn(odd):
+    frame = made(600)
+    frame.loc[::7, "risk"] = odd
+    events = dataset(frame)
+    found = rb.calibrate(events, by=None)
+    assert "data:image/png" in found._repr_html_()
+    window = events.between(*found.window.split(" to before "))
+    row = found.curve[found.curve["threshold"] == found.threshold].iloc[0]
+    assert rb.simulate(found.apply(), window).alerts == row["alerts"]

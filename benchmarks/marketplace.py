@@ -26,8 +26,8 @@ def main() -> None:
     told("people and orders")
     for domain, held in market.datasets.items():
         told(domain, f"{held.rows:,} events")
-    told("truth", f"{market.truth.rows:,} rows")
-    told("labels", f"{market.labels.rows:,} rows")
+    told("truth", f"{len(market.truth):,} rows")
+    told("labels", f"{len(market.labels):,} rows")
     told("tables", f"{sum(table.rows for table in market.tables.values()):,} rows")
     with tempfile.TemporaryDirectory() as folder:
         files = market.write(folder)

@@ -127,6 +127,11 @@ def split(
         if choose_on is not None or report_on is not None:
             raise ParameterError("Windows need times", hint="name the role 'time'")
         return _by_hash(dataset, usable, seed)
+    for name, span in (("choose_on", choose_on), ("report_on", report_on)):
+        if span is not None and (not isinstance(span, tuple | list) or len(span) != 2):
+            raise ParameterError(
+                f"{name} takes a start and an end", got=repr(span), allowed='("2026-01-01", "2026-03-01")'
+            )
     column = dataset.column("time")
     times, present = column.values.astype(np.int64), column.present
     timed = times[present & usable]
@@ -183,8 +188,7 @@ def _rounded(first: int, last: int) -> tuple[int, int]:
 
 
 def _ends(span: Span | None, first: int, last: int, name: str) -> tuple[int, int]:
-    if span is None or isinstance(span, str) or len(span) != 2:
-        raise ParameterError(f"{name} takes a start and an end", got=repr(span), allowed='("2026-01-01", "2026-03-01")')
+    assert span is not None
     start = first if span[0] is None else micros(span[0])
     end = last if span[1] is None else micros(span[1])
     if end <= start:

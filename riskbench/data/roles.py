@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import KW_ONLY, dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Literal, get_args
 
@@ -26,7 +26,7 @@ MEASURES: Mapping[str, str] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Roles:
     """Which column plays which part. Only `id` is required.
 
@@ -74,6 +74,7 @@ class Roles:
     """
 
     id: str
+    _: KW_ONLY
     time: str | None = None
     label: str | None = None
     label_time: str | None = None

@@ -73,12 +73,6 @@ class Feature:
                 f"Velocity feature {self.name!r}: {self.kind} needs a column",
                 hint=f"{{{self.kind}: amount, by: {by[0]}, window: 1h}}",
             )
-        if column is not None and self.kind in _GAPS:
-            raise ParameterError(
-                f"Velocity feature {self.name!r}: {self.kind} measures the time between events and reads no column",
-                got=column,
-                allowed='"*"',
-            )
         object.__setattr__(self, "column", column)
         object.__setattr__(self, "window", str(self.window).strip() if isinstance(self.window, str) else self.window)
         _seconds(self.window, name=self.name)
@@ -289,6 +283,12 @@ def _measured(dataset: Dataset, feature: Feature, history: History, *, limit: in
     """Return one feature as a column."""
     lower, upper = history.lower(feature.seconds * 1_000_000), history.upper
     if feature.kind in _GAPS:
+        if feature.column is not None and dataset.resolve(feature.column) != dataset.roles.time:
+            raise ParameterError(
+                f"Velocity feature {feature.name!r}: {feature.kind} measures the time between events",
+                got=feature.column,
+                allowed=f'"*", or the time column {dataset.roles.time!r}',
+            )
         return _gaps(feature, history, lower)
     column = dataset.column(feature.column) if feature.column else None
     if feature.kind == "count":

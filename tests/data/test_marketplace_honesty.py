@@ -19,7 +19,7 @@ def market():
 
 def truly_fraud(market, domain):
     """Return which events were fraud, whoever told."""
-    events, truth = market.datasets[domain], market.truth.to_arrow().to_pandas()
+    events, truth = market.datasets[domain], market.truth
     ids = events.frame([events.roles.id])[events.roles.id].astype(str)
     bad = set(truth.loc[(truth["domain"] == domain) & truth["fraud"], "event_id"])
     return ids.isin(bad).to_numpy()
@@ -103,7 +103,7 @@ def test_the_model_score_is_informative_and_imperfect(market, domain, low, high)
 
 def test_look_alikes_are_taken_for_frauds_more_often_than_other_honest_orders(market):
     events, label = market.datasets["transactions"], truly_fraud(market, "transactions")
-    truth = market.truth.to_arrow().to_pandas()
+    truth = market.truth
     alike = set(truth.loc[(truth["domain"] == "transactions") & truth["look_alike"], "event_id"])
     inside = events.frame(["order_id"])["order_id"].astype(str).isin(alike).to_numpy()
     score = events.column("model_score").values

@@ -312,13 +312,13 @@ def test_windows_are_read(window, seconds):
         ({"by": "who", "window": "1h"}, "needs one kind"),
         ({"sum": "*", "by": "who", "window": "1h"}, "sum needs a column"),
         ({"sum": None, "by": "who", "window": "1h"}, "sum needs a column"),
-        ({"gap": "amount", "by": "who", "window": "1h"}, "reads no column"),
+        ({"gap": "amount", "by": "who", "window": "1h"}, "measures the time between events"),
         ("count", "is no mapping"),
     ],
 )
 def test_a_wrong_entry_says_what_is_wrong(spec, says):
     with pytest.raises(ParameterError, match="'f'") as error:
-        velocity(events([]), {"f": spec})
+        velocity(events([(1, "a", 1, 1.0, 1, True)]), {"f": spec})
     assert says in str(error.value)
 
 

@@ -45,7 +45,7 @@ def test_everything_at_its_default_is_the_sample():
     run = session()
     assert (run.region, run.book, run.max_review_rate) == ("ID", "sample", 0.05)
     assert [str(one) for one in run.constraints()] == ["review_rate at most 0.05"]
-    assert run.costs == rb.Costs()
+    assert run.costs == rb.Costs(minute_cost=700.0)
     assert run.choose_on is None
     assert set(run.frame()["given"]) == {"default"}
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
+import pandas as pd
 
 from riskbench.data.dataset import Dataset
 from riskbench.data.marketplace import datasets as shown
@@ -111,14 +112,14 @@ class Marketplace:
         The events of each domain, with roles.
     tables : mapping of str to Table
         Every table of the marketplace; `.frame()` gives it to pandas. Those without life yet are empty and typed.
-    labels : Table
+    labels : DataFrame
         Every single verdict: subject, domain, source, time, verdict, caused_by, loss.
-    truth : Table
+    truth : DataFrame
         Each event of a scheme or of an honest look-alike: event_id, domain, scheme, ring, fraud, look_alike,
         loss. An event that is not in it was honest.
-    schemes : Table
+    schemes : DataFrame
         Each ring of the orders: scheme, start, end, members, decision point, what is lost, who tells.
-    posts, reviews : Table
+    posts, reviews : DataFrame
         Community posts and order reviews (empty for now).
     """
 
@@ -133,23 +134,35 @@ class Marketplace:
         return MappingProxyType({domain: self.story.dataset(domain) for domain in DOMAINS})
 
     @cached_property
-    def labels(self) -> Table:
+    def labels(self) -> pd.DataFrame:
         """Every single verdict known at the end of the data."""
+        return self._told.frame()
+
+    @cached_property
+    def truth(self) -> pd.DataFrame:
+        """What each event of a scheme or look-alike really was."""
+        return self._apart["truth"].frame()
+
+    @cached_property
+    def schemes(self) -> pd.DataFrame:
+        """Each ring of the orders."""
+        return self._apart["schemes"].frame()
+
+    @cached_property
+    def _told(self) -> Table:
         story = self.story
         lots = {domain: (held.told, held.decided.rules, held.loss) for domain, held in story.judged().items()}
         pay = story.checkout
         return made.labels({"transactions": (pay.told, pay.decided.rules, pay.loss), **lots})
 
     @cached_property
-    def truth(self) -> Table:
-        """What each event of a scheme or look-alike really was."""
+    def _apart(self) -> Mapping[str, Table]:
+        """What really happened, which no dataset holds."""
         story = self.story
-        return made.truth(story.orders, story.checkout, story.judged())
-
-    @cached_property
-    def schemes(self) -> Table:
-        """Each ring of the orders."""
-        return made.schemes(self.story.held, self.story.orders, self.story.rings)
+        return {
+            "truth": made.truth(story.orders, story.checkout, story.judged()),
+            "schemes": made.schemes(story.held, story.orders, story.rings),
+        }
 
     @cached_property
     def tables(self) -> Mapping[str, Table]:
@@ -165,20 +178,20 @@ class Marketplace:
             "commissions": made.without(sets["affiliation"], *made.LEFT_OUT),
             **made.money_moves(story.orders, story.checkout),
             "outcomes": made.outcomes({domain: (sets[domain], lots[domain]) for domain in DOMAINS}),
-            "labels": self.labels,
+            "labels": self._told,
             **{name: empty(columns) for name, columns in EMPTY.items()},
         }
         return MappingProxyType(found)
 
     @property
-    def posts(self) -> Table:
+    def posts(self) -> pd.DataFrame:
         """Community posts in local languages (empty for now)."""
-        return self.tables["posts"]
+        return self.tables["posts"].frame()
 
     @property
-    def reviews(self) -> Table:
+    def reviews(self) -> pd.DataFrame:
         """Reviews of orders (empty for now)."""
-        return self.tables["reviews"]
+        return self.tables["reviews"].frame()
 
     def write(self, folder: str | Path) -> tuple[Path, ...]:
         """Write every domain, table and the truth as Parquet into a folder, and return the files.
@@ -191,9 +204,8 @@ class Marketplace:
         DataError
             When the folder cannot be written.
         """
-        truth = {"truth": self.truth, "schemes": self.schemes}
         made_from = f"orders={self.orders}, seed={self.seed}, regions={' '.join(self.regions)}"
-        return write(folder, datasets=self.datasets, tables=self.tables, truth=truth, made_from=made_from)
+        return write(folder, datasets=self.datasets, tables=self.tables, truth=self._apart, made_from=made_from)
 
     def __repr__(self) -> str:
         rows = ", ".join(f"{domain} {held.rows:,}" for domain, held in self.datasets.items())

@@ -38,6 +38,8 @@ class Parameter:
         A further check by its name: moment, roles, costs, currency, source, book.
     sample_only : bool
         The default is meant for the embedded sample: with a `source` it is off (None) unless it is passed.
+    sample_choices : tuple
+        The only values that the embedded sample has; any when empty, and any with a `source`.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Parameter:
     choices: tuple[Any, ...] = ()
     format: str | None = None
     sample_only: bool = False
+    sample_choices: tuple[object, ...] = ()
 
     def value(self, given: object) -> Any:
         """Return a given value as this parameter's type, checked.
@@ -142,7 +145,7 @@ def read_cell(source: str, rules: Mapping[str, Mapping[str, Any]] | None = None)
 
 
 def _parameter(name: str, shape: Shape, default: object, text: str, rule: Mapping[str, Any]) -> Parameter:
-    known = {"min", "max", "choices", "format", "sample_only"}
+    known = {"min", "max", "choices", "format", "sample_only", "sample_choices"}
     if not isinstance(rule, Mapping) or set(rule) - known or rule.get("format") not in {None, *FORMATS}:
         raise PlaybookError(
             f"The metadata of the parameter {name!r} is not understood",
@@ -159,6 +162,7 @@ def _parameter(name: str, shape: Shape, default: object, text: str, rule: Mappin
         choices=tuple(rule.get("choices", ())),
         format=rule.get("format"),
         sample_only=bool(rule.get("sample_only", False)),
+        sample_choices=tuple(rule.get("sample_choices", ())),
     )
     try:
         made.value(default)
@@ -205,6 +209,11 @@ def settle(parameters: Iterable[Parameter], passed: Mapping[str, object]) -> dic
     """Return every parameter's value: what was passed, else the default.
 
     With a `source`, a default that is meant for the embedded sample is off (None).
+
+    Raises
+    ------
+    ParameterError
+        For an unknown name, a wrong type, a value out of range, or one that the sample does not have.
     """
     parameters = tuple(parameters)
     values = given(parameters, passed)
@@ -213,6 +222,12 @@ def settle(parameters: Iterable[Parameter], passed: Mapping[str, object]) -> dic
         if parameter.name not in values:
             off = own_data and parameter.sample_only
             values[parameter.name] = None if off else parameter.value(parameter.default)
+        held = values[parameter.name]
+        if not own_data and parameter.sample_choices and held is not None and held not in parameter.sample_choices:
+            raise ParameterError(
+                f"The sample has no {parameter.name} {held!r}",
+                allowed=f"{listed(parameter.sample_choices)}; or name a source",
+            )
     return {parameter.name: values[parameter.name] for parameter in parameters}
 
 

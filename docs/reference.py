@@ -54,7 +54,7 @@ def generated() -> str:
         "| error | exit code | when |",
         "|---|---|---|",
     ]
-    lines += [f"| `{value.__name__}` | {value.exit_code} | {first_line(value)} |" for value in family]
+    lines += [f"| `rb.{value.__name__}` | {value.exit_code} | {first_line(value)} |" for value in family]
     lines += ["", "## Data checks", "", "`rb.check(dataset)` runs them all.", ""]
     lines += ["| code | what is wrong | severity |", "|---|---|---|"]
     lines += [f"| [{one.code}](checks/{one.code}.md) | {one.title} | {one.severity} |" for one in CHECKS]

@@ -192,7 +192,7 @@ LABEL_CHECKS = (
     Check(
         code="RB009",
         title="Verdicts caused by the rule or score under test",
-        severity="error",
+        severity="warning",
         advice="Leave these verdicts out, or judge the rule on what others found: it would confirm itself.",
         look=_circular,
     ),

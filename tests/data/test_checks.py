@@ -123,7 +123,7 @@ def broken(frame: pd.DataFrame, column: str, value: object, rows: object = slice
         ("RB004", "warning", "placed", pd.Timestamp("2025-12-31"), slice(5, 6)),
         ("RB005", "error", "placed", pd.Timestamp("2027-01-01"), slice(-1, None)),
         ("RB007", "error", "told", pd.Timestamp("2025-01-01"), slice(0, 3)),
-        ("RB009", "error", "cause", "TX-001", slice(0, 3)),
+        ("RB009", "warning", "cause", "TX-001", slice(0, 3)),
         ("RB012", "error", "total", float("inf"), slice(0, 3)),
         ("RB013", "warning", "score", float("nan"), slice(0, 3)),
         ("RB014", "warning", "total", -1.0, slice(0, 3)),

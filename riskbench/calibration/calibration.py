@@ -22,9 +22,8 @@ from riskbench.calibration.choose import (
     costs_frame,
     limits,
     pair_frame,
-    pair_start,
 )
-from riskbench.calibration.curve import Curve, Price, Today, curve, frame_at, thin
+from riskbench.calibration.curve import Price, Today, curve, frame_at, thin
 from riskbench.calibration.holdout import Span, Window
 from riskbench.calibration.picture import draw_curve
 from riskbench.calibration.plateau import plateau_ends, plateau_frame, redrawn
@@ -302,11 +301,7 @@ def calibrate_sweep(
         picked = replace(picked, point=picked.drawn.table.point(pair.review))
     windows, drawn = study.windows, picked.drawn
 
-    def stands(seen: Curve, rows: npt.NDArray[np.bool_]) -> Today:
-        at_cut = seen.table.point(today_cut(sweep, given))
-        return Today.at(seen, at_cut) if pair is None else pair_start(single, pair.block, rows)
-
-    today = stands(drawn, windows.choose.mask)
+    today = study.today(levels, drawn.table, windows.choose.mask)
     cut = picked.cut if pair is None else pair.review
     again = redrawn(drawn, picked.point, picked.feasible, seed=seed)
     lower, upper, optimism = again.lower, again.upper, again.optimism
@@ -337,7 +332,9 @@ def calibrate_sweep(
         plateau=plateau_frame(drawn, picked.point, ends, critical=again.critical),
         segments=segments,
         costs=costs_frame(study, picked),
-        pair=pd.DataFrame() if pair is None else pair_frame(single, pair, choose_or(single, constraints, picked)),
+        pair=pd.DataFrame()
+        if pair is None
+        else pair_frame(single, pair, choose_or(single, constraints, picked), levels),
         currency=study.currency,
         assumptions=costs,
         by=by,
@@ -355,7 +352,7 @@ def calibrate_sweep(
                 study.price(),
                 study.steps,
                 cut,
-                None if later is None else stands(later, windows.report.mask),
+                None if later is None else study.today(levels, later.table, windows.report.mask),
             ),
         },
         notes=remarks(study, picked, given=given, constraints=constraints, later=later, pair=pair, optimism=optimism),

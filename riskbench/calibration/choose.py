@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from riskbench.calibration.curve import Curve, Today, best, frame_at, net_value, violation
+from riskbench.calibration.curve import Curve, best, frame_at, net_value, violation
 from riskbench.calibration.study import Study
 from riskbench.display import number
 from riskbench.errors import InfeasibleError, ParameterError
@@ -208,14 +208,6 @@ def _blocked(study: Study, stop: np.int8) -> Study:
     return replace(study, sweep=replace(sweep, hit=hit))
 
 
-def pair_start(study: Study, block: float, rows: Mask) -> Today:
-    """Return where the book stands without either cut, as seen from the curve that has the block cut in place."""
-    stop = np.int8(study.steps.level(study.steps.first("stop")))
-    drawn = _blocked(study, stop).curve(rows)
-    today = Today.at(drawn, 0)
-    return replace(today, moved=-float(drawn.moved[drawn.table.point(block)]))
-
-
 def _running_argmax(values: Floats) -> npt.NDArray[np.intp]:
     """Return, for each place, where the largest value up to and including it stands (the first of equals)."""
     top = np.maximum.accumulate(values)
@@ -256,8 +248,8 @@ def costs_frame(study: Study, choice: Choice) -> pd.DataFrame:
     )
 
 
-def pair_frame(study: Study, cuts: Pair, single: Choice) -> pd.DataFrame:
-    """Return the pair beside the best single review cut, on both windows.
+def pair_frame(study: Study, cuts: Pair, single: Choice, before: npt.NDArray[np.int8]) -> pd.DataFrame:
+    """Return the pair beside the best single review cut, on both windows; `before` is what is decided today.
 
     Returns
     -------
@@ -273,10 +265,7 @@ def pair_frame(study: Study, cuts: Pair, single: Choice) -> pd.DataFrame:
             if not window.mask.any():
                 continue
             drawn = held.curve(window.mask)
-            alone = study.curve(window.mask)
-            today = Today.at(alone, 0)
-            if block is not None:
-                today = pair_start(study, block, window.mask)
+            today = held.today(before, drawn.table, window.mask)
             row = frame_at(drawn, np.array([drawn.table.point(cut)]), today)
             row.insert(0, "block_from", np.nan if block is None else block)
             row.insert(0, "review_from", cut)

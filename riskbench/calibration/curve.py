@@ -17,6 +17,7 @@ from riskbench.metrics.intervals import Z95
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Small = npt.NDArray[np.int8]
 
 #: How many rows of a curve are shown and stored; the exact one stays behind `curve_exact`.
 SHOWN = 2_000
@@ -67,6 +68,10 @@ class Price:
     def worth(self, counts: Ints, money: Ints) -> Floats:
         """Return the summed worth of cells of shape (..., 3, levels)."""
         return (self.slope * money - self.handling * counts).sum(axis=(-2, -1))
+
+    def each(self, kinds: Small, money: Ints, levels: Small) -> Floats:
+        """Return the worth of each event at its level."""
+        return np.asarray(self.slope[kinds, levels] * money - self.handling[levels])
 
     def second(self, counts: Ints, money: Ints, squares: Floats) -> Floats:
         """Return the sum of squared worths of cells of shape (..., 3, levels)."""
@@ -219,21 +224,14 @@ class Today:
         Alerted events, and labelled frauds among them.
     net : float
         Net value, in major units.
-    moved : float
-        Its place on the curve's `moved`; negative when it lies before the first point.
+    apart : ndarray of float64, shape (points,)
+        The variance of the net value of each point less today's: the events that the two treat differently.
     """
 
     alerts: int
     frauds: int
     net: float
-    moved: float
-
-    @classmethod
-    def at(cls, drawn: Curve, point: int) -> Today:
-        """Return a point of the curve as today's."""
-        return cls(
-            int(drawn.alerts[point]), int(drawn.frauds[point]), float(drawn.net[point]), float(drawn.moved[point])
-        )
+    apart: Floats
 
 
 def frame_at(drawn: Curve, points: npt.NDArray[np.intp], today: Today) -> pd.DataFrame:
@@ -242,8 +240,9 @@ def frame_at(drawn: Curve, points: npt.NDArray[np.intp], today: Today) -> pd.Dat
     The added columns are paired: only events that the two cuts treat differently count, in value and interval.
     """
     half = Z95 * np.sqrt(drawn.spread[points])
-    added = drawn.net[points] - today.net
-    paired = Z95 * np.sqrt(np.abs(drawn.moved[points] - today.moved))
+    apart = today.apart[points]
+    added = np.where(apart > 0, drawn.net[points] - today.net, 0.0)
+    paired = Z95 * np.sqrt(apart)
     frame = pd.DataFrame(
         {
             "threshold": drawn.table.cuts[points],

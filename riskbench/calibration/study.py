@@ -9,14 +9,23 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from riskbench.calibration.curve import Curve, Price, curve
+from riskbench.calibration.curve import Curve, Price, Today, curve
 from riskbench.calibration.holdout import Span, Window, Windows, split
 from riskbench.data.labels import FRAUD, GOOD, STATES, LabelState, label_state
 from riskbench.data.outcomes import Ladder, ladder
 from riskbench.engine.sums import cell_counts, cell_squares, cell_sums
 from riskbench.errors import DataError
 from riskbench.metrics.costs import Costs, Worth, worth
-from riskbench.metrics.curve import CLASSES, UNLABELLED, TruthTable, alerted_value, hit_at, truth_table
+from riskbench.metrics.curve import (
+    CLASSES,
+    UNLABELLED,
+    TruthTable,
+    alerted_value,
+    hit_at,
+    reached,
+    switched,
+    truth_table,
+)
 from riskbench.metrics.curve import FRAUD as FRAUD_CLASS
 from riskbench.rules.sweep import Sweep
 
@@ -161,6 +170,37 @@ class Study:
     def curve(self, rows: Rows) -> Curve:
         """Return the curve of some events under the stated costs."""
         return curve(self.table(rows), self.price(), self.steps)
+
+    def today(self, before: Small, table: TruthTable, rows: Rows) -> Today:
+        """Return where the book stands on some events, as their curve sees it.
+
+        Parameters
+        ----------
+        before : ndarray of int8, shape (all rows,)
+            Each event's ladder level today, as `simulate` decides it.
+        table : TruthTable
+            What `table(rows)` returned.
+        rows : ndarray
+            The events.
+        """
+        sweep, price, high = self.sweep, self.price(), len(self.steps.rungs)
+        now, kinds, money = before[rows], self.kinds[rows], self.money[rows]
+        cells, shape = kinds.astype(np.int64) * high + now, (CLASSES, high)
+        counts = cell_counts(cells, CLASSES * high).reshape(shape)
+        net = price.worth(counts, cell_sums(cells, money, CLASSES * high).reshape(shape))
+        value, base, hit = sweep.value[rows], sweep.base[rows], sweep.hit[rows]
+        differ = np.flatnonzero((base != now) | (hit != now))
+        place = reached(table, value[differ])
+        place[sweep.never[rows][differ]] = table.points
+        place[sweep.always[rows][differ]] = 0
+        worths = [price.each(kinds[differ], money[differ], levels[differ]) for levels in (now, base, hit)]
+        without, with_hit = ((worth - worths[0]) ** 2 for worth in worths[1:])
+        return Today(
+            int(counts[:, 1:].sum()),
+            int(counts[FRAUD_CLASS, 1:].sum()),
+            float(net),
+            switched(place, without, with_hit, points=table.points),
+        )
 
     def levels(self, cut: float) -> Small:
         """Return each event's ladder level at a cut."""

@@ -211,7 +211,7 @@ def _overrides(name: str, given: RuleBook | None) -> list[str]:
     if not own:
         return []
     left_out = f"The curve is of one cut everywhere; {listed(own)} have values of their own today"
-    return [f"{left_out}. They count as they are in what changes a week, and are dropped from the proposed book."]
+    return [f"{left_out}. They count as they are in today's figures, and are dropped from the proposed book."]
 
 
 def _bounds(study: Study, picked: Choice) -> list[str]:

@@ -201,15 +201,60 @@ def alerted_value(
     ...     money=np.array([7, 3]), always=none, never=none)
     array([ 0,  7, 10])
     """
+    start = np.where(always, hit, base)
+    moved = np.flatnonzero(~never & ((start > 0) != (hit > 0)))
+    steps = np.zeros(table.points + 1, dtype=np.int64)
+    np.add.at(steps, reached(table, value[moved]), np.where(hit[moved] > 0, money[moved], -money[moved]))
+    return int(money[start > 0].sum()) + np.cumsum(steps[:-1])
+
+
+def reached(table: TruthTable, value: Floats) -> Ints:
+    """Return the point from which on each value is hit; the number of points where it never is.
+
+    Parameters
+    ----------
+    table : TruthTable
+        The table that the events are part of.
+    value : ndarray of float64, shape (rows,)
+        The quantity that is cut.
+
+    Examples
+    --------
+    >>> table = truth_table(
+    ...     np.array([0.9, 0.5]), op=">=", base=np.zeros(2, np.int8), hit=np.full(2, 2, np.int8),
+    ...     kinds=np.ones(2, np.int8), money=np.array([700, 300]), levels=4)
+    >>> reached(table, np.array([np.inf, 0.9, 0.7, 0.5, 0.1, np.nan]))
+    array([1, 1, 2, 2, 3, 3])
+    """
     sign = -1.0 if table.op in (">=", ">") else 1.0
     largest = np.finfo(np.float64).max
-    start = np.where(always, hit, base)
     key = sign * value
-    moved = np.flatnonzero((key < np.inf) & ~never & ((start > 0) != (hit > 0)))  # NaN is not below
-    steps = np.zeros(table.points, dtype=np.int64)
-    place = np.searchsorted(sign * table.values, np.clip(key[moved], -largest, largest), side="left") + 1
-    np.add.at(steps, place, np.where(hit[moved] > 0, money[moved], -money[moved]))
-    return int(money[start > 0].sum()) + np.cumsum(steps)
+    place = np.searchsorted(sign * table.values, np.clip(key, -largest, largest), side="left") + 1
+    return np.where(key < np.inf, place, table.points).astype(np.int64)  # NaN is not below
+
+
+def switched(place: Ints, before: Floats, after: Floats, *, points: int) -> Floats:
+    """Return a sum over events at each point, where each counts `before` until it is reached and `after` from then.
+
+    Nothing is ever taken away again, so the sum is exactly zero where all that counts is zero.
+
+    Parameters
+    ----------
+    place : ndarray of int64, shape (rows,)
+        The point at which each event is reached, 0 to points; at `points` it never is.
+    before, after : ndarray of float64, shape (rows,)
+        What each event counts.
+    points : int
+        How many points there are.
+
+    Examples
+    --------
+    >>> switched(np.array([1, 2, 3]), np.array([1.0, 1.0, 1.0]), np.array([10.0, 20.0, 30.0]), points=3)
+    array([ 3., 12., 31.])
+    """
+    gained = np.bincount(place, after, minlength=points + 1)[:points]
+    left = np.bincount(place, before, minlength=points + 1)[1:]
+    return np.asarray(np.cumsum(gained) + np.cumsum(left[::-1])[::-1])
 
 
 def _cumulate(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 from dataclasses import replace
@@ -16,8 +17,6 @@ from riskbench.rules.rule import Rule
 
 if TYPE_CHECKING:
     from riskbench.calibration.calibration import Calibration
-
-_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def applied(held: Calibration, book: RuleBook | None, *, per_segment: bool = False) -> RuleBook:
@@ -39,10 +38,13 @@ def applied(held: Calibration, book: RuleBook | None, *, per_segment: bool = Fal
 
 
 def earlier(book: RuleBook, score: str) -> tuple[Rule, ...]:
-    """Return the rules that an earlier calibration of this score has put into a book."""
-    stem = f"CUT-{_slug(score)}"
-    ids = (stem, f"{stem}-{ladder(book.domain).first('stop')}")
-    return tuple(rule for rule in book.rules if rule.id in ids)
+    """Return the rules that an earlier calibration of this score has put into a book.
+
+    Scores of other names may share an id, so the column that a rule cuts counts, and nothing else in it.
+    """
+    stop = ladder(book.domain).first("stop")
+    ids = [f"{stem}{tail}" for stem in _stems(score) for tail in ("", f"-{stop}")]
+    return tuple(rule for rule in book.rules if rule.id in ids and rule.columns == (score,))
 
 
 def own_cuts(held: Calibration) -> dict[str, float]:
@@ -79,7 +81,7 @@ def _rules(held: Calibration, book: RuleBook, *, per_segment: bool) -> list[Rule
     if not math.isfinite(held.threshold):
         return []
     last = max((rule.priority for rule in book.rules), default=0) // 10 * 10 + 10
-    name = held.name if _PLAIN.fullmatch(held.name) else '"' + held.name.replace('"', '""') + '"'
+    name = '"' + held.name.replace('"', '""') + '"'
     source = str(held.provenance.get("dataset", ""))[:12]
     regions = {region: {"cut": _value(cut)} for region, cut in own_cuts(held).items()} if per_segment else {}
     steps = ladder(held.domain)
@@ -89,9 +91,12 @@ def _rules(held: Calibration, book: RuleBook, *, per_segment: bool) -> list[Rule
         parts = [(f"-{stop}", stop, held.threshold_block, last, {})]
         if held.threshold_review < held.threshold_block:
             parts.append(("", held.outcome, held.threshold_review, last + 1, regions))
+    plain, unlike = _stems(held.name)
+    taken = {rule.id for rule in book.rules}
+    stem = plain if _slug(held.name) == held.name and not any(plain + part[0] in taken for part in parts) else unlike
     return [
         Rule(
-            id=f"CUT-{_slug(held.name)}{tail}",
+            id=f"{stem}{tail}",
             when=f"{name} {held.op} :cut",
             outcome=outcome,
             params={"cut": Param(_value(cut))},
@@ -104,6 +109,12 @@ def _rules(held: Calibration, book: RuleBook, *, per_segment: bool) -> list[Rule
         for tail, outcome, cut, priority, own in parts
         if math.isfinite(cut)
     ]
+
+
+def _stems(score: str) -> tuple[str, str]:
+    """Return the id of a score's cut, and the one that no score of another name shares."""
+    own = hashlib.sha256(score.encode(errors="surrogatepass")).hexdigest()[:8]
+    return f"CUT-{_slug(score)}", f"CUT-{_slug(score)[:50]}-{own}"
 
 
 def _slug(name: str) -> str:

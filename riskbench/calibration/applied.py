@@ -89,7 +89,7 @@ def _rules(held: Calibration, book: RuleBook, *, per_segment: bool) -> list[Rule
     if held.threshold_block is not None and held.threshold_review is not None:
         stop = steps.first("stop")
         parts = [(f"-{stop}", stop, held.threshold_block, last, {})]
-        if held.threshold_review < held.threshold_block:
+        if held.threshold_review < held.threshold_block or regions:
             parts.append(("", held.outcome, held.threshold_review, last + 1, regions))
     plain, unlike = _stems(held.name)
     taken = {rule.id for rule in book.rules}

@@ -68,7 +68,8 @@ class Calibration(Result):
     today : float or None
         Today's cut; None where none is live.
     curve : DataFrame
-        At most 2,000 rows, from nobody hit to everybody hit, on the window the cut was chosen on: threshold,
+        At most 2,000 rows, from nobody hit (with two cuts: from the block cut alone, and below it the review cut)
+        to everybody hit, on the window the cut was chosen on: threshold,
         alerts, frauds, unlabelled, precision, recall, alert_rate, review_rate, insult_rate, approval_rate,
         value_caught (of the alerted frauds), net_value with lower and upper (95 %), loss_prevented, added_alerts,
         added_frauds, added_net_value with added_lower and added_upper (against the book as it stands, paired).

@@ -58,6 +58,8 @@ class Study:
         The domain's outcomes.
     costs : Costs
         The stated costs.
+    block : float or None
+        The cut from which everything is blocked; the cut of a curve moves below it.
     """
 
     sweep: Sweep
@@ -68,6 +70,7 @@ class Study:
     windows: Windows
     steps: Ladder
     costs: Costs
+    block: float | None = None
 
     @classmethod
     def of(
@@ -153,6 +156,7 @@ class Study:
             always=sweep.always[rows],
             never=sweep.never[rows],
         )
+        held = replace(held, first=self.block)
         if not self.worth.money:
             return replace(held, caught=np.full(held.points, np.nan))
         known = kinds == FRAUD_CLASS
@@ -228,7 +232,7 @@ class Study:
         free = (sweep.base != sweep.hit) & ~sweep.never
         above = hit_at(sweep.value, sweep.op, cut) & free
         hit = np.where(above, level, sweep.hit).astype(np.int8)
-        return replace(self, sweep=replace(sweep, hit=hit, always=sweep.always | above))
+        return replace(self, sweep=replace(sweep, hit=hit, always=sweep.always | above), block=cut)
 
     def unlabelled(self, rows: Mask) -> Sequence[str]:
         """Return a remark for each reason why some of these events have no verdict."""

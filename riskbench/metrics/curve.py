@@ -49,6 +49,8 @@ class TruthTable:
         The same for squared money.
     caught : ndarray of float64, shape (points,), or None
         The value of the alerted frauds at each point, in major units, where it was asked for; NaN without money.
+    first : float, optional
+        The cut of point 0 where more than nobody is hit there, because everything from that cut on always is.
     """
 
     op: Op
@@ -61,6 +63,7 @@ class TruthTable:
     fixed_money: Ints
     fixed_squares: Floats
     caught: Floats | None = None
+    first: float | None = None
 
     @property
     def points(self) -> int:
@@ -74,10 +77,11 @@ class TruthTable:
         For `>=` and `<=` it is the last value that is hit; for `>` and `<` the first that is not.
         """
         nobody = np.inf if self.op in (">=", ">") else -np.inf
+        first = nobody if self.first is None else self.first
         if self.op in (">=", "<=") or not len(self.values):
-            return np.concatenate([[nobody], self.values])
+            return np.concatenate([[first], self.values])
         beyond = np.nextafter(self.values[-1], -nobody)
-        return np.concatenate([[nobody], self.values[1:], [beyond]])
+        return np.concatenate([[first], self.values[1:], [beyond]])
 
     def point(self, cut: float) -> int:
         """Return the point that a cut stands at: how many distinct values it hits."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -64,6 +65,43 @@ def test_two_cuts_simulated_again_give_the_same():
     assert run.loc["review", "events"] / len(frame) == pytest.approx(row["review_rate"])
     assert row["added_alerts"] == row["alerts"]
     assert row["net_value"] >= found.pair[found.pair["form"] == "one cut"]["net_value"].iloc[0]
+
+
+@pytest.mark.parametrize(("minutes", "collapsed"), [(60.0, True), (2.0, False)])
+def test_a_pair_with_nothing_left_to_review_is_one_cut_in_every_table(minutes, collapsed):
+    events = dataset(made(4000))
+    found = rb.calibrate(events, two_cuts=True, costs=rb.Costs(review_minutes=minutes), by=None)
+    assert (found.threshold == found.threshold_block) is collapsed
+    assert math.isfinite(found.threshold)
+    for name in ("curve", "curve_exact"):
+        rows = found.frame(name)
+        assert found.threshold in set(rows["threshold"])
+        assert rows["threshold"].iloc[0] == found.threshold_block
+        assert rows["threshold"].is_monotonic_decreasing
+        window = events.between(*found.window.split(" to before "))
+        at = rows[rows["threshold"] == found.threshold].iloc[0]
+        assert at["alerts"] == rb.simulate(found.apply(), window).alerts
+    points = found.plateau.set_index("point")
+    assert points.loc["chosen", "threshold"] == found.threshold
+    assert np.isfinite(points["threshold"]).all()
+    assert math.isfinite(found.threshold_lower)
+    assert found.threshold_lower <= found.threshold <= found.threshold_upper <= found.threshold_block
+    assert np.isfinite(found.costs["threshold"]).all()
+    assert not any("No cut is worth more than none" in note for note in found.notes)
+
+
+def test_a_region_reviews_below_a_pair_with_nothing_left_to_review():
+    events = dataset(made(4000))
+    found = rb.calibrate(events, two_cuts=True, costs=rb.Costs(review_minutes=60.0))
+    assert found.threshold == found.threshold_block
+    own = found.segments.assign(status=SAME, own_threshold=found.threshold)
+    own.loc[0, ["status", "own_threshold"]] = (OWN, 0.3)
+    book = replace(found, segments=own).apply(per_segment=True)
+    inside = events.where((events.frame(["region"])["region"] == own["segment"][0]).to_numpy())
+    reviewed = rb.simulate(book, inside).outcomes.set_index("outcome").loc["review", "events"]
+    risk = inside.frame(["risk"])["risk"]
+    assert reviewed == ((risk >= 0.3) & (risk < found.threshold)).sum() > 0
+    assert rb.simulate(book, events).outcomes.set_index("outcome").loc["review", "events"] == reviewed
 
 
 def test_the_plateau_holds_the_chosen_cut_and_its_interval_tells_the_truth():

@@ -151,6 +151,8 @@ def split(
     spans = _spans(first, last, choose_on, report_on)
     choose, report = (_window(times, present, *span) for span in spans)
     if not (choose.mask & usable).any():
+        if choose_on is None and len(timed) and timed.min() == timed.max():
+            raise _one_moment(int(timed[0]), len(timed))
         raise DataError(f"No event to choose on lies in {choose.words}.", got=f"{_iso(first)} to {_iso(last)}")
     gone = column.missing
     if gone:
@@ -161,6 +163,15 @@ def split(
     if not (report.mask & usable).any():
         notes.append("No event lies in the later window: whether the cut keeps its promise is not measurable.")
     return Windows(choose, report, later, "week", clustered=False, notes=tuple(notes))
+
+
+def _one_moment(moment: int, count: int) -> DataError:
+    events = "The only event happens" if count == 1 else f"All {count:,} events happen"
+    return DataError(
+        f"{events} at one moment ({pd.Timestamp(moment, unit='us')}): there is no earlier window to choose on and no "
+        "later one to judge by.",
+        hint="hand over events of a longer span, or leave out the role 'time' to split them by entity",
+    )
 
 
 def _spans(

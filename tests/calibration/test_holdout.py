@@ -52,6 +52,17 @@ def test_a_window_without_events_is_an_error_or_said():
     assert any("not measurable" in note for note in later.notes)
 
 
+@pytest.mark.parametrize("rows", [1, 40])
+@pytest.mark.parametrize("moment", ["2026-01-01", "2026-01-01 00:20", "2026-01-01 13:30"])
+def test_events_at_one_moment_are_told_as_that(rows, moment):
+    events = dataset(made(rows).assign(at=pd.Timestamp(moment)))
+    with pytest.raises(DataError, match="at one moment") as told:
+        rb.calibrate(events)
+    assert "leave out the role 'time'" in str(told.value)
+    with pytest.raises(DataError, match="No event to choose on"):
+        split(events, np.ones(rows, dtype=bool), choose_on=("2020-01-01", "2020-02-01"))
+
+
 def test_windows_without_time_are_refused():
     events = dataset(made(200).drop(columns="at"))
     with pytest.raises(ParameterError, match="Windows need times"):

@@ -221,8 +221,9 @@ def costs_frame(study: Study, choice: Choice) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        cost, change ("halved", "doubled"), value (of the cost), threshold (then best), net_value (at it),
-        kept_net_value (at the chosen cut), regret (their difference).
+        cost, change ("halved", "doubled"), stated, value (of the cost), capped (whether a share stopped at 1, short
+        of double), threshold (then best), net_value (at it), kept_net_value (at the chosen cut), regret (their
+        difference).
     """
     rows, cuts = [], choice.drawn.table.cuts
     for name, stated in study.costs.to_dict().items():
@@ -237,6 +238,7 @@ def costs_frame(study: Study, choice: Choice) -> pd.DataFrame:
                     words,
                     stated,
                     getattr(costs, name),
+                    getattr(costs, name) < stated * factor,
                     float(cuts[point]),
                     net,
                     kept,
@@ -244,7 +246,8 @@ def costs_frame(study: Study, choice: Choice) -> pd.DataFrame:
                 )
             )
     return pd.DataFrame(
-        rows, columns=["cost", "change", "stated", "value", "threshold", "net_value", "kept_net_value", "regret"]
+        rows,
+        columns="cost change stated value capped threshold net_value kept_net_value regret".split(),
     )
 
 

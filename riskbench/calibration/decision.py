@@ -188,8 +188,22 @@ def _book(held: Calibration) -> tuple[RuleBook | None, pd.DataFrame]:
     except RiskbenchError as error:
         return None, pd.DataFrame({"change": [f"No book to change: {error.what}"]})
     before = held.given if held.given is not None else RuleBook(name=book.name, domain=book.domain)
-    lines = before.diff(book)
+    lines = [_with_values(line, book) for line in before.diff(book)]
     return book, pd.DataFrame({"change": lines or ["Nothing changes."]})
+
+
+def _with_values(line: str, book: RuleBook) -> str:
+    """Return what changes in a book with the values of a new rule's parameters put in."""
+    rule_id, added, _ = line.partition(": added (")
+    rule = next((rule for rule in book.rules if added and rule.id == rule_id), None)
+    if rule is None:
+        return line
+    own = [
+        f"; {name} in {region} {exactly(value) if isinstance(value, int | float) else value}"
+        for region, values in rule.regions.items()
+        for name, value in values.items()
+    ]
+    return "".join([line.removesuffix(" ".join(rule.when.split())), rule.in_words(), *own])
 
 
 def _recommendation(held: Calibration, leak: str | None) -> tuple[bool, str, str]:
@@ -285,6 +299,9 @@ def _assumptions(held: Calibration) -> pd.DataFrame:
             reading = "the cut stays"
         else:
             reading = f"the cut moves; keeping it gives away at most {number(worst, unit, currency=held.currency)}"
+        if double["capped"]:
+            full = double["value"] == double["stated"]
+            reading += "; doubling changes nothing: it is 1 already" if full else "; doubled, it is capped at 1"
         rows.append(
             (name, half["stated"], half["threshold"], double["threshold"], half["regret"], double["regret"], reading)
         )

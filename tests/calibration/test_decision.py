@@ -71,6 +71,28 @@ def test_assumptions_name_every_cost_and_what_it_would_change():
     assert moved["reading"].str.startswith("the cut moves").all()
 
 
+def test_a_doubled_share_that_stops_at_one_says_so():
+    found = rb.calibrate(dataset(made(2000)), by=None)
+    costs = found.costs.set_index(["cost", "change"])
+    shares = {name for name, value in rb.Costs().to_dict().items() if value * 2 > 1 and value <= 1}
+    capped = {cost for (cost, change), held in costs["capped"].items() if held and change == "doubled"}
+    assert capped == shares - {"minute_cost"} == {"loss_share", "review_catch", "challenge_catch"}
+    assert not costs.xs("halved", level="change")["capped"].any()
+    rows = rb.decide(found).assumptions.set_index("cost")["reading"]
+    assert rows["loss_share"].endswith("doubling changes nothing: it is 1 already")
+    assert rows["review_catch"].endswith("doubled, it is capped at 1")
+    assert not rows.drop(list(capped)).str.contains("capped|already").any()
+
+
+def test_the_new_rule_is_told_with_its_value():
+    frame = made(12_000, seed=8)
+    frame["risk"] = np.round(np.clip(frame["risk"] - 0.25 * (frame["region"] == "R1"), 0, 1), 3)
+    found = rb.calibrate(dataset(frame))
+    line = rb.decide(found).rules["change"].iloc[0]
+    own = found.segments.set_index("segment").loc["R1", "own_threshold"]
+    assert line == f'CUT-risk: added (review, live): "risk" >= {found.threshold}; cut in R1 {own}'
+
+
 def test_cuts_are_own_only_where_they_pay():
     frame = made(12_000, seed=8)
     frame["risk"] = np.round(np.clip(frame["risk"] - 0.25 * (frame["region"] == "R1"), 0, 1), 3)

@@ -37,10 +37,10 @@ def swept(
     if score is not None and rule_param is not None:
         raise ParameterError("Name a score or a rule's parameter, not both", got=f"{score!r} and {rule_param!r}")
     if rule_param is not None:
-        if given is None:
-            raise ParameterError(f"{rule_param!r} is a parameter of a rule", hint="hand over its book as given=")
         if two_cuts:
             raise ParameterError("Two cuts need a score", got=f"rule_param={rule_param!r}")
+        if given is None:
+            raise ParameterError(f"{rule_param!r} is a parameter of a rule", hint="hand over its book as given=")
         return sweep_param(given, dataset, rule_param=rule_param, asof=asof)
     name = score if score is not None else dataset.roles.score
     if name is None:

@@ -363,9 +363,10 @@ def test_no_score_at_all_says_what_to_name():
         rb.calibrate(dataset(made(100).drop(columns="risk")))
 
 
-def test_two_cuts_need_a_score(book):
-    with pytest.raises(ParameterError, match="score"):
-        rb.calibrate(dataset(made(300)), rule_param="TX-1.limit", given=book, two_cuts=True)
+@pytest.mark.parametrize("held", [True, False])
+def test_two_cuts_need_a_score(book, held):
+    with pytest.raises(ParameterError, match="Two cuts need a score"):
+        rb.calibrate(dataset(made(300)), rule_param="TX-1.limit", given=book if held else None, two_cuts=True)
 
 
 def test_no_cut_pays_where_fraud_costs_nothing():

@@ -211,7 +211,7 @@ def _recommendation(held: Calibration, leak: str | None) -> tuple[bool, str, str
     row = _weekly(held).to_dict("records")[0]
     gain, low, high = float(row["change"]), float(row["lower"]), float(row["upper"])
     promise = held.holdout.to_dict("records")[0]
-    unit: Unit = "money" if held.currency else "number"
+    unit: Unit = "money" if held.currency else "average"
     per = f"a {held.per}" if held.per == "week" else f"per {held.per}"
     worth = f"{number(gain, unit, currency=held.currency)} {per} ({number(low, unit)} to {number(high, unit)})"
     keep = "Keep the live rules as they are" if held.today is None else f"Keep today's cut of {exactly(held.today)}"
@@ -219,7 +219,7 @@ def _recommendation(held: Calibration, leak: str | None) -> tuple[bool, str, str
         return False, keep, f"{leak}; every figure here is worthless until that is settled."
     if pd.isna(promise["observed"]):
         return False, keep, "the proposed cut was judged only on the events that chose it, so its gain is not shown."
-    same = held.today == held.threshold and held.threshold_block is None and not len(held.weekly_own)
+    same = held.today == held.threshold and held.threshold_block is None and not len(held.weekly_own) and not row["n"]
     if held.today is not None and same:
         return False, keep, "it is the best one."
     if 0 < row["n"] < FEWEST_EVENTS:
@@ -354,7 +354,7 @@ def _facts(held: Calibration, action: str) -> tuple[Fact, ...]:
             Fact(
                 f"{measure.capitalize()} {per}, change",
                 float(row["change"]),
-                unit if measure == "net value" else "number",
+                unit if measure == "net value" else "average",
                 lower=float(row["lower"]),
                 upper=float(row["upper"]),
                 n=int(row["n"]),

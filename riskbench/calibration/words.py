@@ -135,7 +135,7 @@ def promise_words(holdout: pd.DataFrame, currency: str) -> pd.DataFrame:
     sums = {"net value", "loss prevented"}
     rows = []
     for row in holdout.to_dict("records"):
-        unit: Unit = "number" if row["per"] else "share"
+        unit: Unit = "average" if row["per"] else "share"
         if row["measure"] in sums and currency:
             unit = "money"
         told = [

@@ -121,4 +121,7 @@ def test_a_second_run_installs_nothing(tmp_path):
 
 
 def _planned_again(folder, *words: str) -> str:
-    return subprocess.run(["make", "-n", *words], cwd=folder, capture_output=True, text=True, check=True).stdout
+    outer = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES")
+    env = {name: value for name, value in os.environ.items() if name not in outer}
+    command = ["make", "-n", "--no-print-directory", *words]
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=True).stdout

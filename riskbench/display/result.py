@@ -119,6 +119,11 @@ class Result:
         """Whether there is something to draw."""
         return type(self)._draw is not Result._draw  # noqa: SLF001
 
+    @property
+    def height(self) -> float:
+        """The picture's height in inches."""
+        return 3.6
+
     def _draw(self, ax: Axes) -> None:
         """Draw onto `ax`."""
 
@@ -132,7 +137,7 @@ class Result:
         if not self.drawable:
             return None
         if "png" not in self._cache:
-            self._cache["png"] = chart.png(self._draw)
+            self._cache["png"] = chart.png(self._draw, height=self.height)
         return self._cache["png"]
 
     def to_dict(self) -> dict[str, Any]:
@@ -160,7 +165,8 @@ class Result:
         if told in self.tables and told not in self.lazy:
             frame = self.frame(told)
             shown = [name for name in self.repr_columns if name in frame.columns]
-            parts.append(html.table(frame[shown] if shown else frame, rows=self.repr_rows))
+            if len(frame):
+                parts.append(html.table(frame[shown] if shown else frame, rows=self.repr_rows))
         parts += [
             html.table(frame, caption=name.replace("_", " ").capitalize(), rows=self.repr_rows)
             for name in self.repr_tables

@@ -14,6 +14,9 @@ from riskbench.errors import ParameterError, listed, nearest
 
 Minor = npt.NDArray[np.int64]
 
+#: The largest value of the costs that are no shares: beyond it a figure is a slip of the pen.
+_LARGEST = {"future_orders": 1e4, "review_minutes": 1e4, "minute_cost": 1e9}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Costs:
@@ -29,11 +32,11 @@ class Costs:
         Share of a good event's amount that is earned. Not used where a margin is measured.
     insult_share : float, 0..1
         Share of good customers who leave when they are wrongly stopped or held for review.
-    future_orders : float, 0 or more
+    future_orders : float, 0..10,000
         Orders of the same margin that such a customer would still have placed.
-    review_minutes : float, 0 or more
+    review_minutes : float, 0..10,000
         Minutes that one review takes.
-    minute_cost : float, 0 or more
+    minute_cost : float, 0..1e9
         Cost of a reviewer's minute, in major units of the dataset's currency.
     review_catch : float, 0..1
         Share of reviewed frauds that the reviewer stops.
@@ -61,13 +64,12 @@ class Costs:
     def __post_init__(self) -> None:
         for spec in fields(self):
             value = getattr(self, spec.name)
-            share = spec.name not in ("future_orders", "review_minutes", "minute_cost")
-            top = 1.0 if share else float("inf")
+            top = _LARGEST.get(spec.name, 1.0)
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= top:
                 raise ParameterError(
                     f"The cost {spec.name!r} is out of range",
                     got=repr(value),
-                    allowed="a share in 0..1" if share else "a number of 0 or more",
+                    allowed=f"a number in 0..{top:,.0f}" if spec.name in _LARGEST else "a share in 0..1",
                 )
 
     @classmethod
@@ -99,10 +101,9 @@ class Costs:
         return asdict(self)
 
     def scaled(self, name: str, factor: float) -> Costs:
-        """Return the costs with one of them multiplied (a share stays at most 1)."""
+        """Return the costs with one of them multiplied, at most to its largest value."""
         value = getattr(self, name) * factor
-        share = name not in ("future_orders", "review_minutes", "minute_cost")
-        return replace(self, **{name: min(1.0, value) if share else value})
+        return replace(self, **{name: min(_LARGEST.get(name, 1.0), value)})
 
     def fraud_gain(self, effect: Effect) -> float:
         """Return the share of a fraud's loss that an outcome of this effect prevents."""

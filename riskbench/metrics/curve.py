@@ -96,7 +96,8 @@ class TruthTable:
             for held, moved in ((counts, self.counts), (money, self.money), (squares, self.squares)):
                 held[kind, before] -= moved[row, point]
                 held[kind, after] += moved[row, point]
-        return counts, money, squares
+        # Cumulative sums of squares may cancel to a hair below zero when one amount dwarfs the rest.
+        return counts, money, np.maximum(squares, 0.0)
 
 
 def truth_table(

@@ -81,6 +81,16 @@ class Comparison(Result):
             )
         return tuple(facts[:6])
 
+    @property
+    def drawable(self) -> bool:
+        """Whether any event flips."""
+        return self.flips > 0
+
+    @property
+    def height(self) -> float:
+        """The picture's height in inches: by the number of bars."""
+        return 1.5 + 0.4 * min(8, max(1, len(self.swaps)))
+
     def _draw(self, ax: Axes) -> None:
         shown = self.swaps.nlargest(8, "events").iloc[::-1]
         place = np.arange(len(shown))
@@ -93,7 +103,7 @@ class Comparison(Result):
             ax.barh(place, shown[name], left=left, height=0.6, color=colour, label=text)
             left += shown[name].to_numpy()
         ax.set_yticks(place, [f"{b} to {a}" for b, a in zip(shown["before"], shown["after"], strict=True)])
-        ax.set_ylim(-1, max(3, len(shown)))
+        ax.set_ylim(-0.6, len(shown) + 0.4)
         if len(shown):
             ax.legend(frameon=False, ncols=3, loc="upper right")
         style(ax, title="Events whose outcome changes", x="events", y="")

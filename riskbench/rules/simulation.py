@@ -63,6 +63,7 @@ class Simulation(Result):
         "status",
         "hits",
         "frauds",
+        "unlabelled",
         "precision",
         "precision_lower",
         "precision_upper",
@@ -88,6 +89,16 @@ class Simulation(Result):
     def headline(self) -> tuple[Fact, ...]:
         """Return what the live rules together do."""
         return self.facts
+
+    @property
+    def drawable(self) -> bool:
+        """Whether any rule has a precision to show."""
+        return bool(self.rules["precision"].notna().any())
+
+    @property
+    def height(self) -> float:
+        """The picture's height in inches: by the number of rules."""
+        return 1.2 + 0.32 * min(15, max(1, int(self.rules["precision"].notna().sum())))
 
     def _draw(self, ax: Axes) -> None:
         shown = self.rules[self.rules["hits"] > 0].nlargest(15, "hits").iloc[::-1]

@@ -35,7 +35,7 @@ def test_the_amount_limit_means_the_same_in_every_currency(books):
     together = rb.sample("transactions", None, orders=60_000)
     found = rb.simulate(book, together).frame("regions")
     hits = found[found["rule"] == "TX-001"].set_index("region")["hits"]
-    assert (hits[["ID", "BR", "VN"]] > 5).all(), "money of all regions is in one currency; the rule must still hit"
+    assert (hits[["ID", "BR", "TH"]] > 5).all(), "money of all regions is in one currency; the rule must still hit"
     assert set(book.rule("TX-001").regions) == {"SG", "NO"}
 
 

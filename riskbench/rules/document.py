@@ -117,8 +117,9 @@ class _Builder:
             return self.built()
         except MarkedYAMLError as wrong:
             what = str(wrong.problem or wrong.context or "it is not YAML").strip()
-            mark = wrong.problem_mark or wrong.context_mark
-            raise self.wrong(f"The YAML cannot be read: {what}", mark, hint=_yaml_hint(what)) from None
+            line, column = self.told(what, wrong.problem_mark, wrong.context_mark)
+            what = f"The YAML cannot be read: {what}"
+            raise placed(self.text, what, line, column, hint=_yaml_hint(what)) from None
         except YAMLError as wrong:
             what = str(wrong).partition("\n")[0]
             raise RuleError(f"The YAML cannot be read: {what[:200]}") from None
@@ -126,6 +127,19 @@ class _Builder:
             raise
         except (RecursionError, ValueError, TypeError, AttributeError, IndexError, KeyError, AssertionError):
             raise RuleError("The YAML cannot be read") from None
+
+    def told(self, what: str, problem: Any, context: Any) -> tuple[int, int]:
+        """Return the line and column to show: where the unfinished part begins, and never an empty line."""
+        lines = self.text.splitlines()
+        marks = [context, problem] if "could not find expected" in what else [problem, context]
+        places = [(int(mark.line), int(mark.column)) for mark in marks if mark is not None]
+        for line, column in places:
+            if line < len(lines) and lines[line].strip():
+                return line, column
+        last = min(places[0][0] if places else 0, len(lines) - 1)
+        while last > 0 and not lines[last].strip():
+            last -= 1
+        return (last, max(0, len(lines[last].rstrip()) - 1)) if last >= 0 else (0, 0)
 
     def events(self) -> Iterator[Any]:
         from ruamel.yaml import YAML
@@ -227,6 +241,10 @@ def _yaml_hint(what: str) -> str | None:
         return "indent with spaces, not tabs"
     if "cannot start any token" in what:
         return "put the text in quotes"
+    if "stream end" in what or "end of stream" in what:
+        return "a bracket or a quotation is not closed"
+    if "could not find expected ':'" in what:
+        return "write name: value"
     if "<block end>" in what or "block" in what:
         return "check the indentation"
     return None

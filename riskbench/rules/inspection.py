@@ -32,7 +32,7 @@ class Inspection(Result):
     book : str
         The book's name.
     rules, errors, warnings : int
-        How many rules were read, and how many findings of each severity.
+        How many rules the file holds, right or wrong, and how many findings of each severity.
     """
 
     kind: ClassVar[str] = "inspection"
@@ -109,7 +109,7 @@ def inspect(
     return Inspection(
         findings=frame,
         book=reading.name,
-        rules=len(reading.rules),
+        rules=reading.written,
         errors=bad,
         warnings=len(ordered) - bad,
         found=ordered,
@@ -159,22 +159,35 @@ def _settled(node: Node) -> str | None:
 
 
 def _fixed(node: Node) -> bool | str | None:
+    """Return what a condition always is: true, false, None (unknown), "never" (false or unknown), or "varies"."""
     if isinstance(node, Constant):
         return node.value
     if isinstance(node, Not):
         inner = _fixed(node.part)
-        return (not inner) if isinstance(inner, bool) else inner
+        if isinstance(inner, bool):
+            return not inner
+        return None if inner is None else "varies"
     if isinstance(node, And | Or):
         stop = isinstance(node, Or)
         found = [_fixed(part) for part in node.parts]
-        if stop in found and any(part is stop for part in found):
+        if any(part is stop for part in found):
             return stop
         if all(part is (not stop) for part in found):
             return not stop
-        if isinstance(node, And) and (None in found or _empty(node)):
-            return None
-        return None if all(part is None or part is (not stop) for part in found) else "varies"
-    return "varies"
+        if isinstance(node, And):
+            none = any(part is None or part == "never" for part in found) or _empty(node)
+        else:
+            none = all(part is False or part is None or part == "never" for part in found)
+        return "never" if none else "varies"
+    return "never" if isinstance(node, Atom) and _backwards(node) else "varies"
+
+
+def _backwards(atom: Atom) -> bool:
+    """Whether a BETWEEN has its ends the wrong way round."""
+    if atom.shape != "between" or len(atom.values) != 2:
+        return False
+    low, high = atom.values
+    return type(low) is type(high) and low > high  # type: ignore[operator]
 
 
 def _empty(node: And) -> bool:

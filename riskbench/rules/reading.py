@@ -57,6 +57,8 @@ class Reading:
         Its domain, when it is right.
     features, lists : mapping
         Those of its features and lists that are right.
+    written : int
+        How many rules the file holds, right or wrong.
     """
 
     parts: dict[str, Any] | None
@@ -67,6 +69,7 @@ class Reading:
     domain: Domain | None = None
     features: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     lists: Mapping[str, NamedList] = field(default_factory=dict)
+    written: int = 0
 
     def lists_of(self, rule: Rule) -> dict[str, tuple[Scalar, ...]]:
         """Return the values of those lists that a rule's condition names."""
@@ -92,6 +95,7 @@ class _Reader:
         self.findings: list[Finding] = []
         self.rules: list[tuple[Rule, Item]] = []
         self.lists: dict[str, NamedList] = {}
+        self.written = 0
 
     def wrong(
         self,
@@ -168,6 +172,7 @@ class _Reader:
             parts["domain"],
             parts["features"],
             parts["lists"],
+            self.written,
         )
 
     # Parts
@@ -227,6 +232,7 @@ class _Reader:
 
     def read_rules(self, rules: Item, domain: Any) -> None:
         first: dict[str, int] = {}
+        self.written = len(rules.items)
         for item in rules.items:
             if item.kind != "map":
                 self.wrong("A rule is a mapping", item, allowed="- id: TX-001, when: ..., outcome: ...")
@@ -245,7 +251,7 @@ class _Reader:
     def read_rule(self, item: Item, name: str | None, domain: Any) -> Rule | None:
         self.check_keys(item, RULE_KEYS, rule=name)
         key = item.get("id") or item
-        self.attempt(key, lambda: check_id(name), rule=name)
+        valid = self.attempt(key, lambda: check_id(name), rule=name)
         when = self.read_when(item, name)
         params = self.read_params(item, name)
         regions = self.read_regions(item, name, params)
@@ -256,12 +262,12 @@ class _Reader:
         many = {field: self.read_texts(item, field, name) for field in ("references", "falsepositives")}
         if when is not None and params is not None:
             self.check_uses(item, when, params, name)
-        if when is None or outcome is None or name is None or params is None or regions is None:
+        if when is None or outcome is None or valid is None or params is None or regions is None:
             return None
         return self.attempt(
             item,
             lambda: Rule(
-                name,
+                valid,
                 when,
                 outcome,
                 params=params,

@@ -52,7 +52,7 @@ def test_every_mistake_and_the_good_rules_beside():
             "id: A, when: amount >, outcome: review", "id: B, when: country > 5, outcome: blok", GOOD.replace("A", "C")
         )
     )
-    assert (check.rules, check.errors) == (1, 2)
+    assert (check.rules, check.errors) == (3, 2)
     assert inspect("a: b: c").errors == 1
     assert inspect("").errors == 1
 
@@ -67,6 +67,9 @@ def test_every_mistake_and_the_good_rules_beside():
         ("id: A, when: is_new OR TRUE, outcome: review, status: live", "hits every event"),
         ("id: A, when: is_new AND NULL, outcome: review, status: live", "never hits"),
         ("id: A, when: NOT (TRUE), outcome: review, status: live", "never hits"),
+        ("id: A, when: amount BETWEEN 5 AND 1, outcome: review, status: live", "never hits"),
+        ("id: A, when: \"country BETWEEN 'b' AND 'a'\", outcome: review, status: live", "never hits"),
+        ("id: A, when: is_new AND amount BETWEEN 5 AND 1, outcome: review, status: live", "never hits"),
         ("id: A, when: amount > 5 AND amount < 5, outcome: review, status: live", "never hits"),
         ("id: A, when: amount >= 7 AND is_new AND amount BETWEEN 1 AND 6, outcome: review, status: live", "never hits"),
         ("id: A, when: amount > 5, outcome: approve, status: live", "nobody owns it"),
@@ -90,7 +93,18 @@ def test_lints(entry, expected):
     assert found[0][0] == 4
 
 
-@pytest.mark.parametrize("when", ["amount >= 5 AND amount <= 5", "amount > 5 OR amount < 5", "amount > 5 AND is_new"])
+@pytest.mark.parametrize(
+    "when",
+    [
+        "amount >= 5 AND amount <= 5",
+        "amount > 5 OR amount < 5",
+        "amount > 5 AND is_new",
+        "amount BETWEEN 5 AND 5",
+        "amount NOT BETWEEN 5 AND 1",
+        "NOT (amount > 3 AND amount < 2)",
+        "is_new OR amount BETWEEN 5 AND 1",
+    ],
+)
 def test_no_false_alarm(when):
     assert said(lines(f"id: A, when: {when}, outcome: review, status: live"), KINDS) == []
 
@@ -102,3 +116,27 @@ def test_equal_conditions_and_unused_parts():
     found = said(text)
     assert [(line, what.split()[0]) for line, _, what in found] == [(3, "The"), (4, "The"), (7, "The")]
     assert "that of rule A" in found[2][2]
+
+
+def test_a_bad_id_is_told_once_and_every_written_rule_is_counted():
+    check = inspect(lines(GOOD, "id: 'a b', when: amount > 5, outcome: review, status: live"), KINDS)
+    assert (check.rules, check.errors) == (2, 1)
+    assert check.text().endswith("b: 2 rules, 1 errors, 0 warnings")
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "shown"),
+    [
+        (lines(GOOD).replace("}", "") + "\n", 4, "  - {id: A"),
+        ("book: b\nname: 'abc\n\n", 2, "name: 'abc"),
+        ("book: b\ndomain\n\n\nrules: []\n", 2, "domain"),
+        ("book: b\nrules: [\n\n\n", 2, "rules: ["),
+    ],
+)
+def test_a_yaml_mistake_shows_its_line_and_never_an_empty_one(text, line, shown):
+    (found,) = inspect(text).found
+    first, caret = found.place.split("\n")
+    assert found.line == line
+    assert first.strip().startswith(shown.strip())
+    assert caret.strip() == "^"
+    assert found.hint

@@ -13,26 +13,55 @@ from riskbench.errors import ConfigError, nearest
 MASK = "***"
 PREFIX = "env:"
 
-_USERINFO = re.compile(r"(?P<head>[A-Za-z][A-Za-z0-9+.\-]{0,30}://[^\s:/?#@'\"]*):(?P<secret>[^\s/?#'\"]*)@")
+#: What may hold a URL: no blank, no quote; in markup no tag either.
+_WORD, _MARKUP = re.compile(r"[^\s'\"]+"), re.compile(r"<[^<>]*>|[^\s'\"<]+|<")
+_WHOLE = re.compile(r"\s*[\w+.\-]{0,40}:?//(?P<info>.*)@", re.DOTALL)
+#: Credentials that can be read in one way only; all else may be a password in any of its parts.
+_PLAIN = re.compile(r"(?P<user>[^:/?#@\s'\"]*)(?::(?P<secret>[^/?#@\s'\"]*))?\Z")
+_PARTS = re.compile(r"[:/@?#&=\[\]\s'\"\\]+")
 _SETTING = re.compile(
     r"(?P<head>(?:^|[?&;\s])(?:password|passwd|pwd|token|secret|api_?key|access_?key|sslpassword)\s*=\s*)"
     r"(?P<secret>'[^']*'|[^\s&;'\"]+)",
     re.IGNORECASE,
 )
 #: Shorter secrets are masked where they stand in a URL only: as plain text they are also ordinary words.
-_SHORTEST = 4
+_SHORTEST = 3
+#: Shorter secrets are masked as whole words only: they also stand inside of words, and of pictures.
+_INSIDE = 6
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
-    """Return text with every password of a URL, and every secret named, replaced by `***`.
+    """Return text with the credentials of every URL, and every secret named, replaced by `***`.
+
+    Everything from `//` to the last `@` of a word goes, as a password may hold any character; the user stays
+    where the rest is plainly the password.
 
     >>> redact("could not reach postgresql://ana:pa55@db/risk")
     'could not reach postgresql://ana:***@db/risk'
+    >>> redact("could not reach postgresql://ana:pa@55/x@db/risk")
+    'could not reach postgresql://***@db/risk'
     """
     for secret in sorted({s for s in secrets if len(s) >= _SHORTEST}, key=len, reverse=True):
-        text = text.replace(secret, MASK)
-    text = _USERINFO.sub(lambda m: f"{m['head']}:{MASK}@", text)
+        if secret in text:
+            whole = re.escape(secret)
+            whole = whole if len(secret) >= _INSIDE else rf"(?<![^\W_]){whole}(?![^\W_])"
+            text = re.sub(whole, MASK, text)
+    if "//" in text and "@" in text:
+        words = _MARKUP if text.lstrip().startswith("<") else _WORD
+        text = words.sub(lambda m: _masked(m[0]), text)
     return _SETTING.sub(lambda m: f"{m['head']}{MASK}", text)
+
+
+def _masked(word: str) -> str:
+    """Return a word with the credentials of a URL in it masked."""
+    head, slashes, rest = word.partition("//")
+    info, at, place = rest.rpartition("@")
+    if not slashes or not at or word.startswith("<"):
+        return word
+    plain = _PLAIN.match(info)
+    if plain is None or not head.endswith(":"):
+        return f"{head}//{MASK}@{place}"
+    return word if plain["secret"] is None else f"{head}//{plain['user']}:{MASK}@{place}"
 
 
 def redact_all(value: Any, secrets: Iterable[str] = ()) -> Any:
@@ -59,8 +88,23 @@ def secrets_in(value: object) -> tuple[str, ...]:
         return tuple(dict.fromkeys(found for inner in value for found in secrets_in(inner)))
     if not isinstance(value, str):
         return ()
-    raw = [m["secret"].strip("'") for pattern in (_USERINFO, _SETTING) for m in pattern.finditer(value)]
+    raw = [m["secret"].strip("'") for m in _SETTING.finditer(value)]
+    if "//" in value and "@" in value:
+        whole = _WHOLE.match(value)
+        infos = [] if whole is None else [whole["info"]]
+        infos += [word.partition("//")[2].rpartition("@")[0] for word in _WORD.findall(value) if "//" in word]
+        raw += [secret for info in infos for secret in _credentials(info)]
     return tuple(dict.fromkeys(form for secret in raw if secret for form in (secret, unquote(secret))))
+
+
+def _credentials(info: str) -> list[str]:
+    """Return what may be a password in the part of a URL before its last `@`."""
+    plain = _PLAIN.match(info)
+    if plain is not None:
+        return [plain["secret"] or "", *(plain["secret"] or "").split(":")]
+    user, colon, secret = info.partition(":")
+    rest = secret if colon and _PLAIN.match(user) else info
+    return [rest, *re.split("[:/@]", rest), *_PARTS.split(rest)]
 
 
 def resolve(source: str) -> str:

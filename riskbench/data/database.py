@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from contextlib import closing
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from riskbench.config import redact, secrets_in
 from riskbench.data.frames import arrow_source
 from riskbench.data.infer import INT
 from riskbench.data.sources import Source, is_uuid
@@ -17,6 +18,8 @@ from riskbench.errors import DataError, EngineError, MissingDependencyError
 
 _SCHEMES = ("postgresql", "postgres")
 _URL = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*)://")
+#: What a user name and a password must not hold as it is: a driver reads them otherwise, and would say so aloud.
+_UNENCODED = re.compile(r"[/@\s]|%(?![0-9A-Fa-f]{2})")
 
 
 def is_url(source: object) -> bool:
@@ -53,6 +56,12 @@ def database_source(url: str, query: str | None, *, deadline: float) -> Source:
         raise DataError("A database needs a query", hint='query="SELECT ... FROM ... WHERE ..."')
     if "\0" in query:
         raise DataError("The query holds a zero byte")
+    if _UNENCODED.search(url.partition("://")[2].rpartition("@")[0]):
+        raise DataError(
+            "The user name or the password in the database URL holds a character that must be encoded",
+            got=redact(url, secrets_in(url)),
+            allowed="@ as %40, / as %2F, : as %3A, % as %25, a blank as %20",
+        )
     try:
         from adbc_driver_postgresql import dbapi
     except ImportError:
@@ -90,7 +99,7 @@ def _fetched(dbapi: Any, url: str, query: str, deadline: float) -> pa.Table:
 def _with_timeout(url: str) -> str:
     if "connect_timeout" in url:
         return url
-    return f"{url}{'&' if urlsplit(url).query else '?'}connect_timeout=15"
+    return f"{url}{'&' if '?' in url.rpartition('@')[2] else '?'}connect_timeout=15"
 
 
 def _refusal(error: Exception, url: str, deadline: float) -> DataError | EngineError:
@@ -122,7 +131,7 @@ def _hidden(text: str, url: str) -> str:
         words.add(authority.rpartition("@")[0].partition(":")[2])
     for word in sorted({*words, *map(unquote, words)} - {""}, key=len, reverse=True):
         text = text.replace(word, "***")
-    return text
+    return redact(text, secrets_in(url))
 
 
 def _database(url: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from riskbench.config import redact, resolve
+from riskbench.config import redact, resolve, secrets_in
 from riskbench.errors import ParameterError
 
 _GLOB = "*?["
@@ -48,14 +48,22 @@ def _source(name: str, value: Any) -> None:
     where = resolve(value)
     if "://" in where:
         return
-    found = glob.glob(where, recursive=True) if any(mark in where for mark in _GLOB) else []  # noqa: PTH207
-    if not found and not Path(where).exists():
+    known = secrets_in(where)
+    try:
+        found = glob.glob(where, recursive=True) if any(mark in where for mark in _GLOB) else []  # noqa: PTH207
+        if found or Path(where).exists():
+            return
+    except (OSError, ValueError) as error:
         raise ParameterError(
-            f"The parameter {name!r} names no file",
-            got=redact(repr(value)),
-            allowed="a Parquet, CSV or JSONL path, a glob, a database URL, or env:NAME",
-            hint=f"paths are looked up from {Path.cwd()}",
-        )
+            f"The parameter {name!r} is no path: {getattr(error, 'strerror', None) or 'it cannot be read as one'}",
+            got=redact(repr(where[:80]), known) + ("..." if len(where) > 80 else ""),
+        ) from None
+    raise ParameterError(
+        f"The parameter {name!r} names no file",
+        got=redact(repr(where), known),
+        allowed="a Parquet, CSV or JSONL path, a glob, a database URL, or env:NAME",
+        hint="a URL has a colon: postgresql://" if known else f"paths are looked up from {Path.cwd()}",
+    )
 
 
 def _book(name: str, value: Any) -> None:

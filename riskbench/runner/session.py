@@ -252,7 +252,9 @@ class Session(Result):
     def _note(self, **facts: object) -> None:
         self._record.update(facts)
         if self.folder is not None:
-            bundle.write_json(self.folder / SESSION, redact_all(self._record))
+            bundle.write_json(
+                self.folder / SESSION, redact_all(self._record, secrets_in(self._record.get("parameters")))
+            )
 
 
 @result
@@ -345,13 +347,13 @@ def _assigned(source: object) -> set[str]:
 
 def _row(parameter: Parameter, value: object, passed: bool) -> tuple[str, str, str, str]:  # noqa: FBT001
     off = not passed and value is None and parameter.default is not None
-    shown = "–" if value is None else redact(str(value))
+    shown = "–" if value is None else redact(str(value), secrets_in(value))
     return parameter.name, shown, "yes" if passed else "off: own data" if off else "default", parameter.help
 
 
 def _warnings(values: Mapping[str, Any]) -> tuple[str, ...]:
     source = values.get("source")
-    if isinstance(source, str) and redact(source) != source:
+    if isinstance(source, str) and secrets_in(source):
         return ("The source holds a password: name it as env:NAME, so that no notebook keeps it.",)
     return ()
 

@@ -339,9 +339,9 @@ def _refused(word: str) -> object:
 
 
 def _wrong(name: str, shape: Shape, value: object, *, hint: str | None = None) -> ParameterError:
-    from riskbench.config import redact
+    from riskbench.config import redact, secrets_in
 
-    shown = redact(repr(value))
+    shown = redact(repr(value), secrets_in(value))
     shown = shown if len(shown) <= 120 else f"{shown[:117]}..."
     return ParameterError(
         f"The parameter {name!r} has a wrong type",

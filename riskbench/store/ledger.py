@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
-from riskbench.config import redact, redact_all
+from riskbench.config import redact, redact_all, secrets_in
 from riskbench.errors import StoreError, nearest
 from riskbench.store.process import Owner
 
@@ -86,6 +86,7 @@ class Ledger:
         from riskbench.store import schema
 
         self.url = address(url)
+        self._secrets = secrets_in(self.url)
         try:
             if self.url.startswith("sqlite:///") and (path := self.url.removeprefix("sqlite:///")) not in (
                 "",
@@ -98,8 +99,8 @@ class Ledger:
                 _migrate(self._engine)
         except (SQLAlchemyError, OSError, ModuleNotFoundError, ValueError) as error:
             raise StoreError(
-                f"The store cannot be opened: {redact(str(error).splitlines()[0])}",
-                got=redact(self.url),
+                f"The store cannot be opened: {self._told(error)}",
+                got=redact(self.url, self._secrets),
                 hint="name a SQLite file or a PostgreSQL URL (pip install 'riskbench[postgres]')",
             ) from None
         self._runs = schema.runs
@@ -111,7 +112,11 @@ class Ledger:
         self.close()
 
     def __repr__(self) -> str:
-        return f"Ledger({redact(self.url)})"
+        return f"Ledger({redact(self.url, self._secrets)})"
+
+    def _told(self, error: Exception) -> str:
+        """Return the first line of what a driver says, without any part of the password."""
+        return redact(str(error).partition("\n")[0], self._secrets)
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[Connection]:
@@ -122,7 +127,7 @@ class Ledger:
                 yield connection
         except SQLAlchemyError as error:
             raise StoreError(
-                f"The store does not answer: {redact(str(error).splitlines()[0])}", got=redact(self.url)
+                f"The store does not answer: {self._told(error)}", got=redact(self.url, self._secrets)
             ) from None
 
     def close(self) -> None:
@@ -234,6 +239,12 @@ def address(store: str) -> str:
     'sqlite:///runs/riskbench.db'
     """
     if "://" not in store:
+        if "//" in store and "@" in store:
+            raise StoreError(
+                "The store is no URL: the colon before // is missing",
+                got=redact(store, secrets_in(store)),
+                allowed="a SQLite file, or postgresql://...",
+            )
         return f"sqlite:///{store}"
     return store.replace("postgresql://", "postgresql+psycopg://", 1).replace("postgres://", "postgresql+psycopg://", 1)
 

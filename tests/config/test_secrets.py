@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,7 +25,13 @@ WORDS = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=6,
         ("https://x.invalid/?token=abc&y=1", "https://x.invalid/?token=***&y=1"),
         ("postgresql://db/risk?user=ana&password=pw", "postgresql://db/risk?user=ana&password=***"),
         ("two: a://b:c@d and e://f:g@h", "two: a://b:***@d and e://f:***@h"),
-        ("https://x.invalid/a@b", "https://x.invalid/a@b"),
+        ("https://x.invalid/a@b", "https://***@b"),
+        ("at postgresql://me:s3c@r3t/pw@127.0.0.1:5999/db now", "at postgresql://***@127.0.0.1:5999/db now"),
+        ("'postgresql://me:s3c/r3tpw@h/db'", "'postgresql://***@h/db'"),
+        ("postgres//me:s3cr3tpw@h/db", "postgres//***@h/db"),
+        ("postgresql://me:s3c?r#t@h/db", "postgresql://***@h/db"),
+        ("postgresql://ana@db/risk", "postgresql://ana@db/risk"),
+        ("<td>https://x.invalid/</td><td>ana@x.invalid</td>", "<td>https://x.invalid/</td><td>ana@x.invalid</td>"),
         ("mail ana@x.invalid at 10:30", "mail ana@x.invalid at 10:30"),
         ("passwords = many", "passwords = many"),
     ],
@@ -41,6 +49,35 @@ def test_what_is_found_is_what_is_masked(user, password):
     held = redact_all({"a": [url, f"x{password}y", 3, None]}, secrets_in(url))
     assert password not in str(held).replace(user, "")
     assert held["a"][2:] == [3, None]
+
+
+PARTS = st.text(st.sampled_from("abXY79%&?#+~!-_:/@="), min_size=1, max_size=12)
+
+
+@given(PARTS)
+def test_no_part_of_any_password_is_told(password):
+    url = f"postgresql://me:{password}@h.invalid/db"
+    assert redact(f"could not reach {url}, sorry") in {
+        "could not reach postgresql://***@h.invalid/db, sorry",
+        "could not reach postgresql://me:***@h.invalid/db, sorry",
+    }
+    known = secrets_in(url)
+    for part in re.split("[:/@]", password):
+        if len(part) >= 3:
+            assert part not in redact(f'invalid integer value "{part}" for connection option "port"', known)
+
+
+def test_a_short_secret_is_masked_as_a_word_and_a_picture_stays_whole():
+    known = secrets_in("postgresql://me:s3c/r3tpw@h/db")
+    assert redact('invalid value "s3c"', known) == 'invalid value "***"'
+    assert redact("iVBORs3cw0KGgo", known) == "iVBORs3cw0KGgo"
+
+
+@pytest.mark.parametrize("password", ["a'bcd e\"f", "s3c ret", 'q"uote'])
+def test_a_password_with_a_blank_or_a_quote_is_found(password):
+    known = secrets_in(f"postgresql://me:{password}@h/db")
+    assert password in known
+    assert redact(f"at postgresql://me:{password}@h/db", known) == "at postgresql://me:***@h/db"
 
 
 def test_an_encoded_password_is_masked_in_both_forms():

@@ -177,6 +177,18 @@ def test_a_password_is_written_nowhere(tiny):
     assert run.parameters["source"] == "postgresql://ana:***@db.invalid/risk"
 
 
+@pytest.mark.parametrize(
+    "url", ["postgresql://me:s3c@r3t/pw9@127.0.0.1:1/db", "postgresql://me:s3cr/3tpw9@127.0.0.1:1/db"]
+)
+def test_no_part_of_a_password_that_is_slightly_off_is_written(tiny, url):
+    run = rb.run("tiny", {"source": url, "mode": "data"}, out=OUT)
+    assert run.status == "failed"
+    assert run.parameters["source"] == "postgresql://me:***@127.0.0.1:1/db"
+    for name, held in everything(Path(OUT)).items():
+        for part in (b"s3c", b"r3t", b"3tpw9", b"pw9@"):
+            assert part not in held, (name, part)
+
+
 def test_a_page_runs_and_loads_nothing_that_a_cell_has_printed(tiny):
     run = good(mode="hostile")
     for path in run.pages:

@@ -138,3 +138,19 @@ def test_a_hostile_text_is_kept_as_text(url):
         ledger.end(hostile, "failed", error=hostile)
         (entry,) = ledger.entries()
         assert (entry.playbook, entry.error, dict(entry.parameters)) == (hostile, hostile, {hostile: hostile})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me:s3c@r3t/pw@127.0.0.1:1/db?connect_timeout=2",
+        "postgresql://me:s3c/r3tpw@127.0.0.1:nope/db",
+        "postgres//me:s3cr3tpw@h/db",
+    ],
+)
+def test_no_part_of_a_password_that_is_slightly_off_is_told(url, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StoreError) as caught:
+        Ledger(url)
+    assert not any(part in str(caught.value) for part in ("s3c", "r3t"))
+    assert not list(tmp_path.iterdir())

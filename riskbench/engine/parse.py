@@ -22,6 +22,8 @@ _CURLY = re.compile("[\u2018\u2019\u201c\u201d\u00a0]")
 _OPENERS = {TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE, TokenType.CASE}
 _CLOSERS = {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE, TokenType.END}
 _BARE = {TokenType.NULL, TokenType.TRUE, TokenType.FALSE}
+#: What stands beside or inside these is judged by itself, though they are refused.
+_OPEN = (exp.Anonymous, exp.Xor, exp.BitwiseAnd, exp.BitwiseOr, exp.BitwiseXor, exp.BitwiseNot)
 _UNARY = {TokenType.NOT, TokenType.DASH, TokenType.PLUS, TokenType.TILDE}
 
 
@@ -78,6 +80,41 @@ def parse(text: str, *, rule: str | None = None) -> Predicate:
         raise wrong.of(rule) from None
 
 
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """What a rule text names, and everything in it that is refused.
+
+    Attributes
+    ----------
+    params : tuple of (str, int, int)
+        Each parameter with its first character and one past its last, at its first use.
+    refused : tuple of RuleError
+        What is not part of the rule language, in the order of the text; a text that cannot be read at all has one.
+    """
+
+    params: tuple[tuple[str, int, int], ...]
+    refused: tuple[RuleError, ...]
+
+
+def examine(text: str) -> Examination:
+    """Find everything that `parse` would refuse in one condition, not only the first.
+
+    Examples
+    --------
+    >>> [wrong.sentence for wrong in examine("foo() OR bar() OR :x").refused]
+    ['The function foo() is not part of the rule language', 'The function bar() is not part of the rule language']
+    """
+    try:
+        _, nodes, refused = _surveyed(text)
+    except RuleError as wrong:
+        return Examination((), (wrong,))
+    params: dict[str, tuple[int, int]] = {}
+    for node in sorted((n for n in nodes if type(n) is exp.Placeholder and isinstance(n.this, str)), key=span):
+        params.setdefault(node.this, span(node))
+    ordered = tuple(sorted(refused, key=lambda wrong: wrong.start or 0))
+    return Examination(tuple((name, *place) for name, place in params.items()), ordered)
+
+
 def refuse(
     what: str, text: str, place: tuple[int, int], *, allowed: object = None, hint: str | None = None
 ) -> RuleError:
@@ -103,15 +140,9 @@ def excludes_missing(predicate: Predicate) -> bool:
 
 @lru_cache(maxsize=4096)
 def _read(text: str) -> Predicate:
-    _check_characters(text)
-    tokens = _tokens(text)
-    try:
-        tree = _parsed(text)
-        nodes = _positioned(tree, tokens, text)
-        for node in nodes:
-            _check_node(node, text)
-    except RecursionError:
-        raise refuse("The condition is nested too deeply", text, (0, 1), allowed=f"{MAX_DEPTH} levels") from None
+    tree, nodes, refused = _surveyed(text)
+    if refused:
+        raise refused[0]
     columns = sorted((n for n in nodes if type(n) is exp.Column), key=lambda n: span(n)[0])
     params = sorted((n for n in nodes if type(n) is exp.Placeholder), key=lambda n: span(n)[0])
     return Predicate(
@@ -120,6 +151,35 @@ def _read(text: str) -> Predicate:
         tuple(dict.fromkeys(n.this for n in params)),
         tree,
     )
+
+
+def _surveyed(text: str) -> tuple[exp.Expr, list[exp.Expr], list[RuleError]]:
+    """Return a text's tree, its nodes from the top, and what is refused in it."""
+    _check_characters(text)
+    tokens = _tokens(text)
+    try:
+        tree = _parsed(text)
+        nodes = _positioned(tree, tokens, text)
+        return tree, nodes, _refused(nodes, text)
+    except RecursionError:
+        raise refuse("The condition is nested too deeply", text, (0, 1), allowed=f"{MAX_DEPTH} levels") from None
+
+
+def _refused(nodes: list[exp.Expr], text: str) -> list[RuleError]:
+    """Return what is refused; nothing inside a refused part, but for what a function or a sign is given."""
+    found: list[RuleError] = []
+    inside: set[int] = set()
+    for node in nodes:
+        if id(node.parent) in inside:
+            inside.add(id(node))
+            continue
+        try:
+            _check_node(node, text)
+        except RuleError as wrong:
+            found.append(wrong)
+            if type(node) not in _OPEN:
+                inside.add(id(node))
+    return found
 
 
 def _check_characters(text: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from riskbench.data.outcomes import ladder
 from riskbench.data.roles import DOMAINS, Domain
@@ -16,6 +16,9 @@ from riskbench.rules.finding import Finding, Severity, finding_of
 from riskbench.rules.lists import NamedList
 from riskbench.rules.param import Param, Scalar, checked_regions, to_param, unknown
 from riskbench.rules.rule import STATUSES, Rule, check_id, texts
+
+if TYPE_CHECKING:
+    from riskbench.engine.parse import Examination
 
 SCOPES = ("global", "region")
 BOOK_KEYS = ("book", "domain", "scope", "features", "rules", "lists")
@@ -252,7 +255,7 @@ class _Reader:
         self.check_keys(item, RULE_KEYS, rule=name)
         key = item.get("id") or item
         valid = self.attempt(key, lambda: check_id(name), rule=name)
-        when = self.read_when(item, name)
+        when, used = self.read_when(item, name)
         params = self.read_params(item, name)
         regions = self.read_regions(item, name, params)
         outcome = self.choice(item, "outcome", ladder(domain).names if domain else _AnyWord(), rule=name, needed=True)
@@ -260,8 +263,8 @@ class _Reader:
         priority = self.read_priority(item, name)
         words = {field: self.word(item, field, rule=name) for field in ("title", "owner", "version")}
         many = {field: self.read_texts(item, field, name) for field in ("references", "falsepositives")}
-        if when is not None and params is not None:
-            self.check_uses(item, when, params, name)
+        if used is not None and params is not None:
+            self.check_uses(item, used, params, name)
         if when is None or outcome is None or valid is None or params is None or regions is None:
             return None
         return self.attempt(
@@ -280,26 +283,22 @@ class _Reader:
             rule=name,
         )
 
-    def read_when(self, item: Item, rule: str | None) -> str | None:
-        from riskbench.engine.parse import parse
+    def read_when(self, item: Item, rule: str | None) -> tuple[str | None, Examination | None]:
+        """Return the condition when it is right, and what it names when it could be read at all."""
+        from riskbench.engine.parse import examine
 
         held = item.get("when")
         if held is None or held.empty:
             self.wrong("'when' is missing", item, rule=rule, allowed="one condition, such as amount > :limit")
-            return None
+            return None, None
         if held.kind != "scalar":
             self.wrong("'when' is text", held, rule=rule, hint="put the condition in quotes")
-            return None
+            return None, None
         text = held.text.strip()
-        try:
-            parse(text)
-        except RuleError as wrong:
-            lead = held.text[: len(held.text) - len(held.text.lstrip())].count("\n")
-            inside = text.count("\n", 0, wrong.start or 0) if held.block else 0
-            line = held.line + 1 + (1 + lead + inside if held.block else 0)
-            self.findings.append(finding_of(wrong, line, rule))
-            return None
-        return text
+        examined = examine(text)
+        for wrong in examined.refused:
+            self.findings.append(finding_of(wrong, _line_of(held, wrong.start or 0), rule))
+        return (None if examined.refused else text), examined
 
     def read_params(self, item: Item, rule: str | None) -> dict[str, Param] | None:
         held = item.get("params")
@@ -358,31 +357,28 @@ class _Reader:
         made = self.attempt(held, lambda: texts(found, name), rule=rule)
         return made if made is not None else ()
 
-    def check_uses(self, item: Item, when: str, params: dict[str, Param], rule: str | None) -> None:
+    def check_uses(self, item: Item, used: Examination, params: dict[str, Param], rule: str | None) -> None:
         """Note parameters that stand in the condition and are declared nowhere, and the other way round."""
-        from riskbench.engine.parse import parse
-
-        used = parse(when).params
-        for name in used:
+        at = item.get("when") or item
+        for name, start, end in used.params:
             if name not in params and name not in self.lists:
-                found = re.search(rf":\s*{re.escape(name)}\b", when)
-                start = found.start() if found else 0
                 wrong = unknown("parameter", name, [*params, *self.lists])
-                at = item.get("when") or item
-                shown = RuleError("", text=when, start=start, end=start + len(name) + 1)
+                shown = RuleError("", text=at.text.strip(), start=start, end=end)
                 self.findings.append(
                     Finding(
                         f"The parameter :{name} is not declared",
-                        line=at.line + 1,
+                        line=_line_of(at, start),
                         rule=rule,
                         place=shown.place,
                         allowed=str(wrong.allowed) if params or self.lists else None,
                         hint=wrong.hint or f"params: {{{name}: ...}}",
                     )
                 )
-        held = item.get("params")
+        unreadable = bool(used.refused) and not used.params
+        held = item.get("params") if not unreadable else None
+        named = {name for name, _, _ in used.params}
         for key, _ in held.pairs if held is not None else ():
-            if key.text not in used:
+            if key.text not in named:
                 self.wrong(
                     f"The parameter {key.text!r} is never used",
                     key,
@@ -400,6 +396,14 @@ class _AnyWord:
 
     def __iter__(self) -> Any:
         return iter(())
+
+
+def _line_of(held: Item, start: int) -> int:
+    """Return the file's line, from 1, on which a character of a condition stands."""
+    if not held.block:
+        return held.line + 1
+    lead = len(held.text) - len(held.text.lstrip())
+    return held.line + 2 + held.text.count("\n", 0, lead + start)
 
 
 def _param(key: Item, value: Item) -> Param:

@@ -140,3 +140,36 @@ def test_a_yaml_mistake_shows_its_line_and_never_an_empty_one(text, line, shown)
     assert first.strip().startswith(shown.strip())
     assert caret.strip() == "^"
     assert found.hint
+
+
+def test_every_refusal_of_one_condition_is_told_with_its_caret():
+    check = inspect(lines("id: A, when: 'pg_sleep(1) OR foo(bar(2)) OR :x', outcome: review, status: live"), KINDS)
+    assert [finding.what.split(" is not")[0] for finding in check.found] == [
+        "The function pg_sleep()",
+        "The function foo()",
+        "The function bar()",
+        "The parameter :x",
+    ]
+    texts = [finding.place.split("\n") for finding in check.found]
+    marked = [line[caret.index("^") : caret.rindex("^") + 1] for line, caret in texts]
+    assert marked == ["pg_sleep", "foo", "bar", ":x"]
+
+
+@pytest.mark.parametrize(
+    ("when", "count"),
+    [
+        ("amount > (SELECT max(amount) FROM t) AND foo()", 2),
+        ("amount & foo() = 1", 2),
+        ("amount >", 1),
+        ("foo() OR amount >", 1),
+        ("foo() = ':x'", 1),
+    ],
+)
+def test_independent_refusals(when, count):
+    check = inspect(lines(f'id: A, when: "{when}", outcome: review, status: live, params: {{p: 1}}'), KINDS)
+    assert check.errors == count
+
+
+def test_a_refusal_in_a_block_stands_on_its_own_line():
+    text = HEAD + "  - id: A\n    when: |\n      foo()\n      OR :x\n    outcome: review\n    status: live\n"
+    assert [line for line, _, _ in said(text)] == [6, 7]

@@ -130,6 +130,18 @@ def test_the_sample_on_disk_reads_back_as_it_is(told):
         assert back.currency == made.currency
 
 
+def test_a_sample_never_overwrites_what_is_there(told):
+    Path("mine/transactions").mkdir(parents=True)
+    Path("mine/transactions/events.parquet").write_text("mine")
+    for folder in ("mine", "mine/transactions/events.parquet"):
+        code, out, _ = told("sample", folder, "--orders", "800")
+        assert (code, out) == (2, "")
+    assert "new folder" in told("sample", "mine")[2]
+    assert [path.read_text() for path in Path("mine").rglob("*.parquet")] == ["mine"]
+    Path("empty").mkdir()
+    assert told("sample", "empty", "--orders", "800", "--region", "NO")[0] == 0
+
+
 def test_runs_are_listed_and_shown(told):
     with Ledger("runs/riskbench.db") as ledger:
         ledger.begin("20260101-aaaa", "tiny", {"region": "NO", "source": "postgresql://ana:pw@db"})

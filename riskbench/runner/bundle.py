@@ -96,7 +96,7 @@ def read(folder: Path) -> dict[str, Stored]:
 
 def fact(held: Mapping[str, Any]) -> Fact:
     """Return a fact from its JSON form."""
-    names = ("name", "value", "unit", "lower", "upper", "n", "currency", "note")
+    names = ("name", "value", "unit", "lower", "upper", "n", "currency", "note", "signed")
     return Fact(**{name: held[name] for name in names if name in held})
 
 

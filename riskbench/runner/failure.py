@@ -155,8 +155,11 @@ def _known(kind: str, said: str, where: str, cell: int | None, session: Mapping[
 
 
 def _sentences(parts: list[str]) -> str:
-    told = [part[0].upper() + part[1:] for part in parts if part]
-    return " ".join(part if part.endswith((".", "?", "!")) else f"{part}." for part in told)
+    """Return hints in a row, each as it was written: they hold code, which a capital or a full stop would spoil."""
+    told = ""
+    for part in filter(None, parts):
+        told += f"{'' if not told else ' ' if told.endswith(('.', '?', '!')) else '; '}{part}"
+    return told
 
 
 def step(notebook: Any, cell: int | None) -> str:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import glob
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from riskbench.config import redact, resolve, secrets_in
-from riskbench.errors import ParameterError
+from riskbench.errors import ParameterError, nearest
 
 _GLOB = "*?["
+_CODE = re.compile("[A-Z]{3}")
 
 
 def _moment(name: str, value: Any) -> None:
@@ -39,9 +41,11 @@ def _costs(name: str, value: Any) -> None:
 
 
 def _currency(name: str, value: Any) -> None:
+    """Three capitals are an ISO code; anything else may be the column that holds it."""
     from riskbench.data.money import Currency
 
-    _told(name, lambda: Currency.of(value))
+    if _CODE.fullmatch(value):
+        _told(name, lambda: Currency.of(value))
 
 
 def _source(name: str, value: Any) -> None:
@@ -90,6 +94,53 @@ def _told(name: str, make: Callable[[], object]) -> None:
         raise ParameterError(
             f"The parameter {name!r}: {error.what}", got=error.got, allowed=error.allowed, hint=error.hint
         ) from error
+
+
+def check_together(formats: Mapping[str, str], values: Mapping[str, Any]) -> None:
+    """Check what no value can be wrong in alone: a source needs roles, and a currency a code or a column.
+
+    Parameters
+    ----------
+    formats : mapping of str to str
+        The parameters' formats, by parameter.
+    values : mapping
+        Every parameter's value.
+
+    Raises
+    ------
+    ParameterError
+        For a source without roles, or a currency that is neither a code nor a column of the source.
+    """
+    source = next((values[name] for name, held in formats.items() if held == "source"), None)
+    for name, held in formats.items():
+        if held == "roles" and source is not None and not values[name]:
+            raise ParameterError(
+                f"A source needs {name}: which column is the id, the time, the label?",
+                hint=f"-p {name}.id=order_id -p {name}.time=placed_at -p {name}.label=fraud -p {name}.amount=amount",
+            )
+        if held == "currency" and values[name] is not None and not _CODE.fullmatch(values[name]):
+            known = _columns(source)
+            if known is None or values[name] in known:
+                continue
+            close = nearest(values[name], known)
+            raise ParameterError(
+                f"The parameter {name!r} is neither an ISO 4217 code nor a column of the data",
+                got=repr(values[name][:80]),
+                allowed="three capitals: EUR, IDR, BRL",
+                hint=f"did you mean {close!r}?" if close else None,
+            )
+
+
+def _columns(source: str | None) -> tuple[str, ...] | None:
+    """Return the columns of a source where they can be known at once: none for the sample, Parquet's schema."""
+    if source is None:
+        return ()
+    where = resolve(source)
+    if "://" in where or not where.casefold().endswith((".parquet", ".pq")):
+        return None
+    from riskbench.data.read import kinds_of
+
+    return tuple(kinds_of(where))
 
 
 #: The checks by the names that a playbook's metadata uses.

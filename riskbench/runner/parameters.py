@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from riskbench.errors import ParameterError, PlaybookError, RiskbenchError, listed, nearest
-from riskbench.runner.formats import FORMATS
+from riskbench.runner.formats import FORMATS, check_together
 from riskbench.runner.shape import Shape, coerce, shape_of, structure
 
 
@@ -213,7 +213,8 @@ def settle(parameters: Iterable[Parameter], passed: Mapping[str, object]) -> dic
     Raises
     ------
     ParameterError
-        For an unknown name, a wrong type, a value out of range, or one that the sample does not have.
+        For an unknown name, a wrong type, a value out of range, one that the sample does not have, or a source
+        without roles.
     """
     parameters = tuple(parameters)
     values = given(parameters, passed)
@@ -228,6 +229,7 @@ def settle(parameters: Iterable[Parameter], passed: Mapping[str, object]) -> dic
                 f"The sample has no {parameter.name} {held!r}",
                 allowed=f"{listed(parameter.sample_choices)}; or name a source",
             )
+    check_together({p.name: p.format for p in parameters if p.format is not None}, values)
     return {parameter.name: values[parameter.name] for parameter in parameters}
 
 

@@ -24,9 +24,13 @@ def write_sample(folder: Path, *, orders: int, region: str | None, seed: int) ->
     ------
     ParameterError
         When a value is out of range, or the folder cannot be written.
+    DataError
+        When the folder is not empty.
     """
     from riskbench.data.marketplace import marketplace
+    from riskbench.data.marketplace.writing import refuse_taken
 
+    refuse_taken(folder)
     made = marketplace(orders=orders, region=region, seed=seed)
     try:
         written = list(made.write(folder))

@@ -380,3 +380,10 @@ def rb_data_error():
     from riskbench.errors import DataError
 
     return DataError
+
+
+def test_a_folder_that_holds_something_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("mine")
+    with pytest.raises(rb_data_error(), match="new folder"):
+        rb.marketplace(orders=500, region="NO").write(tmp_path)
+    assert [path.read_text() for path in tmp_path.rglob("*") if path.is_file()] == ["mine"]

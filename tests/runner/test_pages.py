@@ -222,3 +222,17 @@ def test_secrets_do_not_get_into_a_notebook():
     for page in pages(held).values():
         assert "s3cret-word" not in page
         assert ":other@" not in page
+
+
+def test_hints_are_told_as_they_were_written():
+    from riskbench.errors import ParameterError
+    from riskbench.runner.failure import describe
+
+    class At:
+        cell, notebook = None, None
+
+    for hint in ('roles={"id": "order_id"}', "pip install 'riskbench[postgres]'", "did you mean 'amount'?"):
+        error = ParameterError("it does not fit", got="amuont", allowed="amount", hint=hint)
+        failure = describe(error, At, session={})
+        assert failure.text.splitlines()[-1] == f"What to try: {hint}"
+        assert "Got: amuont\nAllowed: amount" in failure.text

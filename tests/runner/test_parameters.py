@@ -263,3 +263,58 @@ def test_a_password_is_not_repeated_in_the_message():
     with pytest.raises(ParameterError) as caught:
         coerce("postgresql://ana:pa55word@db/risk", parameter.shape, name="x")
     assert "pa55word" not in str(caught.value)
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    from riskbench.runner import find
+
+    return find("threshold_calibration").parameters
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2026-02-01", "2026-02-01 10:30", "2026-02-01T10:30:15.25Z", "2026-02-01 10:30+07", "2026-02-01T10:30:00-03:00"],
+)
+@pytest.mark.parametrize("name", ["start", "end", "asof", "report_from"])
+def test_a_moment_is_iso_text(shipped, name, text):
+    assert given(shipped, {name: text})[name] == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["01.02.2026", "1/2/2026", "2026/02/01", "20260201", "2026-2-1", "Feb 1 2026", "2026-02", "today", "2026-02-30"],
+)
+def test_a_moment_with_two_readings_is_refused(shipped, text):
+    with pytest.raises(ParameterError, match="ISO text: 2026-11-11"):
+        given(shipped, {"start": text})
+
+
+def test_a_source_without_roles_is_refused_in_words_of_the_command_line(shipped, tmp_path):
+    file = tmp_path / "events.csv"
+    file.write_text("id\n1\n")
+    with pytest.raises(ParameterError, match=r"-p roles\.id=order_id -p roles\.time=placed_at"):
+        settle(shipped, {"source": str(file)})
+    assert settle(shipped, {"source": str(file), "roles": {"id": "id"}})["roles"] == {"id": "id"}
+
+
+@pytest.mark.parametrize("source", ["x" * 5000, "x/" * 2500 + "*.csv", "x" * 5000 + "*"])
+def test_a_path_that_is_too_long_is_one_message(shipped, source):
+    with pytest.raises(ParameterError) as caught:
+        given(shipped, {"source": source})
+    assert "'source'" in str(caught.value)
+
+
+def test_a_currency_is_a_code_or_a_column(shipped, tmp_path):
+    import pandas as pd
+
+    file = tmp_path / "events.parquet"
+    pd.DataFrame({"id": [1], "euros": ["EUR"]}).to_parquet(file)
+    own = {"source": str(file), "roles": {"id": "id"}}
+    for currency in ("EUR", "euros"):
+        assert settle(shipped, {**own, "currency": currency})["currency"] == currency
+    with pytest.raises(ParameterError, match="did you mean 'euros'"):
+        settle(shipped, {**own, "currency": "euro"})
+    for values in ({"currency": "euro"}, {"currency": "EUX"}, {**own, "currency": "EUX"}):
+        with pytest.raises(ParameterError, match="ISO 4217"):
+            settle(shipped, values)

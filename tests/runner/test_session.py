@@ -155,7 +155,7 @@ def test_the_source_may_stand_in_the_environment(events, monkeypatch):
 
 
 def test_a_password_in_a_notebook_is_masked_and_warned_of():
-    run = session(source="postgresql://ana:pa55word@db.invalid/risk")
+    run = session(source="postgresql://ana:pa55word@db.invalid/risk", roles={"id": "id"})
     assert "pa55word" not in run._repr_html_()
     assert "env:NAME" in run.notes[0]
 

@@ -202,7 +202,7 @@ class Marketplace:
         Raises
         ------
         DataError
-            When the folder cannot be written.
+            When the folder holds something already, or cannot be written.
         """
         made_from = f"orders={self.orders}, seed={self.seed}, regions={' '.join(self.regions)}"
         return write(folder, datasets=self.datasets, tables=self.tables, truth=self._apart, made_from=made_from)

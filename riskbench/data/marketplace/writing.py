@@ -29,9 +29,10 @@ def write(
     Raises
     ------
     DataError
-        When the folder cannot be written.
+        When the folder holds something already, or cannot be written.
     """
     root = Path(folder)
+    refuse_taken(root)
     done: list[Path] = []
     try:
         for name, dataset in datasets.items():
@@ -46,6 +47,27 @@ def write(
             "The marketplace could not be written.", got=f"{root}: {error.strerror or error}", allowed="a folder"
         ) from error
     return tuple(done)
+
+
+def refuse_taken(folder: Path) -> None:
+    """Refuse a folder that holds something: a sample never replaces what somebody else has put there.
+
+    Raises
+    ------
+    DataError
+        When it holds a file or folder, or is no folder.
+    """
+    try:
+        taken = folder.exists() and any(folder.iterdir())
+    except OSError as error:
+        raise DataError(
+            "The marketplace could not be written.", got=f"{folder}: {error.strerror or error}", allowed="a folder"
+        ) from None
+    if taken:
+        raise DataError(
+            f"The folder {str(folder)[:200]!r} is not empty, and nothing in it is overwritten",
+            hint="name a new folder, or clear this one first",
+        )
 
 
 def declared(dataset: Dataset) -> dict[str, Any]:

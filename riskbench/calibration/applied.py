@@ -8,7 +8,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from riskbench.calibration.segments import OWN
+from riskbench.calibration.segments import paying
 from riskbench.data.outcomes import ladder
 from riskbench.errors import ParameterError
 from riskbench.rules.book import RuleBook
@@ -48,16 +48,8 @@ def earlier(book: RuleBook, score: str) -> tuple[Rule, ...]:
 
 
 def own_cuts(held: Calibration) -> dict[str, float]:
-    """Return the cut of each segment whose own cut pays."""
-    frame = held.segments
-    if not len(frame):
-        return {}
-    paying = frame[(frame["status"] == OWN) & (frame["segment"] != "(missing)")]
-    return {
-        str(name): float(cut)
-        for name, cut in zip(paying["segment"], paying["own_threshold"], strict=True)
-        if math.isfinite(cut)
-    }
+    """Return the cut of each segment whose own cut pays; none where there is no common cut to differ from."""
+    return paying(held.segments) if math.isfinite(held.threshold) else {}
 
 
 def _moved(held: Calibration, book: RuleBook, *, per_segment: bool) -> RuleBook:

@@ -25,11 +25,12 @@ from riskbench.calibration.choose import (
 )
 from riskbench.calibration.curve import Price, Today, curve, frame_at, thin
 from riskbench.calibration.holdout import Span, Window
+from riskbench.calibration.pages import Page, a_week, plateau_page, promise_page, segments_page
 from riskbench.calibration.picture import draw_curve
 from riskbench.calibration.plateau import plateau_ends, plateau_frame, redrawn
 from riskbench.calibration.promise import holdout_frame, weekly_frame
 from riskbench.calibration.segments import COLUMNS as SEGMENT_COLUMNS
-from riskbench.calibration.segments import OWN, segments_frame
+from riskbench.calibration.segments import paying, segments_frame
 from riskbench.calibration.study import Study
 from riskbench.calibration.swept import swept, today_cut
 from riskbench.calibration.words import facts, promise_words, provenance, remarks
@@ -78,7 +79,8 @@ class Calibration(Result):
         The promise: measure, per, value, lower, upper (95 % prediction interval), observed on the later window,
         kept, n, weeks.
     promise : DataFrame
-        The same in words, for a page.
+        The same in words, for a page; within_range says whether what came lies inside the promised range, which
+        may be wide.
     weekly : DataFrame
         What changes a week against today on the later window: measure, per, today, proposed, change, lower,
         upper, n.
@@ -90,6 +92,10 @@ class Calibration(Result):
         n, frauds_between, fraud_share.
     segments : DataFrame
         Each segment's own best cut and what one cut for all costs it; see `status`.
+    given_costs : tuple of str
+        The costs that were given; the others are defaults.
+    counted : str
+        What net value is counted in: the currency, or "events" or "weighted events" where there is no money.
     costs : DataFrame
         The best cut with each cost halved and doubled, and the regret of the chosen one.
     pair : DataFrame
@@ -124,12 +130,15 @@ class Calibration(Result):
     costs: pd.DataFrame
     pair: pd.DataFrame
     currency: str
+    counted: str
     assumptions: Costs
+    given_costs: tuple[str, ...]
     by: str | None
     facts: tuple[Fact, ...]
     domain: Domain
     window: str
     window_weeks: float
+    judged_weeks: float
     per: str
     given: RuleBook | None
 
@@ -161,7 +170,7 @@ class Calibration(Result):
             ax,
             self.curve,
             name=self.name,
-            unit=f"{self.currency or 'events'} a {self.per}",
+            unit=f"{self.counted} {a_week(self.per)}",
             scale=self.window_weeks,
             plateau=self.plateau,
             cuts={"chosen": self.threshold, "block from": self.threshold_block, "today": self.today},
@@ -259,6 +268,7 @@ def calibrate(
         given=given,
         before=None if given is None else resolve(given, apply(given.rules, sweep.dataset)).level,
         costs=Costs.from_mapping(costs),
+        given_costs=tuple(costs) if isinstance(costs, Mapping) else (),
         constraints=limits(subject_to),
         by=by,
         choose_on=choose_on,
@@ -277,6 +287,7 @@ def calibrate_sweep(
     given: RuleBook | None,
     before: npt.NDArray[np.int8] | None,
     costs: Costs,
+    given_costs: tuple[str, ...] = (),
     constraints: tuple[Constraint, ...] = (),
     by: str | None = "region",
     choose_on: Span | None = None,
@@ -312,6 +323,8 @@ def calibrate_sweep(
     segments = _segments(study, cut, constraints, by)
     own = _own_weekly(study, levels, cut, segments, judged) if by == "region" else pd.DataFrame()
     ends = plateau_ends(drawn, picked.point, picked.feasible, again.critical)
+    promise = promise_words(holdout, study.counted)
+    plateau = plateau_frame(drawn, picked.point, ends, critical=again.critical)
     keep = [picked.point, *ends, drawn.table.point(today_cut(sweep, given))]
     later = study.curve(windows.report.mask) if windows.report.mask.any() else None
     return Calibration(
@@ -327,22 +340,25 @@ def calibrate_sweep(
         today=sweep.default if math.isfinite(today_cut(sweep, given)) else None,
         curve=frame_at(drawn, thin(drawn, keep), today),
         holdout=holdout,
-        promise=promise_words(holdout, study.currency),
+        promise=promise,
         weekly=weekly,
         weekly_own=own,
-        plateau=plateau_frame(drawn, picked.point, ends, critical=again.critical),
+        plateau=plateau,
         segments=segments,
         costs=costs_frame(study, picked),
         pair=pd.DataFrame()
         if pair is None
         else pair_frame(single, pair, choose_or(single, constraints, picked), levels),
         currency=study.currency,
+        counted=study.counted,
         assumptions=costs,
+        given_costs=_given(costs, given_costs),
         by=by,
         facts=facts(study, picked, cut, pair=pair, ends=(lower, upper), holdout=holdout, weekly=weekly),
         domain=sweep.dataset.domain,
         window=windows.choose.words,
         window_weeks=windows.choose.length,
+        judged_weeks=judged.length,
         per=windows.per,
         given=given,
         lazy={
@@ -356,7 +372,18 @@ def calibrate_sweep(
                 None if later is None else study.today(levels, later.table, windows.report.mask),
             ),
         },
-        notes=remarks(study, picked, given=given, constraints=constraints, later=later, pair=pair, optimism=optimism),
+        pages=_pages(study, promise, plateau, segments, judged),
+        notes=remarks(
+            study,
+            picked,
+            given=given,
+            constraints=constraints,
+            later=later,
+            pair=pair,
+            optimism=optimism,
+            segments=segments,
+            by=by,
+        ),
         provenance=provenance(study, given, constraints, by=by, asof=asof, seed=seed, begun=begun),
     )
 
@@ -369,6 +396,23 @@ def choose_or(study: Study, constraints: tuple[Constraint, ...], otherwise: Choi
         return choose(study, constraints)
     except InfeasibleError:
         return otherwise
+
+
+def _given(costs: Costs, named: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the costs that were given: those named, and those that are not at their default."""
+    usual = Costs().to_dict()
+    return tuple(name for name, value in costs.to_dict().items() if name in named or value != usual[name])
+
+
+def _pages(
+    study: Study, promise: pd.DataFrame, plateau: pd.DataFrame, segments: pd.DataFrame, judged: Window
+) -> dict[str, Page]:
+    counted, per, first, later = study.counted, study.windows.per, study.windows.choose, study.windows.report
+    return {
+        "promise": promise_page(promise, chosen=first.words, judged=later.words if later.mask.any() else None),
+        "plateau": plateau_page(plateau, counted=counted, per=per, window=first.words, length=first.length),
+        "segments": segments_page(segments, counted=counted, per=per, window=judged.words, length=judged.length),
+    }
 
 
 def _exact_frame(table: TruthTable, price: Price, steps: Ladder, today: Today) -> pd.DataFrame:
@@ -388,14 +432,14 @@ def _later_frame(
 def _own_weekly(
     study: Study, before: npt.NDArray[np.int8], cut: float, segments: pd.DataFrame, window: Window
 ) -> pd.DataFrame:
-    paying = segments[segments["status"] == OWN]
-    if not len(paying):
+    own_cuts = paying(segments) if math.isfinite(cut) else {}
+    if not own_cuts:
         return pd.DataFrame()
     codes, names = study.sweep.dataset.regions
     levels = study.levels(cut)
-    for name, own in zip(paying["segment"], paying["own_threshold"], strict=True):
+    for name, own in own_cuts.items():
         inside = codes == names.index(name)
-        levels[inside] = study.levels(float(own))[inside]
+        levels[inside] = study.levels(own)[inside]
     return weekly_frame(study, before, levels, window)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -10,8 +11,18 @@ import pandas as pd
 
 from riskbench.calibration.applied import own_cuts
 from riskbench.calibration.calibration import Calibration
-from riskbench.calibration.segments import FEWEST_FRAUDS, INHERITS, OWN
-from riskbench.calibration.words import exactly, pair_words
+from riskbench.calibration.pages import (
+    Page,
+    a_week,
+    assumptions_page,
+    cuts_page,
+    money_name,
+    rules_page,
+    told_apart,
+    weekly_page,
+)
+from riskbench.calibration.segments import FEWEST_FRAUDS, INHERITS
+from riskbench.calibration.words import pair_words
 from riskbench.display import Fact, Result, number, result
 from riskbench.display.chart import BLUE, GREY, style
 from riskbench.display.fact import Unit
@@ -44,8 +55,9 @@ class Decision(Result):
     promise, holdout : DataFrame
         What the cut promised on the choose window and what came later, in words and in numbers.
     assumptions : DataFrame
-        Each stated cost, the cut when it is halved and doubled, and what the proposed cut would then give away:
-        cost, stated, cut_halved, cut_doubled, regret_halved, regret_doubled, reading.
+        Each cost, the cut when it is halved and doubled, and what the proposed cut would then give away over the
+        window that it was chosen on: cost, value, source ("given", "default"), cut_halved, cut_doubled,
+        regret_halved, regret_doubled, reading.
     unmeasured : DataFrame
         What is not measurable, and why: what, why.
     rules : DataFrame
@@ -60,9 +72,8 @@ class Decision(Result):
     title: ClassVar[str] = "Decision record"
     main: ClassVar[str] = "weekly"
     next_step: ClassVar[str] = '.frame("cuts"), "promise", "assumptions", "unmeasured", "rules"; .book.to_yaml()'
-    repr_columns: ClassVar[tuple[str, ...]] = ("measure", "per", "today", "proposed", "change", "lower", "upper", "n")
     repr_rows: ClassVar[int] = 14
-    repr_tables: ClassVar[tuple[str, ...]] = ("cuts", "promise", "assumptions", "unmeasured", "rules")
+    repr_tables: ClassVar[tuple[str, ...]] = ("cuts", "rules", "assumptions", "unmeasured")
 
     name: str
     recommendation: str
@@ -93,7 +104,10 @@ class Decision(Result):
         ax.set_yticks(place, list(shown["measure"]))
         ax.margins(y=0.15)
         per = str(self.weekly["per"].iloc[0]) if len(self.weekly) else "week"
-        style(ax, title="Change against today, 95 % interval (grey: within chance)", x=f"events a {per}", y="")
+        shipped = "" if self.adopt else ", if the cut shipped"
+        style(
+            ax, title=f"Change against today{shipped}: 95 % interval (grey: within chance)", x=f"events a {per}", y=""
+        )
 
 
 def decide(
@@ -150,22 +164,24 @@ def decide(
     if not isinstance(calibration, Calibration):
         raise ParameterError("decide takes a calibration", got=type(calibration).__name__, hint="rb.calibrate(...)")
     book, rules = _book(calibration)
-    adopt, action, reason = _recommendation(calibration, _leak(calibration, checks))
+    adopt, action, reason, short = _recommendation(calibration, _leak(calibration, checks))
     sentence = f"{action}: {reason}"
+    cuts, assumptions = _cuts(calibration), _assumptions(calibration)
     return Decision(
         name=title or f"Decision on {calibration.name}",
         recommendation=sentence,
         adopt=adopt,
-        cuts=_cuts(calibration),
+        cuts=cuts,
         weekly=_weekly(calibration).copy(),
         promise=calibration.promise.copy(),
         holdout=calibration.holdout.copy(),
-        assumptions=_assumptions(calibration),
+        assumptions=assumptions,
         unmeasured=_unmeasured(calibration),
         rules=rules,
         swaps=_swaps(change),
         book=book,
-        facts=_facts(calibration, action),
+        facts=_facts(calibration, action, short, adopt=adopt),
+        pages=_pages(calibration, cuts, assumptions, rules, adopt=adopt),
         notes=(sentence, *_found(checks), *calibration.notes),
         provenance={
             **calibration.provenance,
@@ -199,41 +215,53 @@ def _with_values(line: str, book: RuleBook) -> str:
     if rule is None:
         return line
     own = [
-        f"; {name} in {region} {exactly(value) if isinstance(value, int | float) else value}"
+        f"; {name} in {region} {value:,}" if isinstance(value, int | float) else f"; {name} in {region} {value}"
         for region, values in rule.regions.items()
         for name, value in values.items()
     ]
     return "".join([line.removesuffix(" ".join(rule.when.split())), rule.in_words(), *own])
 
 
-def _recommendation(held: Calibration, leak: str | None) -> tuple[bool, str, str]:
-    """Return whether to adopt the cut, what to do, and why."""
+def _recommendation(held: Calibration, leak: str | None) -> tuple[bool, str, str, str]:
+    """Return whether to adopt the cut, what to do, why, and why in a few words."""
     row = _weekly(held).to_dict("records")[0]
     gain, low, high = float(row["change"]), float(row["lower"]), float(row["upper"])
     promise = held.holdout.to_dict("records")[0]
     unit: Unit = "money" if held.currency else "average"
-    per = f"a {held.per}" if held.per == "week" else f"per {held.per}"
+    per = " ".join(part for part in ("" if held.currency else held.counted, a_week(held.per)) if part)
     worth = f"{number(gain, unit, currency=held.currency)} {per} ({number(low, unit)} to {number(high, unit)})"
-    keep = "Keep the live rules as they are" if held.today is None else f"Keep today's cut of {exactly(held.today)}"
-    if leak is not None:
-        return False, keep, f"{leak}; every figure here is worthless until that is settled."
-    if pd.isna(promise["observed"]):
-        return False, keep, "the proposed cut was judged only on the events that chose it, so its gain is not shown."
+    span = f"{number(low, unit, currency=held.currency, signed=True)} to {number(high, unit, signed=True)} {per}"
+    keep = "Keep the live rules as they are" if held.today is None else f"Keep today's cut of {_short(held.today)}"
     same = held.today == held.threshold and held.threshold_block is None and not len(held.weekly_own) and not row["n"]
-    if held.today is not None and same:
-        return False, keep, "it is the best one."
-    if 0 < row["n"] < FEWEST_EVENTS:
-        return False, keep, f"only {row['n']} later events would be treated differently, too few to tell."
-    if low > 0:
-        kept = "" if bool(promise["kept"]) else " Its promise was not kept, though: find out why before it ships."
-        return True, _action(held), f"worth {worth} more than today on the later window.{kept}"
-    if high < 0:
-        return False, keep, f"on the later window the proposed cut was worth {worth} against today."
-    if not row["n"] and math.isfinite(held.threshold):
-        return False, keep, "the proposed cut would have changed nothing on the later window."
-    if not math.isfinite(held.threshold):
-        return False, keep, f"no cut of {held.name} is worth more than none."
-    return False, keep, f"the difference is within chance, {worth}."
+    reason = ""
+    if leak is not None:
+        why, reason = "a check calls what the cut rests on leakage", f"{leak}; every figure here is worthless until "
+        reason += "that is settled."
+    elif pd.isna(promise["observed"]):
+        why = "the proposed cut was judged only on the events that chose it, so its gain is not shown"
+    elif held.today is not None and same:
+        why = "it is the best one"
+    elif 0 < row["n"] < FEWEST_EVENTS:
+        why = f"only {row['n']} later events would be treated differently, too few to tell"
+    elif low > 0:
+        kept = bool(promise["kept"])
+        tail = "" if kept else " Its value came outside the promised range, though: find out why before it ships."
+        return (
+            True,
+            _action(held),
+            f"worth {worth} more than today on the later window.{tail}",
+            f"the gain is above chance: {span}{'' if kept else '; it came outside the promised range'}",
+        )
+    elif high < 0:
+        why = f"the proposed cut loses against today: {span}"
+        reason = f"on the later window the proposed cut was worth {worth} against today."
+    elif not row["n"] and math.isfinite(held.threshold):
+        why = "the proposed cut would have changed nothing on the later window"
+    elif not math.isfinite(held.threshold):
+        why = f"no cut of {held.name} is worth more than none"
+    else:
+        why, reason = f"the gain is within chance: {span}", f"the difference is within chance, {worth}."
+    return False, keep, reason or f"{why}.", why
 
 
 def _leak(held: Calibration, checks: Result | None) -> str | None:
@@ -245,13 +273,18 @@ def _leak(held: Calibration, checks: Result | None) -> str | None:
     return next((f"a check calls {name} leakage ({leaks[name]})" for name in used if name in leaks), None)
 
 
+def _short(cut: float) -> str:
+    """Return a cut as a page shows it."""
+    return told_apart([cut])[0]
+
+
 def _action(held: Calibration) -> str:
-    cut = exactly(held.threshold)
+    cut = _short(held.threshold)
     if held.threshold_block is not None and held.threshold_review is not None:
         return f"Cut {held.name}: {pair_words(held.threshold_review, held.threshold_block)}"
     if not math.isfinite(held.threshold):
         return f"Retire the rule behind {held.name}"
-    own = ", ".join(f"{value} in {name}" for name, value in own_cuts(held).items()) if held.by == "region" else ""
+    own = ", ".join(f"{_short(value)} in {name}" for name, value in _own(held).items())
     tail = f", and at {own}" if own else ""
     if held.today is None and held.rule_param is not None:
         return f"Switch on the rule of {held.name} at {cut}{tail}"
@@ -260,11 +293,17 @@ def _action(held: Calibration) -> str:
     if held.threshold == held.today:
         return f"Keep {held.name} at {cut}{tail}"
     verb = "Raise" if held.threshold > held.today else "Lower"
-    return f"{verb} {held.name} from {exactly(held.today)} to {cut}{tail}"
+    today, cut = told_apart([held.today, held.threshold])
+    return f"{verb} {held.name} from {today} to {cut}{tail}"
+
+
+def _own(held: Calibration) -> dict[str, float]:
+    """Return the cuts that regions get of their own."""
+    return own_cuts(held) if held.by == "region" else {}
 
 
 def _cuts(held: Calibration) -> pd.DataFrame:
-    today = math.nan if held.today is None else held.today
+    today, own = math.nan if held.today is None else held.today, own_cuts(held)
     if not len(held.segments):
         rows = [("all", today, held.threshold, math.nan, "one cut for all", math.nan, math.nan, math.nan, 0, 0)]
     else:
@@ -272,7 +311,7 @@ def _cuts(held: Calibration) -> pd.DataFrame:
             (
                 row["segment"],
                 today,
-                row["own_threshold"] if row["status"] == OWN else held.threshold,
+                own.get(str(row["segment"]), held.threshold),
                 row["own_threshold"],
                 row["status"],
                 row["uniform_cost"],
@@ -294,35 +333,61 @@ def _assumptions(held: Calibration) -> pd.DataFrame:
         half, double = (group[group["change"] == word].to_dict("records")[0] for word in ("halved", "doubled"))
         moves = [row for row in (half, double) if row["threshold"] != held.threshold]
         worst = max(half["regret"], double["regret"])
-        unit: Unit = "money" if held.currency else "number"
         if not moves:
             reading = "the cut stays"
         else:
-            reading = f"the cut moves; keeping it gives away at most {number(worst, unit, currency=held.currency)}"
+            most = number(worst / held.window_weeks, "money", currency=held.currency)
+            most += "" if held.currency else f" {held.counted}"
+            reading = f"the cut moves; keeping it gives away at most {most} {a_week(held.per)}"
         if double["capped"]:
             full = double["value"] == double["stated"]
             reading += "; doubling changes nothing: it is 1 already" if full else "; doubled, it is capped at 1"
-        rows.append(
-            (name, half["stated"], half["threshold"], double["threshold"], half["regret"], double["regret"], reading)
-        )
-    columns = "cost stated cut_halved cut_doubled regret_halved regret_doubled reading".split()
+        source = "given" if name in held.given_costs else "default"
+        cuts, regrets = ([row[part] for row in (half, double)] for part in ("threshold", "regret"))
+        rows.append((name, half["stated"], source, *cuts, *regrets, reading))
+    columns = "cost value source cut_halved cut_doubled regret_halved regret_doubled reading".split()
     return pd.DataFrame(rows, columns=columns)
 
 
+#: What a remark is about, by words in it.
+_ABOUT = {
+    "too young": "newest events",
+    "not measurable": "what a remark says",
+    "are unlabelled": "unlabelled events",
+    "have no value": "events without a value",
+    "No money": "money",
+    "not simulated": "reactions to the cut",
+}
+
+
 def _unmeasured(held: Calibration) -> pd.DataFrame:
-    rows = []
-    for row in held.holdout.to_dict("records"):
-        if pd.isna(row["value"]):
-            rows.append((row["measure"], "no labelled event of its kind in the window"))
-        elif pd.isna(row["observed"]):
-            rows.append((f"{row['measure']}, later window", "no later event to measure it on"))
+    rows = [
+        (row["measure"], f"The window to choose on holds no labelled event that {row['measure']} could rest on.")
+        for row in held.holdout.to_dict("records")
+        if pd.isna(row["value"])
+    ]
+    unseen = held.holdout[held.holdout["value"].notna() & held.holdout["observed"].isna()]
+    if len(unseen) and held.holdout["observed"].isna().all():
+        rows.append(("all measures, later window", "There is no later event to measure them on."))
+    else:
+        rows.extend(
+            (f"{name}, later window", "There is no later event to measure it on.") for name in unseen["measure"]
+        )
     rows.extend(
-        (f"own cut of {row['segment']}", f"{row['frauds']} known frauds to choose on; at least {FEWEST_FRAUDS} needed")
+        (
+            f"own cut of {row['segment']}",
+            f"It has {row['frauds']} known frauds to choose on and needs at least {FEWEST_FRAUDS}; it gets the common "
+            "cut."
+            if row["frauds"] < FEWEST_FRAUDS
+            else "No cut of its own keeps to the constraints; it gets the common cut.",
+        )
         for row in held.segments.to_dict("records")
         if row["status"] == INHERITS
     )
-    words = ("not measurable", "are unlabelled", "No money", "too young", "Not simulated", "have no value")
-    rows.extend(("as noted", note) for note in held.notes if any(word in note for word in words))
+    for note in held.notes:
+        about = next((what for words, what in _ABOUT.items() if words in note), None)
+        if about is not None:
+            rows.append((about, note))
     return pd.DataFrame(rows, columns=["what", "why"])
 
 
@@ -343,22 +408,48 @@ def _found(checks: Result | None) -> list[str]:
     return [f"{row['code']}: {row['title']}." for row in serious.to_dict("records")]
 
 
-def _facts(held: Calibration, action: str) -> tuple[Fact, ...]:
+def _facts(held: Calibration, action: str, short: str, *, adopt: bool) -> tuple[Fact, ...]:
     unit: Unit = "money" if held.currency else "number"
-    per = f"a {held.per}" if held.per == "week" else f"per {held.per}"
-    facts = [Fact("Recommendation", action, "text"), held.headline()[0]]
+    per = a_week(held.per)
+    cut = held.headline()[0]
+    facts = [Fact("Recommendation", action, "text", note=short)]
+    facts.append(cut if adopt else replace(cut, name="Best cut found"))
     rows = {row["measure"]: row for row in _weekly(held).to_dict("records")}
     for measure in ("net value", "frauds alerted", "good customers alerted", "reviews"):
-        row = rows[measure]
+        row, money = rows[measure], measure == "net value"
+        name = f"{measure.capitalize()} {per}, {'change' if adopt else 'if shipped'}"
         facts.append(
             Fact(
-                f"{measure.capitalize()} {per}, change",
+                money_name(name, held.currency, held.counted) if money else name,
                 float(row["change"]),
-                unit if measure == "net value" else "average",
+                unit if money else "average",
                 lower=float(row["lower"]),
                 upper=float(row["upper"]),
                 n=int(row["n"]),
-                currency=held.currency if measure == "net value" else "",
+                currency=held.currency if money else "",
+                signed=True,
             )
         )
     return tuple(facts)
+
+
+def _pages(
+    held: Calibration, cuts: pd.DataFrame, assumptions: pd.DataFrame, rules: pd.DataFrame, *, adopt: bool
+) -> dict[str, Page]:
+    shipped = "" if adopt else ", if the cut shipped (not recommended)"
+    proposed = "proposed" if adopt else "if shipped"
+    counted, per = held.counted, held.per
+    moved = [held.threshold, held.threshold_block, held.today, *_own(held).values()]
+    return {
+        "weekly": weekly_page(_weekly(held), counted=counted, per=per, proposed=proposed, shipped=shipped),
+        "cuts": cuts_page(cuts, counted=counted, per=per, length=held.judged_weeks, proposed=proposed, shipped=shipped),
+        "rules": rules_page(rules, [cut for cut in moved if cut is not None], shipped=shipped),
+        "assumptions": assumptions_page(
+            assumptions,
+            currency=held.currency,
+            counted=counted,
+            per=per,
+            window=held.window,
+            length=held.window_weeks,
+        ),
+    }

@@ -84,4 +84,12 @@ def draw_curve(
     twin.spines["top"].set_visible(False)
     lines, words = ax.get_legend_handles_labels()
     more, also = twin.get_legend_handles_labels()
-    ax.legend([*lines, *more], [*words, *also], fontsize=8, frameon=True, framealpha=0.85, edgecolor="none", loc="best")
+    ax.legend(
+        [*lines, *more],
+        [*words, *also],
+        fontsize=8,
+        frameon=False,
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.17),
+        ncols=3,
+    )

@@ -95,6 +95,16 @@ def segments_frame(
     return frame
 
 
+def paying(segments: pd.DataFrame) -> dict[str, float]:
+    """Return the cut of each segment whose own cut pays and can stand in a rule book."""
+    held = segments[(segments["status"] == OWN) & (segments["segment"] != "(missing)")]
+    return {
+        str(name): float(cut)
+        for name, cut in zip(held["segment"], held["own_threshold"], strict=True)
+        if math.isfinite(cut)
+    }
+
+
 def _usual(pooled: Curve, later: Curve, one: float, other: float) -> float:
     """Return the variance between two cuts if a segment's events there were worth what those of all segments are.
 

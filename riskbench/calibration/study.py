@@ -129,6 +129,11 @@ class Study:
         """The currency's code, or nothing where there is no money."""
         return self.sweep.dataset.currency.code if self.worth.money else ""
 
+    @property
+    def counted(self) -> str:
+        """What net value is counted in: the currency, or events where there is no money."""
+        return self.currency or ("events" if self.worth.margin_weight(self.costs) == 1 else "weighted events")
+
     def price(self, costs: Costs | None = None) -> Price:
         """Return what each level is worth, under the stated costs or others."""
         stated = self.costs if costs is None else costs
@@ -237,9 +242,10 @@ class Study:
     def unlabelled(self, rows: Mask) -> Sequence[str]:
         """Return a remark for each reason why some of these events have no verdict."""
         counts = np.bincount(self.labels.state[rows], minlength=len(STATES))
+        reasons = [state.removeprefix("unlabelled: ") for state in STATES]
         return [
-            f"{int(counts[state]):,} of {int(counts.sum()):,} events are {STATES[state]}: they cost handling only, "
-            "and are in no precision, recall or insult rate."
+            f"{int(counts[state]):,} of {int(counts.sum()):,} events are unlabelled ({reasons[state]}): they cost "
+            "handling only, and are in no precision, recall or insult rate."
             for state in range(2, len(STATES))
             if counts[state]
         ]

@@ -11,6 +11,8 @@ import pandas as pd
 
 from riskbench.calibration.choose import Choice, Pair
 from riskbench.calibration.curve import Curve, violation
+from riskbench.calibration.pages import a_week, money_name
+from riskbench.calibration.segments import paying
 from riskbench.calibration.study import Study
 from riskbench.display import NOT_MEASURABLE, Fact, number
 from riskbench.display.fact import Unit
@@ -22,13 +24,13 @@ if TYPE_CHECKING:
     from riskbench.rules.book import RuleBook
 
 
-def exactly(cut: float) -> str:
-    """Return a cut with every digit that it has.
-
-    >>> exactly(211.19), exactly(1500000.0)
-    ('211.19', '1,500,000')
-    """
-    return f"{int(cut):,}" if float(cut).is_integer() and abs(cut) < 2**53 else f"{cut:,}"
+#: A hit in words; the exact cut stands in the tables.
+_HIT = {
+    ">=": "hit at the cut or above",
+    ">": "hit above the cut",
+    "<=": "hit at the cut or below",
+    "<": "hit below the cut",
+}
 
 
 def pair_words(review: float, block: float) -> str:
@@ -38,11 +40,11 @@ def pair_words(review: float, block: float) -> str:
     ('review from 0.6, block from 0.9', 'block from 0.9')
     """
     if not math.isfinite(block):
-        return f"review from {exactly(review)}" if math.isfinite(review) else "no cut pays"
+        return f"review from {number(review)}" if math.isfinite(review) else "no cut pays"
     return (
-        f"block from {exactly(block)}"
+        f"block from {number(block)}"
         if review >= block
-        else f"review from {exactly(review)}, block from {exactly(block)}"
+        else f"review from {number(review)}, block from {number(block)}"
     )
 
 
@@ -59,7 +61,7 @@ def facts(
     """Return the cut, what it promises, what came, and what it does to customers."""
     drawn, windows = picked.drawn, study.windows
     unit: Unit = "money" if study.worth.money else "number"
-    currency, per = study.currency, f"a {windows.per}" if windows.per == "week" else f"per {windows.per}"
+    currency, counted, per = study.currency, study.counted, a_week(windows.per)
     finite = [value if math.isfinite(value) else None for value in ends]
     count = int(drawn.table.counts[:, -1].sum())
     name = f"Cut of {study.sweep.name}"
@@ -74,7 +76,7 @@ def facts(
                 lower=finite[0],
                 upper=finite[1],
                 n=count,
-                note=f"hit when {study.sweep.op} {exactly(cut)}",
+                note=_HIT.get(study.sweep.op, f"hit when {study.sweep.op}"),
             )
         ]
     else:
@@ -82,7 +84,7 @@ def facts(
     promise, change = holdout.to_dict("records")[0], weekly.to_dict("records")[0]
     made.append(
         Fact(
-            f"Promised net value {per}",
+            money_name(f"Promised net value {per}", currency, counted),
             float(promise["value"]),
             unit,
             lower=float(promise["lower"]),
@@ -98,18 +100,21 @@ def facts(
             float(promise["observed"]) if seen else None,
             unit,
             currency=currency,
-            note=("promise kept" if bool(promise["kept"]) else "promise broken") if seen else "no later window",
+            note=("within the promised range" if bool(promise["kept"]) else "outside the promised range")
+            if seen
+            else "no later window",
         )
     )
     made.append(
         Fact(
-            f"Change against today {per}",
+            money_name(f"Change against today {per}", currency, counted),
             float(change["change"]),
             unit,
             lower=float(change["lower"]),
             upper=float(change["upper"]),
             n=int(change["n"]),
             currency=currency,
+            signed=True,
         )
     )
     rates = {row["measure"]: row for row in holdout.to_dict("records")}
@@ -130,22 +135,21 @@ def facts(
     return tuple(made)
 
 
-def promise_words(holdout: pd.DataFrame, currency: str) -> pd.DataFrame:
-    """Return the promise as a reader meets it: measure, per, promised, lower_end, upper_end, came_out, kept."""
+def promise_words(holdout: pd.DataFrame, counted: str) -> pd.DataFrame:
+    """Return the promise as a reader meets it: measure, per, promised, lower_end, upper_end, came_out, within_range."""
     sums = {"net value", "loss prevented"}
     rows = []
     for row in holdout.to_dict("records"):
-        unit: Unit = "average" if row["per"] else "share"
-        if row["measure"] in sums and currency:
-            unit = "money"
+        money = row["measure"] in sums
+        unit: Unit = "money" if money else "average" if row["per"] else "share"
         told = [
             NOT_MEASURABLE if pd.isna(row[name]) else number(float(row[name]), unit)
             for name in ("value", "lower", "upper", "observed")
         ]
-        kept = NOT_MEASURABLE if pd.isna(row["kept"]) else ("yes" if row["kept"] else "no")
-        per = " ".join(part for part in (currency if unit == "money" else "", f"per {row['per']}") if part)
-        rows.append((row["measure"], per if row["per"] else "", *told, kept))
-    columns = ["measure", "per", "promised", "lower_end", "upper_end", "came_out", "kept"]
+        within = NOT_MEASURABLE if pd.isna(row["kept"]) else ("yes" if row["kept"] else "no")
+        per = " ".join(part for part in (counted if money else "", f"per {row['per']}") if part)
+        rows.append((row["measure"], per if row["per"] else "", *told, within))
+    columns = ["measure", "per", "promised", "lower_end", "upper_end", "came_out", "within_range"]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -158,6 +162,8 @@ def remarks(
     later: Curve | None,
     pair: Pair | None,
     optimism: float,
+    segments: pd.DataFrame,
+    by: str | None,
 ) -> tuple[str, ...]:
     """Return what a reader must know."""
     sweep, windows = study.sweep, study.windows
@@ -193,13 +199,20 @@ def remarks(
     if optimism > 0:
         notes.append(
             "The promise of net value is lowered by what the choice owes to luck: "
-            f"{number(optimism / windows.choose.length, 'money', currency=study.currency)} per {windows.per}."
+            f"{number(optimism / windows.choose.length, 'money', currency=study.currency)} "
+            f"{'' if study.currency else study.counted + ' '}per {windows.per}."
         )
     if pair is not None:
         notes.append("Segments and plateau move the review cut; the block cut stays.")
     if not math.isfinite(picked.cut):
         notes.append("No cut is worth more than none under these costs.")
-    notes.append("Not simulated: customers and attackers who change when the cut changes.")
+    held = paying(segments) if by == "region" else {}
+    if held and not math.isfinite(picked.cut):
+        notes.append(
+            f"A cut of their own would pay in {listed(list(held))}, but no common cut does: they are neither counted "
+            "nor proposed. Calibrate these regions alone."
+        )
+    notes.append("Customers and attackers who change when the cut changes are not simulated.")
     return (*notes, *sweep.dataset.notes)
 
 

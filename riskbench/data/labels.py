@@ -172,7 +172,9 @@ def label_state(dataset: Dataset, *, asof: str | pd.Timestamp | None = None) -> 
         state[open_ & ~old & time.present] = YOUNG
         state[fraud & ~told.present] = FRAUD
         state[blocked & ((state == YOUNG) | (state == UNKNOWN) | (silent & old))] = BLOCKED
-        words.append(f"verdicts known by {moment:%Y-%m-%d %H:%M} UTC; silence is good after {window:.0f} days")
+        words.append(f"verdicts known by {moment:%Y-%m-%d %H:%M} UTC")
+        silence = f"silence is good after {window:.0f} days"
+        words += [silence] if silence not in dataset.label_recipe else []
     counts = tuple(int(count) for count in np.bincount(state, minlength=len(STATES)))
     return LabelState(state, counts, moment, window, "; ".join(words))
 

@@ -32,6 +32,8 @@ class Fact:
         The ISO code, for money.
     note : str
         One short remark.
+    signed : bool
+        Whether it is a change: what is above 0 is shown with a plus.
 
     Examples
     --------
@@ -49,6 +51,7 @@ class Fact:
     n: int | None = None
     currency: str = ""
     note: str = ""
+    signed: bool = False
 
     @property
     def text(self) -> str:
@@ -57,12 +60,11 @@ class Fact:
             return f"{NOT_MEASURABLE}: {self.note}" if self.note else NOT_MEASURABLE
         if isinstance(self.value, str):
             return self.value
-        shown = number(self.value, self.unit, currency=self.currency)
+        shown = number(self.value, self.unit, currency=self.currency, signed=self.signed)
         if self.lower is None or self.upper is None:
             return shown
-        if self.unit == "share":
-            return f"{shown} ({number(self.lower, 'share')[:-2]} to {number(self.upper, 'share')})"
-        return f"{shown} ({number(self.lower, self.unit)} to {number(self.upper, self.unit)})"
+        lower, upper = (number(end, self.unit, signed=self.signed) for end in (self.lower, self.upper))
+        return f"{shown} ({lower.removesuffix(' %')} to {upper})"
 
     def __str__(self) -> str:
         return f"{self.name}: {self.text}"
@@ -78,6 +80,7 @@ class Fact:
             "n": self.n,
             "currency": self.currency,
             "note": self.note,
+            "signed": self.signed,
             "text": self.text,
         }
 
@@ -90,12 +93,16 @@ def _safe(value: float | str | None) -> float | int | str | None:
     return float(value) if math.isfinite(value) else None
 
 
-def number(value: float, unit: Unit = "number", *, currency: str = "") -> str:
-    """Return a number as short text in its unit.
+def number(value: float, unit: Unit = "number", *, currency: str = "", signed: bool = False) -> str:
+    """Return a number as short text in its unit; `signed` puts a plus before what is above 0.
 
     >>> number(0.0213, "share"), number(81234, "count"), number(-2.5e9, "money", currency="IDR")
     ('2.13 %', '81,234', 'IDR -2.50 B')
+    >>> number(2.5e9, "money", currency="IDR", signed=True), number(0.0, "average", signed=True)
+    ('IDR +2.50 B', '0')
     """
+    if signed and value is not None and math.isfinite(value) and value > 0:
+        return f"{currency} +{number(value, unit)}".strip()
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return "–"
     if unit == "share":

@@ -27,6 +27,10 @@ _UNITS: tuple[tuple[str, Unit], ...] = (
 )
 
 
+#: A longer text in a cell is cut short: no sentence of ours is, hostile text is.
+_LONGEST = 400
+
+
 def unit_of(column: str) -> Unit:
     """Return the unit that a column's name stands for (`precision_lower` reads as `precision`)."""
     stem = column.removesuffix("_lower").removesuffix("_upper")
@@ -62,7 +66,7 @@ def cell(value: object, column: str, *, measure: str | None = None) -> str:
     if isinstance(value, int | float):
         return escape(number(value, _unit(column, measure)))
     text = str(value)
-    return escape(text if len(text) <= 120 else text[:117] + "...")
+    return escape(text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "...")
 
 
 def table(frame: pd.DataFrame, *, caption: str = "", rows: int = 10) -> str:
@@ -111,13 +115,14 @@ def _main(fact: Fact) -> str:
         return "not measurable"
     if isinstance(fact.value, str):
         return fact.value
-    return number(fact.value, fact.unit, currency=fact.currency)
+    return number(fact.value, fact.unit, currency=fact.currency, signed=fact.signed)
 
 
 def _range(fact: Fact) -> str:
     parts = []
     if fact.value is not None and fact.lower is not None and fact.upper is not None:
-        parts.append(f"{number(fact.lower, fact.unit)} to {number(fact.upper, fact.unit)}")
+        lower, upper = (number(end, fact.unit, signed=fact.signed) for end in (fact.lower, fact.upper))
+        parts.append(f"{lower} to {upper}")
     if fact.note:
         parts.append(fact.note)
     return " · ".join(parts)

@@ -42,6 +42,9 @@ class Result:
     provenance : mapping
         Where the numbers come from: dataset fingerprint, book hash, label recipe, parameters, SQL, seed,
         version, seconds; None for what has no part in them.
+    pages : mapping
+        How the repr tells a table where not as it stands: its caption, and the same in a reader's words; empty
+        where the table has nothing to tell.
     """
 
     kind: ClassVar[str] = "result"
@@ -58,6 +61,7 @@ class Result:
 
     notes: tuple[str, ...] = ()
     provenance: Mapping[str, object] = field(default_factory=dict)
+    pages: Mapping[str, tuple[str, pd.DataFrame]] = field(default_factory=dict)
     lazy: Mapping[str, Callable[[], pd.DataFrame]] = field(default_factory=dict)
     _cache: dict[str, Any] = field(default_factory=dict)
 
@@ -162,15 +166,21 @@ class Result:
         if drawn is not None:
             parts.append(html.picture(drawn, alt=self.alt))
         told = self.repr_table or self.main
-        if told in self.tables and told not in self.lazy:
+        if told in self.pages:
+            caption, frame = self.pages[told]
+            parts.append(html.table(frame, caption=caption, rows=self.repr_rows))
+        elif told in self.tables and told not in self.lazy:
             frame = self.frame(told)
             shown = [name for name in self.repr_columns if name in frame.columns]
             if len(frame):
                 parts.append(html.table(frame[shown] if shown else frame, rows=self.repr_rows))
         parts += [
-            html.table(frame, caption=name.replace("_", " ").capitalize(), rows=self.repr_rows)
-            for name in self.repr_tables
-            if len(frame := self.frame(name))
+            html.table(frame, caption=caption, rows=self.repr_rows)
+            for caption, frame in (
+                self.pages.get(name) or (name.replace("_", " ").capitalize(), self.frame(name))
+                for name in self.repr_tables
+            )
+            if len(frame)
         ]
         parts.append(html.notes(self.notes))
         if self.next_step:

@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 
 import riskbench as rb
+from riskbench.calibration.words import promise_words
+from riskbench.display import number
 from riskbench.errors import ParameterError
 from tests.calibration.conftest import dataset, made
 
@@ -172,3 +174,118 @@ def test_a_cut_on_a_leak_is_not_recommended():
     honest = rb.decide(rb.calibrate(events, by=None), checks=checks)
     assert honest.adopt
     assert any("RB" in note for note in honest.notes)
+
+
+def test_a_wide_promise_is_never_called_kept():
+    holdout = pd.DataFrame(
+        {
+            "measure": ["net value"],
+            "per": ["week"],
+            "value": [320.0],
+            "lower": [-199.0],
+            "upper": [830.0],
+            "observed": [16.84],
+            "kept": pd.array([True], dtype="boolean"),
+        }
+    )
+    row = promise_words(holdout, "USD").iloc[0]
+    assert "kept" not in row.index
+    assert (row["within_range"], row["came_out"], row["per"]) == ("yes", "16.84", "USD per week")
+    found = rb.calibrate(dataset(made()))
+    came = next(fact for fact in found.headline() if fact.name == "Came out later")
+    kept = bool(found.holdout["kept"].iloc[0])
+    assert came.note == ("within the promised range" if kept else "outside the promised range")
+
+
+def test_what_is_not_recommended_is_told_as_if_it_shipped(book):
+    best = rb.calibrate(dataset(made()), given=book).apply()
+    near = best.with_params({"CUT-risk": {"cut": float(best.rule("CUT-risk").values()["cut"]) + 0.02}})
+    record = rb.decide(rb.calibrate(dataset(made()), given=near))
+    assert not record.adopt
+    first, cut, *others = record.headline()
+    assert first.note.startswith("the gain is within chance: EUR ")
+    assert cut.name == "Best cut found"
+    assert all(fact.name.endswith("if shipped") and fact.signed for fact in others)
+    page = record._repr_html_()
+    assert "Rules, if the cut shipped (not recommended)" in page
+    shipped = rb.decide(rb.calibrate(dataset(made()), given=book))
+    assert shipped.adopt
+    assert "above chance" in shipped.headline()[0].note
+    assert "if the cut shipped" not in shipped._repr_html_()
+
+
+def test_the_promise_and_a_lone_segment_are_told_once():
+    found = rb.calibrate(dataset(made(regions=1)))
+    record = rb.decide(found)
+    assert found._repr_html_().count("within range") == 1
+    assert "within range" not in record._repr_html_()
+    assert "Segments" not in found._repr_html_()
+    assert "Segments" in rb.calibrate(dataset(made()))._repr_html_()
+    assert len(found.frame("segments")) == len(record.frame("cuts")) == 1
+
+
+def test_costs_say_whether_they_were_given_and_regret_is_by_the_week():
+    found = rb.calibrate(dataset(made()), by=None, costs={"margin": 0.1, "insult_share": 0.4})
+    record = rb.decide(found)
+    rows = record.assumptions.set_index("cost")
+    assert set(rows.index[rows["source"] == "given"]) == {"margin", "insult_share"}
+    assert rb.calibrate(dataset(made()), by=None, costs=rb.Costs(margin=0.2)).given_costs == ("margin",)
+    caption, page = record.pages["assumptions"]
+    assert "EUR a week" in caption
+    told = page.set_index("cost")
+    assert told.loc["margin", "value"] == "10 %"
+    assert told.loc["minute_cost", "value"] == "EUR 0.50"
+    weekly = rows.loc["margin", "regret_halved"] / found.window_weeks
+    assert told.loc["margin", "regret a week if halved"] == number(weekly, "money")
+
+
+def test_without_money_the_unit_is_said():
+    found = rb.calibrate(dataset(made().drop(columns="amount")), by=None)
+    record = rb.decide(found)
+    assert found.headline()[1].name == "Promised net value a week, in weighted events"
+    assert any(fact.name.endswith(", in weighted events") for fact in record.headline())
+    assert record.pages["weekly"][1]["in"].iloc[0] == "weighted events"
+
+
+def test_unmeasured_rows_are_sentences_and_nothing_is_cut_short():
+    frame = made(4000)
+    frame.loc[::7, "fraud"] = None
+    record = rb.decide(rb.calibrate(dataset(frame, label_time=None)))
+    assert len(record.unmeasured) >= 2
+    assert "as noted" not in set(record.unmeasured["what"])
+    assert record.unmeasured["why"].str.endswith(".").all()
+    assert "..." not in record._repr_html_()
+
+
+def test_near_cuts_can_be_told_apart_on_a_page():
+    frame = made()
+    frame["risk"] = frame["risk"] / 10 + 0.4 + np.arange(len(frame)) * 1e-9
+    found = rb.calibrate(dataset(frame), by=None)
+    cuts = found.pages["plateau"][1].set_index("point")["cut"]
+    exact = found.plateau.set_index("point")["threshold"]
+    assert len(set(cuts)) == exact.nunique()
+    record = rb.decide(found)
+    assert record.book is not None
+    assert record.book.rule("CUT-risk").values()["cut"] == found.threshold
+    short = number(found.threshold)
+    assert record.recommendation.startswith(f"Set a cut of risk at {short} ")
+    assert record.pages["rules"][1]["change"].iloc[0].endswith(f">= {short}")
+    assert str(found.threshold) in record.rules["change"].iloc[0]
+
+
+def test_own_cuts_count_only_where_there_is_a_common_cut():
+    frame = made(12_000, seed=8)
+    ranks = frame["region"] == "R0"
+    rng = np.random.default_rng(1)
+    # Scores rank in R0; in all other regions good events alone score high, so that no common cut pays.
+    frame["risk"] = np.where(ranks, frame["risk"].clip(upper=0.89), np.round(0.9 + 0.1 * rng.random(len(frame)), 3))
+    frame.loc[~ranks, "fraud"] = 0
+    found = rb.calibrate(dataset(frame))
+    paying = found.segments.set_index("segment")["status"]
+    assert np.isinf(found.threshold)
+    assert paying["R0"] == "own cut pays"
+    assert not len(found.weekly_own)
+    assert not found.apply(per_segment=True).rules
+    record = rb.decide(found)
+    assert np.isinf(record.cuts["proposed"]).all()
+    assert any("would pay in R0" in note for note in found.notes)

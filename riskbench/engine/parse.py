@@ -104,10 +104,14 @@ def examine(text: str) -> Examination:
     >>> [wrong.sentence for wrong in examine("foo() OR bar() OR :x").refused]
     ['The function foo() is not part of the rule language', 'The function bar() is not part of the rule language']
     """
+    refused: list[RuleError] = []
     try:
-        _, nodes, refused = _surveyed(text)
-    except RuleError as wrong:
-        return Examination((), (wrong,))
+        nodes = list(_read(text).tree.walk())
+    except RuleError:
+        try:
+            _, nodes, refused = _surveyed(text)
+        except RuleError as wrong:
+            return Examination((), (wrong,))
     params: dict[str, tuple[int, int]] = {}
     for node in sorted((n for n in nodes if type(n) is exp.Placeholder and isinstance(n.this, str)), key=span):
         params.setdefault(node.this, span(node))

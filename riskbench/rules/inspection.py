@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import pandas as pd
 
@@ -16,8 +17,20 @@ from riskbench.engine.tree import And, Atom, Constant, Node, Not, Or
 from riskbench.errors import RuleError
 from riskbench.rules.document import Item
 from riskbench.rules.finding import Finding, finding_of
-from riskbench.rules.reading import Reading, read_book
+from riskbench.rules.reading import Reading, line_of, read_book
 from riskbench.rules.rule import Rule
+
+if TYPE_CHECKING:
+    from riskbench.engine.parse import Predicate
+
+#: Column names that say of themselves that they are true or false.
+_BINARY = re.compile(
+    r"(?i)^(is|has|had|was|were|can|did|does|in|no|not|new)_|flag|(_|^)(ok|new|match|present)$|[a-z]ed$"
+)
+#: Column names that sound like numbers.
+_AMOUNT = re.compile(r"(?i)(^|_)(amount|price|value|total|sum|count|score|rate|fee|cost|balance|age|share|ratio)(_|$)")
+#: What leaves a condition no more than the one column in it.
+_NOTHING = re.compile(r"(?i)(not\b|[\s()])*")
 
 
 @result
@@ -100,6 +113,7 @@ def inspect(
     found = list(reading.findings)
     if reading.root is not None:
         found += _unfit(reading, kinds, aliases)
+        found += _guessed(reading) if kinds is None else ()
         found += _odd(reading)
     ordered = tuple(sorted(found, key=lambda finding: (finding.line or 0, finding.severity)))
     names = ("line", "rule", "severity", "what", "place", "allowed", "hint")
@@ -119,7 +133,7 @@ def inspect(
 def _unfit(reading: Reading, kinds: Mapping[str, Kind] | None, aliases: Mapping[str, str] | None) -> Iterator[Finding]:
     """Yield what does not fit the columns, and rules that always or never hit."""
     rules = [(replace(rule, lists=reading.lists_of(rule)), item) for rule, item in reading.rules]
-    known = _kinds([rule for rule, _ in rules]) if kinds is None else dict(kinds)
+    known = _kinds(reading) if kinds is None else dict(kinds)
     for name, entry in reading.features.items():
         counted = Feature.from_mapping(name, entry).kind in ("count", "count_distinct")
         known[name] = "int" if counted else "float"
@@ -144,10 +158,43 @@ def _unfit(reading: Reading, kinds: Mapping[str, Kind] | None, aliases: Mapping[
                 break
 
 
-def _kinds(rules: list[Rule]) -> dict[str, Kind]:
+def _kinds(reading: Reading) -> dict[str, Kind]:
     from riskbench.engine.guess import guess_kinds
 
-    return guess_kinds((rule.predicate, {**rule.lists, **rule.values()}) for rule in rules)
+    return guess_kinds(_conditions(reading))
+
+
+def _conditions(reading: Reading) -> list[tuple[Predicate, Mapping[str, object]]]:
+    return [(rule.predicate, {**reading.lists_of(rule), **rule.values()}) for rule, _ in reading.rules]
+
+
+def _guessed(reading: Reading) -> Iterator[Finding]:
+    """Yield the columns that may not be what they look like, where no data tells."""
+    from riskbench.engine.guess import only_alone, quoted_values
+
+    known = set(reading.features)
+    known.update(str(entry[part]) for entry in reading.features.values() for part in entry if part != "window")
+    texts = [(*spot, True) for spot in quoted_values(rule.predicate for rule, _ in reading.rules)]
+    alone: dict[str, tuple[int, str, tuple[int, int], bool]] = {}
+    for place, name, (start, end) in only_alone(_conditions(reading)):
+        when = reading.rules[place][0].when
+        whole = _NOTHING.fullmatch(when[:start]) and _NOTHING.fullmatch(when[end:])
+        if (whole or _AMOUNT.search(name)) and not _BINARY.search(name):
+            alone.setdefault(name, (place, name, (start, end), False))
+    for place, name, (start, end), quoted in (*texts, *alone.values()):
+        if name in known:
+            continue
+        rule, item = reading.rules[place]
+        what, hint = f"{name!r} stands alone as a condition: is it a true/false column?", f"or compare it: {name} > 0"
+        if quoted:
+            what = f'"{name}" in double quotes is a column, and nothing else uses such a column'
+            hint = "for text write '" + name.replace("'", "''") + "', in single quotes"
+        held = item.get("when") or item
+        yield replace(
+            _warning(what, held, rule, hint),
+            line=line_of(held, start),
+            place=RuleError("", text=rule.when, start=start, end=end).place,
+        )
 
 
 def _settled(node: Node) -> str | None:

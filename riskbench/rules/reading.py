@@ -297,7 +297,7 @@ class _Reader:
         text = held.text.strip()
         examined = examine(text)
         for wrong in examined.refused:
-            self.findings.append(finding_of(wrong, _line_of(held, wrong.start or 0), rule))
+            self.findings.append(finding_of(wrong, line_of(held, wrong.start or 0), rule))
         return (None if examined.refused else text), examined
 
     def read_params(self, item: Item, rule: str | None) -> dict[str, Param] | None:
@@ -367,7 +367,7 @@ class _Reader:
                 self.findings.append(
                     Finding(
                         f"The parameter :{name} is not declared",
-                        line=_line_of(at, start),
+                        line=line_of(at, start),
                         rule=rule,
                         place=shown.place,
                         allowed=str(wrong.allowed) if params or self.lists else None,
@@ -398,7 +398,7 @@ class _AnyWord:
         return iter(())
 
 
-def _line_of(held: Item, start: int) -> int:
+def line_of(held: Item, start: int) -> int:
     """Return the file's line, from 1, on which a character of a condition stands."""
     if not held.block:
         return held.line + 1

@@ -363,3 +363,11 @@ def test_a_damaged_book_is_read_or_refused(data):
         RuleBook.from_yaml(text)
     except RiskbenchError as wrong:
         assert isinstance(wrong, RuleError)  # noqa: PT017
+
+
+def test_a_text_that_begins_with_a_question_mark_is_read_back():
+    book = RuleBook.from_yaml(
+        "book: b\ndomain: transactions\nrules:\n"
+        "  - {id: A, when: a > 5, outcome: review, references: ['?0', '? x'], title: '?'}\n"
+    )
+    assert RuleBook.from_yaml(book.to_yaml()) == book

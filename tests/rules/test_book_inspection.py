@@ -173,3 +173,92 @@ def test_independent_refusals(when, count):
 def test_a_refusal_in_a_block_stands_on_its_own_line():
     text = HEAD + "  - id: A\n    when: |\n      foo()\n      OR :x\n    outcome: review\n    status: live\n"
     assert [line for line, _, _ in said(text)] == [6, 7]
+
+
+def named(book: str, severity: str = "error") -> list[str]:
+    return [finding.rule for finding in inspect(book).found if finding.severity == severity]
+
+
+def rules(*conditions: str) -> str:
+    return lines(
+        *(
+            f'id: {name}, when: "{when}", outcome: review, status: live'
+            for name, when in zip("ABCDEF", conditions, strict=False)
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("conditions", "wrong"),
+    [
+        (("amount", "amount > 5", "amount > 6", "amount > 7"), ["A"]),
+        (("amount", "amount > 5"), ["A"]),
+        (("amount > 5", "x AND amount", "x IS TRUE"), ["B"]),
+        (("amount", "amount > floor_price"), ["A"]),
+        (("is_new", "is_new AND a > 5", "is_new AND a > 6", "is_new > 5"), ["D"]),
+        (("c = 'ID'", "c = 'BR'", "c > 5"), ["C"]),
+        (("hour(c) > 5", "c = 'ID'", "c = 'BR'"), ["A"]),
+        (("hour(c) > 5", "c > '2026-01-01'", "c < paid_at"), []),
+        (("amount > is_new", "is_new", "is_new", "amount > 5", "amount > 6"), ["A"]),
+    ],
+)
+def test_a_conflict_is_told_at_the_rule_that_stands_alone(conditions, wrong):
+    assert named(rules(*conditions)) == wrong
+    last_first = lines(*(part[5:-1] for part in reversed(rules(*conditions).splitlines()[3:])))
+    assert named(last_first) == wrong
+
+
+def test_a_column_that_only_stands_alone_is_asked_about_once():
+    check = inspect(rules("x > 5 OR amount", "amount AND x > 6", "is_new OR x > 7"))
+    (asked,) = check.found
+    assert (asked.rule, asked.severity, asked.line) == ("A", "warning", 4)
+    assert "is it a true/false column?" in asked.what
+    assert asked.place == "    x > 5 OR amount\n             ^^^^^^"
+    assert inspect(rules("amount"), {"amount": "bool"}).findings.empty
+
+
+@pytest.mark.parametrize(
+    ("conditions", "asked"),
+    [
+        (("same_network AND x > 5", "NOT same_network"), ["B"]),
+        (("same_network AND x > 5", "NOT complete OR x > 5"), []),
+        (("is_new",), []),
+        (("total_value OR x > 5",), ["A"]),
+        (("f OR x > 5", "f = TRUE"), []),
+    ],
+)
+def test_only_doubtful_columns_are_asked_about(conditions, asked):
+    assert named(rules(*conditions), "warning") == asked
+
+
+def quoted(*conditions: str) -> list[str]:
+    entries = (
+        f"id: {name}, when: '{when}', outcome: review, status: live"
+        for name, when in zip("ABCDEF", conditions, strict=False)
+    )
+    return [finding.rule for finding in inspect(lines(*entries)).found]
+
+
+@pytest.mark.parametrize(
+    ("conditions", "asked"),
+    [
+        (('method = "card"',), ["A"]),
+        (('method IN ("card", "cash")',), ["A", "A"]),
+        (('lower(method) = "card"', 'method = "card"'), ["A", "B"]),
+        (('"card" = method',), ["A"]),
+        (('method = "card"', "card = 5"), []),
+        (('"odd name" > 5',), []),
+        (('"odd name" = method',), []),
+    ],
+)
+def test_text_in_double_quotes_is_asked_about(conditions, asked):
+    assert quoted(*conditions) == asked
+
+
+def test_the_question_about_double_quotes_says_what_to_write():
+    (found,) = inspect(lines("id: A, when: 'm = \"card\"', outcome: review, status: live")).found
+    assert found.severity == "warning"
+    assert found.hint == "for text write 'card', in single quotes"
+    assert found.place.endswith("^^^^^^")
+    text = HEAD.replace("rules:", "features: {f: {sum: card, by: d, window: 1h}}\nrules:")
+    assert inspect(text + "  - {id: A, when: 'f > 5 AND m = \"card\"', outcome: review, status: live}\n").found == ()

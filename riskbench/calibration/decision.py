@@ -104,10 +104,8 @@ class Decision(Result):
         ax.set_yticks(place, list(shown["measure"]))
         ax.margins(y=0.15)
         per = str(self.weekly["per"].iloc[0]) if len(self.weekly) else "week"
-        shipped = "" if self.adopt else ", if the cut shipped"
-        style(
-            ax, title=f"Change against today{shipped}: 95 % interval (grey: within chance)", x=f"events a {per}", y=""
-        )
+        title = "Change against today" if self.adopt else "Change if the cut shipped"
+        style(ax, title=f"{title}, 95 % interval (grey: within chance)", x=f"events {a_week(per)}", y="")
 
 
 def decide(
@@ -227,7 +225,7 @@ def _recommendation(held: Calibration, leak: str | None) -> tuple[bool, str, str
     row = _weekly(held).to_dict("records")[0]
     gain, low, high = float(row["change"]), float(row["lower"]), float(row["upper"])
     promise = held.holdout.to_dict("records")[0]
-    unit: Unit = "money" if held.currency else "average"
+    unit: Unit = "money"
     per = " ".join(part for part in ("" if held.currency else held.counted, a_week(held.per)) if part)
     worth = f"{number(gain, unit, currency=held.currency)} {per} ({number(low, unit)} to {number(high, unit)})"
     span = f"{number(low, unit, currency=held.currency, signed=True)} to {number(high, unit, signed=True)} {per}"

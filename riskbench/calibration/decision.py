@@ -236,7 +236,8 @@ def _recommendation(held: Calibration, leak: str | None) -> tuple[bool, str, str
         why, reason = "a check calls what the cut rests on leakage", f"{leak}; every figure here is worthless until "
         reason += "that is settled."
     elif pd.isna(promise["observed"]):
-        why = "the proposed cut was judged only on the events that chose it, so its gain is not shown"
+        why = "the best cut was judged only on the events that chose it"
+        reason = "the proposed cut was judged only on the events that chose it, so its gain is not shown."
     elif held.today is not None and same:
         why = "it is the best one"
     elif 0 < row["n"] < FEWEST_EVENTS:
@@ -350,7 +351,8 @@ def _assumptions(held: Calibration) -> pd.DataFrame:
 #: What a remark is about, by words in it.
 _ABOUT = {
     "too young": "newest events",
-    "not measurable": "what a remark says",
+    "No event lies": "the promise",
+    "not measurable": "as the remark says",
     "are unlabelled": "unlabelled events",
     "have no value": "events without a value",
     "No money": "money",
@@ -437,9 +439,12 @@ def _pages(
     shipped = "" if adopt else ", if the cut shipped (not recommended)"
     proposed = "proposed" if adopt else "if shipped"
     counted, per = held.counted, held.per
+    judged = "the window that chose it" if held.holdout["observed"].isna().all() else "the later window"
     moved = [held.threshold, held.threshold_block, held.today, *_own(held).values()]
     return {
-        "weekly": weekly_page(_weekly(held), counted=counted, per=per, proposed=proposed, shipped=shipped),
+        "weekly": weekly_page(
+            _weekly(held), counted=counted, per=per, judged=judged, proposed=proposed, shipped=shipped
+        ),
         "cuts": cuts_page(cuts, counted=counted, per=per, length=held.judged_weeks, proposed=proposed, shipped=shipped),
         "rules": rules_page(rules, [cut for cut in moved if cut is not None], shipped=shipped),
         "assumptions": assumptions_page(

@@ -129,7 +129,7 @@ def segments_page(segments: pd.DataFrame, *, counted: str, per: str, window: str
     return caption, pd.DataFrame(rows if len(rows) > 1 else [], columns=columns)
 
 
-def weekly_page(weekly: pd.DataFrame, *, counted: str, per: str, proposed: str, shipped: str) -> Page:
+def weekly_page(weekly: pd.DataFrame, *, counted: str, per: str, judged: str, proposed: str, shipped: str) -> Page:
     """Return what changes a week, with signs and units."""
     rows = []
     for row in weekly.to_dict("records"):
@@ -139,7 +139,7 @@ def weekly_page(weekly: pd.DataFrame, *, counted: str, per: str, proposed: str, 
         change = spread(row["change"], row["lower"], row["upper"], unit)
         rows.append((row["measure"], counted if money else "events", *ends, change, number(row["n"], "count")))
     columns = ["measure", "in", "today", proposed, "change", "events treated differently"]
-    return f"Change {a_week(per)} on the later window{shipped}; 95 % interval", pd.DataFrame(rows, columns=columns)
+    return f"Change {a_week(per)} on {judged}{shipped}; 95 % interval", pd.DataFrame(rows, columns=columns)
 
 
 def cuts_page(cuts: pd.DataFrame, *, counted: str, per: str, length: float, proposed: str, shipped: str) -> Page:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="riskbench",
-    help="Rule simulation, threshold calibration and incident deep-dives for fraud analysts.",
+    help="Rule simulation and threshold calibration for fraud analysts.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -31,8 +31,25 @@ app.add_typer(rules, name="rules")
 #: The main jobs, in the order of the demo.
 DEMO = ("threshold_calibration", "incident_deep_dive")
 
-Out = Annotated[str | None, typer.Option("--out", help="Folder that run folders are written to [default: runs].")]
+Out = Annotated[str | None, typer.Option("--out", help="Folder of the run folders; `runs` when not given.")]
 Store = Annotated[str | None, typer.Option("--store", help="Store of the ledger: a SQLite file or a PostgreSQL URL.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"riskbench {version('riskbench')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _front(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Rule simulation and threshold calibration for fraud analysts."""
 
 
 def main() -> NoReturn:
@@ -113,11 +130,11 @@ def _run(name: str, parameters: dict[str, object], held: Settings) -> Run:
     with _Bar() as bar:
         ended = run(name, parameters, out=held.out, store=held.store, timeout=held.timeout, progress=bar.move)
     if ended.status == "done":
-        typer.echo(f"{ended.playbook}: done in {ended.seconds:.1f} s")
+        typer.echo(f"{ended.playbook}: done in {ended.seconds:.1f} s, run {ended.id}")
         for fact in ended.headline:
             typer.echo(f"  {fact}")
     else:
-        typer.echo(f"riskbench: {ended.playbook}: {ended.status}\n{ended.message}", err=True)
+        typer.echo(f"riskbench: {ended.playbook}: {ended.status}, run {ended.id}\n{ended.message}", err=True)
     for page in ended.pages:
         typer.echo(f"  {page}")
     return ended
@@ -206,10 +223,15 @@ def describe(name: Annotated[str, typer.Argument(help="The playbook's id.")]) ->
 
 
 @app.command()
-def runs(out: Out = None, store: Store = None, limit: Annotated[int, typer.Option(help="How many.")] = 20) -> None:
+def runs(
+    folder: Annotated[str | None, typer.Argument(help="Only runs in the folder of this name or hash.")] = None,
+    out: Out = None,
+    store: Store = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="How many.")] = 20,
+) -> None:
     """List the newest runs."""
     with _ledger(out, store) as ledger:
-        entries = ledger.entries(limit=limit)
+        entries = ledger.entries(folder=folder, limit=limit)
     for entry in entries:
         seconds = f"{entry.seconds:7.1f} s" if entry.seconds is not None else f"{'–':>9}"
         typer.echo(
@@ -222,7 +244,9 @@ def runs(out: Out = None, store: Store = None, limit: Annotated[int, typer.Optio
 
 @app.command()
 def show(
-    run: Annotated[str, typer.Argument(help="The run's id, or how it begins.")], out: Out = None, store: Store = None
+    run: Annotated[str, typer.Argument(help="The run's id or how it begins; or its folder's name or hash.")],
+    out: Out = None,
+    store: Store = None,
 ) -> None:
     """Show one run: status, parameters, headline, what it rests on."""
     with _ledger(out, store) as ledger:

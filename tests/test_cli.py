@@ -72,6 +72,8 @@ def test_the_catalogue_and_what_a_playbook_takes(told):
         (("run", "threshold_calibration", "--store", "nonsense://x"), 1, "cannot be opened"),
         (("describe", "nothing"), 2, "There is no playbook"),
         (("runs",), 1, "no runs"),
+        (("runs", "--limit", "0"), 2, "--limit"),
+        (("run", "threshold_calibration", "--out", "/proc"), 2, "'/proc' cannot be written"),
         (("show", "x"), 1, "no runs"),
         (("rules", "check", "nowhere.yaml"), 2, "no such rule book"),
         (("sample", "there", "--region", "XX"), 2, "XX"),
@@ -164,6 +166,35 @@ def test_runs_are_listed_and_shown(told):
     assert told("show", "2026")[0] == 1
 
 
+def test_a_run_is_found_by_its_folder_or_the_hash_in_its_name(told):
+    with Ledger("runs/riskbench.db") as ledger:
+        for number, name in (
+            ("1", "tiny-ID-0a1b2c3d"),
+            ("2", "tiny-kyc-ID-99998888"),
+            ("3", "tiny-NO-77776666-failed"),
+        ):
+            ledger.begin(f"2026010{number}-aaaa", "tiny", {})
+            ledger.end(f"2026010{number}-aaaa", "done", folder=f"/there/runs/{name}")
+    for asked in ("0a1b2c3d", "tiny-ID-0a1b2c3d", "runs/tiny-ID-0a1b2c3d/"):
+        code, out, _ = told("show", asked)
+        assert (code, "20260101-aaaa" in out) == (0, True)
+        code, out, _ = told("runs", asked)
+        assert (code, "20260101-aaaa" in out, "20260102" in out) == (0, True, False)
+    assert "20260103-aaaa" in told("show", "77776666")[1]
+    assert told("show", "1b2c3d")[0] == 1
+    assert told("show", "%")[0] == 1
+    assert told("show", "/")[0] == 1
+
+
+def test_the_version_and_the_help(told):
+    from importlib.metadata import version
+
+    assert told("--version") == (0, f"riskbench {version('riskbench')}\n", "")
+    _, out, _ = told("run", "--help")
+    assert "`runs` when not given" in " ".join(out.replace("│", " ").split())
+    assert "incident" not in told("--help")[1].casefold()
+
+
 @pytest.mark.parametrize(("ended", "code"), [("done", 0), ("failed", 1), ("infeasible", 3), ("interrupted", 130)])
 def test_the_exit_code_says_how_the_run_ended(told, monkeypatch, tmp_path, ended, code):
     from riskbench.display import Fact
@@ -185,6 +216,7 @@ def test_the_exit_code_says_how_the_run_ended(told, monkeypatch, tmp_path, ended
     assert (asked["out"], asked["timeout"]) == ("elsewhere", 9.0)
     assert ("Cut: 0.5" in out) == (ended == "done")
     assert ("why" in err) == (ended != "done")
+    assert "run a" in out + err
     assert "lead.html" in out
     assert run is not played
 

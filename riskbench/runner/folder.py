@@ -25,14 +25,22 @@ _SETTLED = 10.0
 
 
 def folder_name(playbook: str, values: Mapping[str, Any]) -> str:
-    """Return the name of a run folder: playbook, region, and a short hash of the parameters.
+    """Return the name of a run folder: playbook, domain, region, and a short hash of the parameters.
+
+    The domain is left out where it is transactions.
 
     >>> folder_name("threshold_calibration", {"region": "../ID"})[:-9]
     'threshold_calibration-ID'
     """
-    region = re.sub(r"[^A-Za-z0-9_]+", "_", str(values.get("region") or "all")).strip("_")[:40] or "region"
+    domain = str(values.get("domain") or "transactions")
+    parts = [_plain(playbook)[:60], *([] if domain == "transactions" else [_plain(domain)[:40] or "domain"])]
+    parts.append(_plain(str(values.get("region") or "all"))[:40] or "region")
     whole = json.dumps([playbook, redact_all(dict(values))], sort_keys=True, ensure_ascii=False, default=str)
-    return f"{re.sub(r'[^A-Za-z0-9_]+', '_', playbook)[:60]}-{region}-{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
+    return "-".join([*parts, hashlib.sha256(whole.encode()).hexdigest()[:8]])
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_]+", "_", text).strip("_")
 
 
 def place(folder: Path, target: Path, status: Status) -> Path:

@@ -22,7 +22,7 @@ _TEMPLATES = Path(__file__).parent / "templates"
 _PRIORITY = ["text/html", "text/markdown", "image/png", "image/jpeg", "text/latex", "text/plain"]
 _OWN = "application/vnd.riskbench."
 _QUESTION = re.compile(r"\*\*Question\.\*\*.*?(?=\n\s*\n|\Z)", re.DOTALL)
-_LIST, _ITEM = re.compile(r"<ul style=[^>]*>(?:<li>[^<]*</li>)+</ul>"), re.compile(r"<li>[^<]*</li>")
+_LIST, _ITEM = re.compile(r"<ul[^>]*>(?:<li>[^<]*</li>)+</ul>"), re.compile(r"<li>[^<]*</li>")
 #: What a result tells an analyst to do next; leaders have no use for it.
 _NEXT = re.compile(r"<ul[^>]*><li>Next: [^<]*</li></ul>")
 #: Cells with this tag are for reviewers only.
@@ -81,8 +81,7 @@ def _page(
         rest = cells[failure.cell + 1 :]
         cells, unrun = cells[: failure.cell + 1], sum(cell["cell_type"] == "code" for cell in rest)
     held["cells"] = _without_title([shown for cell in cells if (shown := _shown(cell, lead=lead)) is not None])
-    if lead:
-        held["cells"] = _without_repeats(_without_bare_headings(held["cells"]))
+    held["cells"] = _without_repeats(_without_bare_headings(held["cells"]) if lead else held["cells"])
     page = {
         "audience": "lead" if lead else "full",
         "kind": _kind(run, lead=lead),
@@ -167,11 +166,25 @@ def _kind(run: Mapping[str, Any], *, lead: bool) -> str:
 def _summary(run: Mapping[str, Any], session: Mapping[str, Any], failure: Failure | None) -> str:
     if failure is not None:
         return _failed(failure, run, session)
-    cards = "".join(_card(fact(held)) for held in session.get("headline", ()))
+    facts = [fact(held) for held in session.get("headline", ())]
+    cards = "".join(map(_card, facts))
     return (
         f'<section class="summary done" aria-label="Headline"><h2>In short <span class="status">done</span></h2>'
-        f"<dl>{cards}</dl>{_basis(run, session)}</section>"
+        f"<dl>{cards}</dl>{_reason(facts, session)}{_basis(run, session)}</section>"
     )
+
+
+def _reason(facts: list[Fact], session: Mapping[str, Any]) -> str:
+    """Return why the answer is what it is, where its card does not say so, and whether the data has errors."""
+    told, found = [], session.get("data_errors") or 0
+    if facts and not facts[0].note:
+        before = f"{facts[0].text}: "
+        why = next((str(note) for note in session.get("notes", ()) if str(note).startswith(before)), None)
+        told += [] if why is None else [f"Why: {why.removeprefix(before)}"]
+    if found:
+        errors = "1 error" if found == 1 else f"{found:,} errors"
+        told.append(f"Data: {errors} found, see “Can the data be trusted?”.")
+    return "".join(f'<p class="hint">{escape(text)}</p>' for text in told)
 
 
 def _card(held: Fact) -> str:

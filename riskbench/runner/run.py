@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets as token
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -150,6 +151,13 @@ def run(
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ParameterError(f"The folder {str(out)!r} cannot be made: {error.strerror}") from None
+    try:
+        with tempfile.NamedTemporaryFile(dir=out, prefix=".run-"):
+            pass
+    except OSError as error:
+        raise ParameterError(
+            f"The folder {str(out)!r} cannot be written: {error.strerror}", hint="name another folder with --out"
+        ) from None
     known = tuple(dict.fromkeys((*secrets_in(passed), *secrets_named(passed))))
     hidden, variables = hide(passed)
     job = Job(

@@ -156,6 +156,12 @@ class Session(Result):
         return next((held for held in self._extra if isinstance(held, Baseline)), None)
 
     @property
+    def cut_on(self) -> Result:
+        """What is cut: the baseline where one had to be learnt, else which score it is."""
+        said = str(self._record.get("score", "score: not chosen yet; call scored(events) first"))
+        return self.baseline or Scored(said=said.removeprefix("score: "))
+
+    @property
     def choose_on(self) -> Span | None:
         """The window to choose the cut on: up to `report_from`; None for the first two thirds."""
         return None if self.values.get("report_from") is None else (None, self.values["report_from"])
@@ -200,10 +206,12 @@ class Session(Result):
         if self.folder is not None:
             bundle.write(self.folder, (*self._extra, *results))
         answer = results[-1]
+        errors = sum(int((held.frame()["severity"] == "error").sum()) for held in results if held.kind == "checks")
         self._note(
             finished=True,
             headline=[fact.to_dict() for fact in answer.headline()],
             notes=list(answer.notes),
+            data_errors=errors,
             answer=answer.kind,
         )
         return Finished(playbook=self.playbook, facts=answer.headline(), results=len(results))
@@ -270,6 +278,19 @@ class Finished(Result):
     def headline(self) -> tuple[Fact, ...]:
         """Return the run's headline: that of its last result."""
         return self.facts
+
+
+@result
+class Scored(Result):
+    """Which score is cut."""
+
+    kind: ClassVar[str] = "scored"
+    title: ClassVar[str] = "The score that is cut"
+    said: str
+
+    def headline(self) -> tuple[Fact, ...]:
+        """Return where the score comes from."""
+        return (Fact("Score", self.said, "text"),)
 
 
 def start(playbook: str, namespace: Mapping[str, Any]) -> Session:

@@ -18,7 +18,7 @@ from riskbench.errors import StoreError, nearest
 from riskbench.store.process import Owner
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import ColumnElement, Connection, Engine
 
 Status = Literal["running", "done", "failed", "infeasible", "interrupted"]
 STATUSES: tuple[Status, ...] = get_args(Status)
@@ -195,19 +195,29 @@ class Ledger:
                     ).rowcount
         return swept
 
-    def entries(self, *, playbook: str | None = None, limit: int = 50) -> tuple[Entry, ...]:
-        """Return the newest runs first, after a sweep."""
+    def entries(self, *, playbook: str | None = None, folder: str | None = None, limit: int = 50) -> tuple[Entry, ...]:
+        """Return the newest runs first, after a sweep; `folder` is a folder's name, or the hash it ends in."""
         from sqlalchemy import select
 
         self.sweep()
         query = select(self._runs).order_by(self._runs.c.started.desc(), self._runs.c.id).limit(limit)
         if playbook is not None:
             query = query.where(self._runs.c.playbook == playbook)
+        if folder is not None:
+            query = query.where(self._lies_in(folder))
         with self._transaction() as connection:
             return tuple(_entry(dict(row._mapping)) for row in connection.execute(query))  # noqa: SLF001
 
+    def _lies_in(self, folder: str) -> ColumnElement[bool]:
+        """Return the condition that a run lies in a folder of a name, or of a name that ends in a hash."""
+        from sqlalchemy import or_
+
+        name, column = folder.replace("\\", "/").rstrip("/").rpartition("/")[2], self._runs.c.folder
+        ends = [f"{mark}{name}{tail}" for mark in ("/", "\\", "-") for tail in ("", "-failed", "-infeasible")]
+        return or_(*(column.endswith(end, autoescape=True) for end in ends if name))
+
     def entry(self, run: str) -> Entry:
-        """Return one run by its id, or by the beginning of it.
+        """Return one run by its id, the beginning of it, or the newest by its folder's name or hash.
 
         Raises
         ------
@@ -222,6 +232,9 @@ class Ledger:
             found = connection.execute(select(self._runs).where(column.startswith(run, autoescape=True)).limit(3)).all()
             if len(found) > 1:
                 found = [row for row in found if row.id == run] or found
+            if not found:
+                lies = select(self._runs).where(self._lies_in(run)).order_by(self._runs.c.started.desc()).limit(1)
+                found = connection.execute(lies).all()
             if len(found) != 1:
                 ids = [row.id for row in connection.execute(select(column).limit(1000))]
                 close = nearest(run, ids)

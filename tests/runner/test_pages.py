@@ -202,7 +202,7 @@ def test_leaders_see_no_code_and_each_remark_once():
     for word in ("SOURCE", "STREAM", "Next:", "Empty step", "Question."):
         assert word not in made["lead.html"]
     assert made["lead.html"].count(">same<") == 1
-    assert made["full.html"].count(">same<") == 2
+    assert made["full.html"].count(">same<") == 1
     assert "Intro." in made["lead.html"]
 
 
@@ -236,3 +236,27 @@ def test_hints_are_told_as_they_were_written():
         failure = describe(error, At, session={})
         assert failure.text.splitlines()[-1] == f"What to try: {hint}"
         assert "Got: amuont\nAllowed: amount" in failure.text
+
+
+def test_the_reason_and_the_errors_of_the_data_stand_in_the_summary():
+    from riskbench.runner.pages import _summary
+
+    run = {**RUN, "parameters": {}}
+    head = [{"name": "Recommendation", "value": "Keep <it>", "unit": "text"}]
+    session = {"headline": head, "notes": ["RB1: a leak.", "Keep <it>: within chance."], "data_errors": 2}
+    told = _summary(run, session, None)
+    assert "Why: within chance." in told
+    assert "Data: 2 errors found, see “Can the data be trusted?”." in told
+    noted = _summary(run, {"headline": [{**head[0], "note": "within chance"}], "notes": session["notes"]}, None)
+    assert noted.count("within chance") == 1
+    assert "errors found" not in noted
+
+
+@pytest.mark.parametrize("page", ["lead.html", "full.html"])
+def test_each_remark_is_told_once(page):
+    remarks = '<ul style="color: red;"><li>a &lt; b</li><li>%s</li></ul>'
+    cells = [("code", "x", shown(html=remarks % text)) for text in ("first", "second", "first")]
+    cells.append(("code", "x", shown(html="<div><ul><li>a &lt; b</li></ul></div>")))
+    told = pages(notebook(*cells))[page]
+    for text in ("<li>a &lt; b</li>", "<li>first</li>", "<li>second</li>"):
+        assert told.count(text) == 1

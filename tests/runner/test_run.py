@@ -288,3 +288,9 @@ def test_a_killed_worker_counts_as_interrupted(tiny):
     assert [entry.status for entry in ledger()] == ["interrupted"]
     assert not list(Path(OUT).glob("*tiny*"))
     assert not list(Path(OUT).glob(".run-*"))
+
+
+def test_the_domain_stands_in_the_folder_unless_it_is_transactions():
+    assert folder_name("tiny", {"domain": "kyc", "region": "ID"})[:-8] == "tiny-kyc-ID-"
+    assert folder_name("tiny", {"domain": "transactions", "region": "ID"})[:-8] == "tiny-ID-"
+    assert "/" not in folder_name("tiny", {"domain": "../x", "region": None})

@@ -166,6 +166,7 @@ def test_the_score_that_is_cut_is_named(events):
     assert scored.roles.score == "risk"
     assert "risk" in scored.notes[-1]
     assert run.baseline is None
+    assert "the column risk" in repr(run.cut_on)
     run = session(source=str(events), roles={**ROLES, "score": "risk"})
     assert run.scored(run.dataset()).roles.score == "risk"
 
@@ -176,6 +177,7 @@ def test_for_want_of_a_score_a_baseline_is_learnt_and_said(events):
     assert scored.roles.score == "baseline_score"
     assert "baseline" in scored.notes[-1]
     assert run.baseline is not None
+    assert run.cut_on is run.baseline
     assert not np.isnan(scored.column("baseline_score").values).any()
     assert 0 < scored.rows < 400
 

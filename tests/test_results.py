@@ -166,6 +166,12 @@ def _finished() -> Result:
     return Finished(playbook=HOSTILE, facts=(Fact(HOSTILE, HOSTILE, "text"),), results=1)
 
 
+def _scored() -> Result:
+    from riskbench.runner.session import Scored
+
+    return Scored(said=HOSTILE)
+
+
 def _stored() -> Result:
     from riskbench.runner import bundle
 
@@ -193,6 +199,7 @@ SPECIMENS: dict[str, Callable[[], Result]] = {
     "finished": _finished,
     "hostile": _hostile,
     "inspection": _inspection,
+    "scored": _scored,
     "session": _session,
     "simulation": lambda: rb.simulate(_book(), _events()),
     "stored": _stored,

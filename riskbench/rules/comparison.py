@@ -77,6 +77,7 @@ class Comparison(Result):
                     upper=float(row["upper"]),
                     n=int(row["n"]),
                     currency=self.currency if money else "",
+                    signed=True,
                 )
             )
         return tuple(facts[:6])

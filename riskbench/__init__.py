@@ -20,6 +20,7 @@ _HOMES = {
     "Dataset": "riskbench.data.dataset",
     "Decision": "riskbench.calibration.decision",
     "EngineError": "riskbench.errors",
+    "Explanation": "riskbench.explanation.explanation",
     "Feature": "riskbench.data.velocity",
     "InfeasibleError": "riskbench.errors",
     "LabelRecipe": "riskbench.data.verdicts",
@@ -41,6 +42,7 @@ _HOMES = {
     "check": "riskbench.data.checks",
     "compare": "riskbench.rules.comparison",
     "decide": "riskbench.calibration.decision",
+    "explain": "riskbench.explanation.explanation",
     "marketplace": "riskbench.data.marketplace.market",
     "read": "riskbench.data.read",
     "run": "riskbench.runner.run",
@@ -82,6 +84,8 @@ if TYPE_CHECKING:
     from riskbench.errors import RiskbenchError as RiskbenchError
     from riskbench.errors import RuleError as RuleError
     from riskbench.errors import StoreError as StoreError
+    from riskbench.explanation.explanation import Explanation as Explanation
+    from riskbench.explanation.explanation import explain as explain
     from riskbench.metrics.constraints import at_least as at_least
     from riskbench.metrics.constraints import at_most as at_most
     from riskbench.metrics.costs import Costs as Costs

@@ -17,7 +17,7 @@ from riskbench.explanation.ensemble import Ensemble, Floats
 
 Perturbation = Literal["interventional", "path"]
 #: A dense unit's most bits: its tables fit the first cache.
-LIMIT = 9
+LIMIT = 10
 #: Rows explained together: bounds the memory, whatever the number of rows.
 _CHUNK = 32_768
 #: Trees are shared out in this many fixed slices, so that the sum's last bit is the same for any number of threads.

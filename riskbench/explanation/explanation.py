@@ -1,0 +1,366 @@
+"""Why did the model score these events so? Exact Shapley values against a named reference."""
+
+from __future__ import annotations
+
+import time as clock
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from riskbench.data.dataset import Dataset
+from riskbench.display import Fact, Result, chart, result
+from riskbench.errors import DataError, ParameterError
+from riskbench.explanation import inputs, views
+from riskbench.explanation.cohort import Cohort, compared
+from riskbench.explanation.fitted import fitted
+from riskbench.explanation.game import Game
+from riskbench.explanation.inputs import Reference
+from riskbench.explanation.oracle import Checked, check
+from riskbench.explanation.over_cut import over_cut
+from riskbench.explanation.reasons import reasons
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+
+@result
+class Explanation(Result):
+    """What each feature, or group of features, added to each event's score, compared with a reference.
+
+    Attributes
+    ----------
+    values : ndarray of float64, shape (rows, features)
+        What each feature adds, on `scale`; a row's sum and `base` make its score.
+    base : float
+        The mean score of the reference.
+    features : tuple of str
+        The features, or groups of them, in the order of the columns of `values`.
+    events : ndarray, shape (rows,)
+        What each event is called.
+    reference : Reference
+        Whom the events are compared with: name, hash, size, start, end.
+    model : str
+        The model's class.
+    scale : {"log-odds", "probability", "margin"}
+        What the values are shares of; scikit-learn's forests give probabilities, boosting log-odds.
+    perturbation : {"interventional", "path"}
+        How a feature is left out.
+    checked : Checked or None
+        What was checked on this call.
+    importance : DataFrame
+        feature, mean_abs (mean size of the contribution), mean (with sign), each with `_lower` and `_upper`,
+        share (of all sizes), raises (share of events whose score it raises), n; the largest first.
+    game : Game or None
+        A handle to ask further; not written out.
+    """
+
+    kind: ClassVar[str] = "explanation"
+    title: ClassVar[str] = "Explanation"
+    main: ClassVar[str] = "importance"
+    next_step: ClassVar[str] = "explanation.reasons(k=4), explanation.over_cut(0.6), explanation.cohort(mask)"
+    repr_columns: ClassVar[tuple[str, ...]] = ("feature", "mean_abs", "mean", "mean_lower", "mean_upper", "share")
+
+    values: Floats
+    base: float
+    features: tuple[str, ...]
+    events: npt.NDArray[np.object_]
+    reference: Reference
+    model: str
+    scale: str
+    perturbation: str
+    checked: Checked | None
+    importance: pd.DataFrame
+    game: Game | None = None
+
+    def headline(self) -> tuple[Fact, ...]:
+        """Return what matters most, compared with whom, and how it was checked."""
+        top = self.importance.iloc[0] if len(self.importance) else None
+        facts = [
+            Fact("Strongest feature", None if top is None else str(top["feature"]), "text", note="no features"),
+            Fact("Events explained", len(self.values), "count"),
+            Fact("Compared with", str(self.reference), "text"),
+            Fact(f"Mean score of the reference ({self.scale})", self.base, "number"),
+        ]
+        if self.checked is not None:
+            held = self.checked
+            told = f"{held.rows} rows by the oracle on {held.trees} trees: at most {held.apart:.1g} apart"
+            facts.append(Fact("Checked", told, "text"))
+        return tuple(facts)
+
+    @property
+    def scores(self) -> Floats:
+        """Each event's score on `scale`: base and values together."""
+        return self.base + self.values.sum(axis=1)
+
+    @property
+    def probabilities(self) -> Floats:
+        """Each event's score as a probability.
+
+        Raises
+        ------
+        DataError
+            When the model's margin is no log-odds.
+        """
+        return views.as_probability(self.scores, self.scale)
+
+    @property
+    def probability_values(self) -> Floats:
+        """The values rescaled to probability: each row's sum is its probability less that of `base`.
+
+        A view, not Shapley values of the probability: each log-odds value is multiplied by the row's own slope
+        from the reference's mean log-odds to its score.
+        """
+        return views.rescaled(self.values, self.base, self.scale)
+
+    def reasons(self, k: int = 4, *, codes: Mapping[str, str] | None = None, seed: int = 0) -> pd.DataFrame:
+        """Return the k strongest reasons for risk of each event, in plain words.
+
+        Read `flips` before a reason is told to anybody: how often it is not among the k strongest against a
+        random half of the reference.
+
+        Parameters
+        ----------
+        k : int
+            How many reasons an event, at most.
+        codes : mapping of str to str, optional
+            A feature's or group's own reason code; by default one made from its name, the same in every run.
+        seed : int
+            Draws the halves.
+
+        Returns
+        -------
+        DataFrame
+            event, rank, code, feature, value, norm (the reference's median or most common word), contribution
+            (on `scale`), share (of all that raises the event's score), flips (0 to 1; missing where it was not
+            measured), text.
+        """
+        return reasons(self, k, codes=codes or {}, seed=seed)
+
+    def over_cut(self, cut: float, *, share: float = 0.9, draws: int = 200, most: int = 200, seed: int = 0) -> pd.DataFrame:
+        """Return, for the events at or over a cut, the smallest set of features found that brings them under it.
+
+        The features of the set are given the values of reference events drawn at random, all others kept.
+
+        Parameters
+        ----------
+        cut : float
+            A probability; a margin where the model has no probability.
+        share : float
+            The share of draws that has to fall under the cut.
+        draws : int
+            How many reference events are drawn.
+        most : int
+            How many events, the highest scores first.
+        seed : int
+            Draws the reference events.
+
+        Returns
+        -------
+        DataFrame
+            event, score, features, count, under_share with `_lower` and `_upper` (share of draws that fall under
+            the cut), n (draws), enough (whether `share` was reached), text.
+
+        Raises
+        ------
+        DataError
+            When the explanation has no reference rows.
+        """
+        return over_cut(self, cut, share=share, draws=draws, most=most, seed=seed)
+
+    def cohort(self, mask: Mask, *, against: Mask | None = None, name: str = "cohort", rest: str = "rest") -> Cohort:
+        """Return which features set one part of the events apart from another, with intervals.
+
+        Use it for an incident's events against the others, false against true alerts, one period against another.
+
+        Parameters
+        ----------
+        mask : ndarray of bool, shape (rows,)
+            The cohort.
+        against : ndarray of bool, optional
+            The other part; by default all other events.
+        name, rest : str
+            What pages call them.
+        """
+        return compared(self, mask, against=against, name=name, rest=rest)
+
+    def by_segment(self, segment: Sequence[object] | npt.NDArray[Any]) -> pd.DataFrame:
+        """Return segment, feature, mean, mean_lower, mean_upper, mean_abs, n for each value of a column."""
+        return views.by_segment(self.values, self.features, segment)
+
+    def to_shap(self) -> Any:
+        """Return a `shap.Explanation`, for shap's own plots; its `riskbench` tells the reference."""
+        return views.to_shap(self)
+
+    @classmethod
+    def from_shap(cls, held: Any, *, reference_name: str | None = None) -> Explanation:
+        """Return an explanation from a `shap.Explanation`; the last class where it has several.
+
+        Raises
+        ------
+        DataError
+            When it is not a table of rows by features.
+        """
+        return cls(**views.from_shap(held, reference_name))
+
+    def _draw(self, ax: Axes) -> None:
+        top = self.importance.head(12).iloc[::-1]
+        place = np.arange(len(top))
+        ax.barh(place, top["mean_abs"], color=chart.BLUE)
+        ax.errorbar(
+            top["mean_abs"], place,
+            xerr=[top["mean_abs"] - top["mean_abs_lower"], top["mean_abs_upper"] - top["mean_abs"]],
+            fmt="none", ecolor=chart.GREY, elinewidth=1,
+        )  # fmt: skip
+        ax.set_yticks(place, [str(name)[:40] for name in top["feature"]])
+        chart.style(ax, title="What moves the score", x=f"mean size of the contribution ({self.scale})", y="")
+
+
+def explain(
+    model: Any,
+    X: Any,
+    *,
+    reference: Any = None,
+    reference_name: str | None = None,
+    perturbation: str = "interventional",
+    groups: Mapping[str, Sequence[str]] | None = None,
+    fraud: object = None,
+    seed: int = 0,
+) -> Explanation:
+    """Return what each feature added to each event's score, exactly, compared with a named reference.
+
+    Name whom you compare with: "approved orders of June" answers another question than "all orders". Read a
+    value as: how much higher the event's score is because of this feature than a reference event's. Every call
+    is checked: by a plain oracle on sampled rows, by the model's own score of mixed rows, and by the sum.
+
+    Parameters
+    ----------
+    model : object
+        A fitted two-class model of scikit-learn (HistGradientBoosting, GradientBoosting, forests, trees,
+        linear), LightGBM or XGBoost, alone or at the end of a pipeline.
+    X : Dataset, DataFrame or array
+        The events; columns are matched to the model by name.
+    reference : Dataset, DataFrame or array, optional
+        Reference events, any number; by default the explained events themselves.
+    reference_name : str, optional
+        What pages call the reference.
+    perturbation : {"interventional", "path"}
+        "interventional": a feature that is left out takes the reference's values. "path": it follows the
+        training rows through the trees; needs no reference and no linear model.
+    groups : mapping of str to sequence of str, optional
+        Features that play together, by the name of the group; the others play by themselves.
+    fraud : object, optional
+        The label of the fraud class, where the classes are words.
+    seed : int
+        Draws the rows that are checked.
+
+    Raises
+    ------
+    ColumnNotFoundError
+        When a column that the model was fitted on is not in the data.
+    DataError
+        When the model is of a kind that is not explained, or there are no rows.
+    ParameterError
+        When a parameter is out of range, a group names no feature, or a pipeline mixes columns of two players.
+    EngineError
+        When the check fails.
+
+    Examples
+    --------
+    >>> from sklearn.ensemble import HistGradientBoostingClassifier
+    >>> rng = np.random.default_rng(0)
+    >>> events = pd.DataFrame({"amount": rng.lognormal(3, 1, 2_000).round(2), "age": rng.integers(0, 900, 2_000)})
+    >>> fraud = (events["amount"] > 40) & (events["age"] < 100)
+    >>> model = HistGradientBoostingClassifier(max_iter=20).fit(events, fraud)
+    >>> found = explain(model, events[fraud], reference=events[~fraud], reference_name="approved, June")
+    >>> list(found.importance["feature"]), found.scale
+    (['age', 'amount'], 'log-odds')
+    >>> bool(np.abs(found.scores - model.decision_function(events[fraud])).max() < 1e-9)
+    True
+    """
+    begun = clock.perf_counter()
+    if perturbation not in ("interventional", "path"):
+        raise ParameterError("'perturbation' is unknown", got=repr(perturbation), allowed="interventional, path")
+    if perturbation == "path" and reference is not None:
+        raise ParameterError("The path-dependent explanation takes no reference", hint="leave 'reference' out")
+    score = fitted(model, fraud=fraud)
+    if score.trees is None and perturbation == "path":
+        raise ParameterError("A linear model has no paths", got=score.name, allowed="interventional")
+    itself = reference is None and perturbation == "interventional"
+    frame, others = inputs.frames(score, X, X if itself else reference)
+    names = tuple(frame.columns)
+    held = inputs.players(score, names, groups)
+    player = inputs.inner_players(score, names, held)
+    cells = _cells(score, frame)
+    compared_with = None if others is None else _cells(score, others)
+    game = Game(score, frame, others, cells, compared_with, player, len(held.names))
+    shares = game.shares(cells, compared_with)
+    checked = check(
+        score, shares.values, shares.base, frame=frame, cells=cells, others=others, reference=compared_with,
+        player=player, seed=seed,
+    )  # fmt: skip
+    if compared_with is None:
+        told = Reference(reference_name or "the training rows, as the trees remember them")
+    else:
+        told = inputs.described(X if itself else reference, reference_name, compared_with, names, itself=itself)
+    return Explanation(
+        values=shares.values,
+        base=shares.base,
+        features=held.names,
+        events=inputs.event_names(X, len(frame)),
+        reference=told,
+        model=score.name,
+        scale=score.scale,
+        perturbation=perturbation,
+        checked=checked,
+        importance=views.importance(shares.values, held.names),
+        game=game,
+        notes=_notes(score.notes, score.scale, perturbation, itself=itself),
+        provenance={
+            "dataset": X.fingerprint if isinstance(X, Dataset) else None,
+            "parameters": {
+                "model": score.name,
+                "perturbation": perturbation,
+                "reference": {name: getattr(told, name) for name in told.__slots__},
+                "groups": {group: list(own) for group, own in (groups or {}).items()},
+            },
+            "seed": seed,
+            "seconds": round(clock.perf_counter() - begun, 3),
+        },
+    )
+
+
+def _cells(score: Any, frame: pd.DataFrame) -> Floats:
+    """Return a frame as the model's trees or weights see it."""
+    try:
+        held = np.asarray(score.encode(frame), dtype=np.float64)
+    except (ValueError, TypeError) as error:
+        raise DataError(
+            f"The model ({score.name}) does not take the events' columns.",
+            got=str(error).splitlines()[0][:300],
+            hint="the columns need the types that the model was fitted on",
+        ) from error
+    if score.trees is not None:
+        return score.trees.cells(held)
+    if not np.isfinite(held).all():
+        raise DataError("A linear model takes no missing values", hint="put an imputer before it, in a pipeline")
+    return held
+
+
+def _notes(held: tuple[str, ...], scale: str, perturbation: str, *, itself: bool) -> tuple[str, ...]:
+    notes = list(held)
+    if itself:
+        notes.append("No reference was named: the events are compared with themselves.")
+    if perturbation == "path":
+        notes.append("Path-dependent: correlated features share credit, also with features that the model does not use.")
+    else:
+        notes.append("Interventional: true to the model; combinations that no event shows are asked of it as well.")
+    if scale == "log-odds":
+        notes.append("Values are log-odds; `probability_values` rescales them, and says so.")
+    notes.append("A contribution says what moved the score, not what caused the fraud.")
+    return tuple(notes)

@@ -33,6 +33,7 @@ KNOWN_TO = {
     "sklearn": "calibration",
     "typer": "cli",
     "shap": "explanation",
+    "numba": "explanation",
     "ipywidgets": "widgets",
 }
 #: What `import riskbench` must leave alone.
@@ -42,7 +43,18 @@ HEAVY = {
     "pyarrow", "pydantic", "ruamel", "scipy", "skops", "tqdm",
 }  # fmt: skip
 #: What even the whole public face must leave alone until a verb needs it.
-ON_DEMAND = {"matplotlib", "sklearn", "papermill", "nbconvert", "sqlalchemy", "scipy", "shap", "ipywidgets", "typer"}
+ON_DEMAND = {
+    "matplotlib",
+    "sklearn",
+    "papermill",
+    "nbconvert",
+    "sqlalchemy",
+    "scipy",
+    "shap",
+    "numba",
+    "ipywidgets",
+    "typer",
+}
 #: Verbs whose example would start a notebook kernel; the playbook tests run them.
 STARTS_A_KERNEL = {"run", "start"}
 #: Fewer docstring examples than this means that they were not found.

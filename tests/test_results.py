@@ -190,12 +190,24 @@ def _inspection() -> Result:
     return inspect_book(f"book: hostile\ndomain: transactions\nrules:\n  - {rule}\n", {"amount": "float"})
 
 
+@cache
+def _explained() -> rb.Explanation:
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    frame = _events().frame(["amount", "score", "fraud"]).rename(columns={"amount": HOSTILE})
+    inputs = frame[[HOSTILE, "score"]]
+    model = HistGradientBoostingClassifier(max_iter=5, early_stopping=False).fit(inputs, frame["fraud"])
+    return rb.explain(model, inputs.iloc[:60], reference=inputs, reference_name=HOSTILE)
+
+
 SPECIMENS: dict[str, Callable[[], Result]] = {
     "baseline": lambda: rb.score_baseline(_events()),
     "calibration": lambda: rb.calibrate(_events(), given=_book()),
     "checks": lambda: rb.check(_events()),
+    "cohort": lambda: _explained().cohort(np.arange(60) < 20, name=HOSTILE, rest=HOSTILE),
     "comparison": _comparison,
     "decision": lambda: rb.decide(rb.calibrate(_events(), given=_book()), title=HOSTILE),
+    "explanation": _explained,
     "finished": _finished,
     "hostile": _hostile,
     "inspection": _inspection,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -54,7 +54,7 @@ class Tree:
     value: Floats
     cover: Floats
     kind: Bytes
-    sets: dict[int, Sequence[int]]
+    sets: Mapping[int, Sequence[int]]
     set_right: bool = False
 
 
@@ -162,7 +162,7 @@ def assemble(
         left=shifted("left"),
         right=shifted("right"),
         missing_left=joined("missing_left", np.uint8),  # type: ignore[arg-type]
-        value=joined("value", np.float64) * factor,  # type: ignore[operator, arg-type]
+        value=joined("value", np.float64) * factor,  # type: ignore[operator]
         cover=joined("cover", np.float64),  # type: ignore[arg-type]
         kind=joined("kind", np.uint8),  # type: ignore[arg-type]
         set_start=set_start,

@@ -142,7 +142,9 @@ class Explanation(Result):
         """
         return reasons(self, k, codes=codes or {}, seed=seed)
 
-    def over_cut(self, cut: float, *, share: float = 0.9, draws: int = 200, most: int = 200, seed: int = 0) -> pd.DataFrame:
+    def over_cut(
+        self, cut: float, *, share: float = 0.9, draws: int = 200, most: int = 200, seed: int = 0
+    ) -> pd.DataFrame:
         """Return, for the events at or over a cut, the smallest set of features found that brings them under it.
 
         The features of the set are given the values of reference events drawn at random, all others kept.
@@ -294,7 +296,7 @@ def explain(
     itself = reference is None and perturbation == "interventional"
     frame, others = inputs.frames(score, X, X if itself else reference)
     names = tuple(frame.columns)
-    held = inputs.players(score, names, groups)
+    held = inputs.players(names, groups)
     player = inputs.inner_players(score, names, held)
     cells = _cells(score, frame)
     compared_with = None if others is None else _cells(score, others)
@@ -357,7 +359,9 @@ def _notes(held: tuple[str, ...], scale: str, perturbation: str, *, itself: bool
     if itself:
         notes.append("No reference was named: the events are compared with themselves.")
     if perturbation == "path":
-        notes.append("Path-dependent: correlated features share credit, also with features that the model does not use.")
+        notes.append(
+            "Path-dependent: correlated features share credit, also with features that the model does not use."
+        )
     else:
         notes.append("Interventional: true to the model; combinations that no event shows are asked of it as well.")
     if scale == "log-odds":

@@ -13,10 +13,15 @@ import pandas as pd
 from riskbench.errors import DataError, MissingDependencyError, ParameterError, listed
 from riskbench.explanation import from_lightgbm, from_sklearn, from_xgboost
 from riskbench.explanation.ensemble import Ensemble, Floats
-from riskbench.explanation.owners import Owners, owners
+from riskbench.explanation.owners import Owners, called, owners
 
 _FORESTS = {"RandomForestClassifier", "ExtraTreesClassifier", "DecisionTreeClassifier", "ExtraTreeClassifier"}
-_LINEAR = {"LogisticRegression": "log-odds", "SGDClassifier": "margin", "LinearSVC": "margin", "RidgeClassifier": "margin"}
+_LINEAR = {
+    "LogisticRegression": "log-odds",
+    "SGDClassifier": "margin",
+    "LinearSVC": "margin",
+    "RidgeClassifier": "margin",
+}
 _SUPPORTED = (
     "HistGradientBoostingClassifier, GradientBoostingClassifier, forests, trees and linear models of scikit-learn, "
     "LightGBM and XGBoost, alone or at the end of a pipeline"
@@ -276,10 +281,10 @@ def _pipeline(model: Any, fraud: object) -> Fitted:
     names = getattr(steps[0], "feature_names_in_", None)
     width = int(steps[0].n_features_in_)
     given: Owners = [frozenset([i]) for i in range(width)]
-    called: list[str] = [str(n) for n in names] if names is not None else [f"x{i}" for i in range(width)]
+    names_now: list[str] = [str(n) for n in names] if names is not None else [f"x{i}" for i in range(width)]
     for step in steps:
-        given = owners(step, given, called)
-        called = _called(step, len(given))
+        given = owners(step, given, names_now)
+        names_now = called(step, len(given))
     if len(given) != inner.width:
         raise DataError(
             "The columns of the pipeline could not be followed.",
@@ -310,13 +315,3 @@ def _pipeline(model: Any, fraud: object) -> Fitted:
         raw=lambda frame: raw(transformed(frame)),
         owners=after,
     )
-
-
-def _called(step: Any, width: int) -> list[str]:
-    try:
-        found = [str(name) for name in step.get_feature_names_out()]
-    except (AttributeError, ValueError):
-        found = []
-    return found if len(found) == width else [f"x{i}" for i in range(width)]
-
-

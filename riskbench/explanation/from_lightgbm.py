@@ -29,13 +29,14 @@ def boosted(booster: Any) -> tuple[Ensemble, Encoder, tuple[str, ...]]:
         raise DataError("Only models of two classes are explained.", got=objective)
     if not objective.startswith(("binary", "cross_entropy")):
         raise DataError("Only LightGBM models of two classes are explained.", got=objective or "no objective")
+    if "average_output" in head.splitlines():
+        raise DataError("A LightGBM random forest has no log-odds, and is not explained.", got="boosting_type='rf'")
     trees = [_tree(_pairs(part.split("\n\n")[0])) for part in parts]
     # The model multiplies by its sigmoid's slope only when it turns margins into probabilities.
     slope = float(dict(p.split(":") for p in objective.split()[1:] if ":" in p).get("sigmoid", 1.0))
-    factor = slope / len(trees) if "average_output" in head.splitlines() else slope
     names = tuple(top["feature_names"].split(" "))
     words = json.loads(text.rsplit("pandas_categorical:", 1)[1]) if "pandas_categorical:" in text else None
-    ensemble = assemble(trees, columns=len(names), scale="log-odds", factor=factor)
+    ensemble = assemble(trees, columns=len(names), scale="log-odds", factor=slope)
     return ensemble, lambda frame: _cells(frame, words or []), names
 
 

@@ -19,9 +19,7 @@ def forest(model: Any, place: int) -> Ensemble:
     """Return a forest or a single tree as an ensemble of probabilities of the class at `place`."""
     members = list(getattr(model, "estimators_", [model]))
     trees = [_tree(member.tree_, _share(member.tree_.value[:, 0, :], place)) for member in members]
-    return assemble(
-        trees, columns=int(model.n_features_in_), scale="probability", single=True, factor=1.0 / len(trees)
-    )
+    return assemble(trees, columns=int(model.n_features_in_), scale="probability", single=True, factor=1.0 / len(trees))
 
 
 def gradient_boosting(model: Any) -> Ensemble:

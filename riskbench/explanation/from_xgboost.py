@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -85,7 +86,7 @@ def _words(entry: dict[str, Any]) -> list[Any] | None:
     if offsets is None:
         return list(values)
     text = bytes(value & 0xFF for value in values)
-    return [text[a:b].decode() for a, b in zip(offsets[:-1], offsets[1:], strict=True)]
+    return [text[a:b].decode() for a, b in pairwise(offsets)]
 
 
 def _cells(frame: pd.DataFrame, words: list[list[Any] | None], *, missing: float) -> Floats:

@@ -58,5 +58,3 @@ class Game:
         values = np.zeros((len(cells), self.players))
         np.add.at(values.T, self.player, apart.T)
         return Shares(values, float(self.sums(reference).mean()))
-
-

@@ -102,7 +102,9 @@ def frame_of(score: Fitted, X: Any, *, what: str) -> pd.DataFrame:
             if name not in X.table:
                 raise ColumnNotFoundError.among(name, X.table.names, role="a feature of the model")
         if score.features is None:
-            raise DataError("The model was fitted without column names", hint="hand over an array, or fit it on a frame")
+            raise DataError(
+                "The model was fitted without column names", hint="hand over an array, or fit it on a frame"
+            )
         held = X.frame(score.features)
     elif isinstance(X, pd.DataFrame):
         if score.features is None:
@@ -132,7 +134,9 @@ def _is_number(column: pd.Series) -> bool:
         return False
     if pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_bool_dtype(kind):
         return True
-    return kind == object and bool(column.map(lambda v: v is None or v is pd.NA or isinstance(v, bool | int | float)).all())
+    return kind == np.dtype(object) and bool(
+        column.map(lambda v: v is None or v is pd.NA or isinstance(v, bool | int | float)).all()
+    )
 
 
 def _number(column: pd.Series) -> Floats:
@@ -160,7 +164,7 @@ def described(X: Any, name: str | None, cells: Floats, features: Sequence[str], 
     return Reference(str(called or "reference"), text.hexdigest()[:16], len(cells), start, end)
 
 
-def players(score: Fitted, names: Sequence[str], groups: Mapping[str, Sequence[str]] | None) -> Players:
+def players(names: Sequence[str], groups: Mapping[str, Sequence[str]] | None) -> Players:
     """Return the players: groups first, then every feature that is in none.
 
     Raises
@@ -187,8 +191,8 @@ def players(score: Fitted, names: Sequence[str], groups: Mapping[str, Sequence[s
         raise ParameterError("A group bears the name of a feature outside it", got=listed(twice))
     place = {name: i for i, name in enumerate(called)}
     where = np.array([place[taken.get(name, name)] for name in names], dtype=np.int64)
-    members = tuple(tuple(n for n, w in zip(names, where, strict=True) if w == i) for i in range(len(called)))
-    return Players(tuple(called), members, where)
+    own = tuple(tuple(n for n, w in zip(names, where, strict=True) if w == i) for i in range(len(called)))
+    return Players(tuple(called), own, where)
 
 
 def inner_players(score: Fitted, names: Sequence[str], held: Players) -> npt.NDArray[np.int64]:

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any
 
 import numba
 import numpy as np
 
-F = TypeVar("F", bound=Callable[..., Any])
 
-
-def compiled(function: F) -> F:
+def compiled(function: Callable[..., Any]) -> Any:
     """Return a function compiled once, kept on disk, and run without the interpreter's lock."""
-    return cast("F", numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+    return numba.njit(cache=True, nogil=True, error_model="numpy")(function)
 
 
 @compiled
-def goes_left(x, kind, threshold, missing_left, start, words, set_right, bits):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def goes_left(x, kind, threshold, missing_left, start, words, set_right, bits):
     """Tell whether one value goes left at a node."""
     if x != x:  # noqa: PLR0124
         return missing_left == 1
@@ -33,7 +31,7 @@ def goes_left(x, kind, threshold, missing_left, start, words, set_right, bits): 
 
 
 @compiled
-def decide(row, begin, end, node, nodes, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def decide(row, begin, end, node, nodes, out):
     """Write 1 where the values row[begin:end] of a node's column go left, else 0."""
     _, _, threshold, _, _, missing_left, _, _, kind, start, words, set_right, bits = nodes
     cut, default = threshold[node], missing_left[node]
@@ -52,7 +50,7 @@ def decide(row, begin, end, node, nodes, out):  # type: ignore[no-untyped-def]  
 
 
 @compiled
-def margins(nodes, X, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def margins(nodes, X, out):
     """Add every tree's value to `out`, one a row; X is columns x rows."""
     roots, feature, threshold, left, right, missing_left, value, _, kind, start, words, set_right, bits = nodes
     for i in range(X.shape[1]):
@@ -62,7 +60,14 @@ def margins(nodes, X, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN
             while feature[node] >= 0:
                 at = node
                 if goes_left(
-                    X[feature[at], i], kind[at], threshold[at], missing_left[at], start[at], words[at], set_right[at], bits
+                    X[feature[at], i],
+                    kind[at],
+                    threshold[at],
+                    missing_left[at],
+                    start[at],
+                    words[at],
+                    set_right[at],
+                    bits,
                 ):
                     node = left[at]
                 else:
@@ -72,7 +77,7 @@ def margins(nodes, X, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN
 
 
 @compiled
-def ones(word):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def ones(word):
     """Return how many bits of a 64-bit number are set."""
     x = np.uint64(word)
     x = x - ((x >> np.uint64(1)) & np.uint64(0x5555555555555555))
@@ -82,7 +87,7 @@ def ones(word):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
 
 
 @compiled
-def reference_table(shares, k, points, weights, held, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def reference_table(shares, k, points, weights, held, out):
     """Write every pattern's Shapley values of a leaf of value 1 against a reference.
 
     A pattern has a bit for each of the leaf's k players: 1 where the row meets all of the player's conditions.
@@ -131,7 +136,7 @@ def reference_table(shares, k, points, weights, held, out):  # type: ignore[no-u
 
 
 @compiled
-def path_table(chance, k, points, weights, held, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def path_table(chance, k, points, weights, held, out):
     """Write every pattern's path-dependent Shapley values of a leaf of value 1.
 
     The value of a set S of players is the product of the pattern's bits in S and the chances outside it; the
@@ -161,7 +166,7 @@ def path_table(chance, k, points, weights, held, out):  # type: ignore[no-untype
 
 
 @compiled
-def reference_pairs(pattern, k, seen, counts, weights, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def reference_pairs(pattern, k, seen, counts, weights, out):
     """Write one pattern's Shapley values of a leaf of value 1, going through the reference patterns seen.
 
     Parameters
@@ -199,7 +204,7 @@ def reference_pairs(pattern, k, seen, counts, weights, out):  # type: ignore[no-
 
 
 @compiled
-def path_pattern(pattern, k, chance, points, weights, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def path_pattern(pattern, k, chance, points, weights, out):
     """Write one pattern's path-dependent Shapley values of a leaf of value 1."""
     for q in range(len(points)):
         t = points[q]

@@ -20,7 +20,7 @@ from riskbench.explanation.trees import (
 
 
 @compiled
-def explain_trees(nodes, first, last, player, X, R, rules, path, limit, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def explain_trees(nodes, first, last, player, X, R, rules, path, limit, out):
     """Add the Shapley values of trees first..last-1 to `out`.
 
     Parameters
@@ -87,7 +87,7 @@ def explain_trees(nodes, first, last, player, X, R, rules, path, limit, out):  #
                         decide(R[feature[begin + at]], low, high, begin + at, nodes, decided[at])
                 for u in range(n_dense):
                     unit = (sizes[u, 0], sizes[u, 2], sizes[u, 3], paths[u], sides[u], bits[u], inside[u])
-                    place_rows(R, low, high, nodes, begin, decided, unit, short)
+                    place_rows(high - low, decided, unit, short)
                     held = counts[starts[u, 0] : starts[u + 1, 0]]
                     for i in range(high - low):
                         held[short[i]] += share
@@ -104,7 +104,7 @@ def explain_trees(nodes, first, last, player, X, R, rules, path, limit, out):  #
                     decide(X[feature[begin + at]], low, high, begin + at, nodes, decided[at])
             for u in range(n_dense):
                 unit = (sizes[u, 0], sizes[u, 2], sizes[u, 3], paths[u], sides[u], bits[u], inside[u])
-                place_rows(X, low, high, nodes, begin, decided, unit, short)
+                place_rows(high - low, decided, unit, short)
                 size = starts[u + 1, 0] - starts[u, 0]
                 for s in range(sizes[u, 1]):
                     line = out[slots[u, s]]
@@ -120,7 +120,11 @@ def explain_trees(nodes, first, last, player, X, R, rules, path, limit, out):  #
                 width *= 2
             long, slot = np.empty(most, np.uint64), np.empty(most, np.int32)
             places, keys, used = np.full(width, -1, np.int32), np.empty(width, np.uint64), np.empty(most, np.int64)
-            row_codes, other_codes, other_counts = np.empty(rows, np.uint64), np.empty(others, np.uint64), np.empty(others)
+            row_codes, other_codes, other_counts = (
+                np.empty(rows, np.uint64),
+                np.empty(others, np.uint64),
+                np.empty(others),
+            )
         deep_room = (
             np.empty(widest, np.int64), np.empty(widest, np.uint8), np.empty(widest, np.int64),
             np.empty(2, np.int64), np.empty(4, np.int64), np.empty(64, np.int64),
@@ -148,7 +152,7 @@ def explain_trees(nodes, first, last, player, X, R, rules, path, limit, out):  #
 
 
 @compiled
-def fill_deep(nodes, begin, tree, player, root, counts, room, own, rules, path, codes, seen, shares, table):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def fill_deep(nodes, begin, tree, player, root, counts, room, own, rules, path, codes, seen, shares, table):
     """Write a deep unit's table: player slot by distinct index, for the indices that occur only."""
     value = nodes[6]
     points, weights, pairs = rules

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import factorial
 
 import numpy as np
@@ -71,9 +71,7 @@ def plain(ensemble: Ensemble, row: Floats, reference: Floats | None, player: npt
                 whole = ensemble.cover[node]
                 share = float(ensemble.cover[child] / whole) if whole > 0 else 0.0
                 met, mets, chance = asked.get(own, (True, np.ones(len(others), dtype=bool), 1.0))
-                waiting.append(
-                    (child, {**asked, own: (met and here == side, mets & (there == side), chance * share)})
-                )
+                waiting.append((child, {**asked, own: (met and here == side, mets & (there == side), chance * share)}))
             continue
         if asked:
             values = _leaf_by_path(asked) if reference is None else _leaf_by_rows(asked)
@@ -171,7 +169,7 @@ def check(
     if score.trees is not None and len(cells):
         rows = min(2, len(cells))
         picked = np.sort(rng.choice(len(cells), rows, replace=False))
-        trees, apart = _by_oracle(score.trees, values, cells, reference, player, picked, rng)
+        trees, apart = _by_oracle(score.trees, values, cells, reference, player, picked=picked, rng=rng)
     for what, off, allowed in (
         ("The engine and the oracle differ", apart, CLOSE * size),
         ("Base and values do not add up to the score", added, CLOSE * size),
@@ -179,7 +177,10 @@ def check(
     ):
         if not off <= allowed:
             raise EngineError(
-                what, got=f"{off:.3g}", allowed=f"{allowed:.1g}", hint="this is a mistake in riskbench: please report it"
+                what,
+                got=f"{off:.3g}",
+                allowed=f"{allowed:.1g}",
+                hint="this is a mistake in riskbench: please report it",
             )
     return Checked(rows, trees, apart, mixed, score_apart, added)
 
@@ -195,9 +196,7 @@ def _sums(score: Fitted, cells: Floats) -> Floats:
     return score.offset + cells @ score.weights
 
 
-def _own_score(
-    score: Fitted, frame: pd.DataFrame, others: pd.DataFrame, rng: np.random.Generator
-) -> tuple[int, float]:
+def _own_score(score: Fitted, frame: pd.DataFrame, others: pd.DataFrame, rng: np.random.Generator) -> tuple[int, float]:
     """Return how far the model's own score is from the trees on mixed rows."""
     count = 200 if len(frame) and len(others) else 0
     if not count:
@@ -219,6 +218,7 @@ def _by_oracle(
     cells: Floats,
     reference: Floats | None,
     player: npt.NDArray[np.int64],
+    *,
     picked: npt.NDArray[np.intp],
     rng: np.random.Generator,
 ) -> tuple[int, float]:
@@ -226,11 +226,11 @@ def _by_oracle(
     cost = len(ensemble.feature) * (1 if reference is None else len(reference)) * len(picked) * 3
     if reference is not None and cost > _BUDGET and len(reference) > 500:
         reference = reference[np.sort(rng.choice(len(reference), 500, replace=False))]
-        return _by_parts(ensemble, cells[picked], reference, player, rng, 3 * 500 * len(picked))
+        return _by_parts(ensemble, cells[picked], reference, player, rng=rng, each=3 * 500 * len(picked))
     cost = max(cost, len(ensemble.feature) * len(picked) * 60)
     if cost > _BUDGET:
         width = 1 if reference is None else len(reference)
-        return _by_parts(ensemble, cells[picked], reference, player, rng, max(60, 3 * width) * len(picked))
+        return _by_parts(ensemble, cells[picked], reference, player, rng=rng, each=max(60, 3 * width) * len(picked))
     told = np.array([plain(ensemble, row, reference, player) for row in cells[picked]])
     return ensemble.trees, float(np.abs(told - values[picked]).max(initial=0.0))
 
@@ -240,12 +240,11 @@ def _by_parts(
     rows: Floats,
     reference: Floats | None,
     player: npt.NDArray[np.int64],
+    *,
     rng: np.random.Generator,
     each: int,
 ) -> tuple[int, float]:
     """Check engine against oracle on some of the trees (and a part of the reference)."""
-    from dataclasses import replace
-
     most = max(1, int(_BUDGET / each / (len(ensemble.feature) / ensemble.trees)))
     order = rng.permutation(ensemble.trees)[: min(most, ensemble.trees)]
     part = replace(ensemble, roots=np.sort(ensemble.roots[order]), offset=0.0)
@@ -256,8 +255,6 @@ def _by_parts(
 
 def _packed(part: Ensemble, whole: Ensemble) -> Ensemble:
     """Return some trees of an ensemble with their nodes moved together."""
-    from dataclasses import replace
-
     ends = np.append(whole.roots[1:], len(whole.feature))
     places = np.searchsorted(whole.roots, part.roots)
     keep = np.concatenate([np.arange(whole.roots[p], ends[p]) for p in places])
@@ -265,6 +262,4 @@ def _packed(part: Ensemble, whole: Ensemble) -> Ensemble:
     moved[keep] = np.arange(len(keep), dtype=np.int32)
     names = ("feature", "threshold", "missing_left", "value", "cover", "kind", "set_start", "set_words", "set_right")
     held = {name: getattr(whole, name)[keep] for name in names}
-    return replace(
-        part, roots=moved[part.roots], left=moved[whole.left[keep]], right=moved[whole.right[keep]], **held
-    )
+    return replace(part, roots=moved[part.roots], left=moved[whole.left[keep]], right=moved[whole.right[keep]], **held)

@@ -25,7 +25,9 @@ def over_cut(held: Explanation, cut: float, *, share: float, draws: int, most: i
     if game is None or game.reference is None:
         raise DataError("What brings an event under a cut needs a reference", hint="explain with reference=")
     if not 0 < share <= 1 or draws < 10 or most < 1:
-        raise ParameterError("'share', 'draws' or 'most' is out of range", allowed="0 < share <= 1, draws >= 10, most >= 1")
+        raise ParameterError(
+            "'share', 'draws' or 'most' is out of range", allowed="0 < share <= 1, draws >= 10, most >= 1"
+        )
     has_probability = held.scale != "margin"
     if has_probability and not 0 < cut < 1:
         raise ParameterError("'cut' is a probability", got=cut, allowed="between 0 and 1")

@@ -38,7 +38,7 @@ def owners(transformer: Any, given: Owners, names: Sequence[str]) -> Owners:
     if "Pipeline" in kinds:
         for _, step in transformer.steps:
             out = owners(step, given, names)
-            given, names = out, _names(step, names, len(out))
+            given, names = out, called(step, len(out))
         return given
     if "ColumnTransformer" in kinds:
         return _by_column(transformer, given, names)
@@ -92,8 +92,8 @@ def _imputed(transformer: Any, given: Owners) -> Owners:
     return kept if indicator is None else kept + [given[int(i)] for i in indicator.features_]
 
 
-def _names(step: Any, names: Sequence[str], width: int) -> Sequence[str]:
-    """Return what the next step calls the columns."""
+def called(step: Any, width: int) -> list[str]:
+    """Return what a fitted step calls the columns that it gives out."""
     if not hasattr(step, "get_feature_names_out"):
         return [f"x{i}" for i in range(width)]
     try:

@@ -13,7 +13,7 @@ MOST_PLAYERS = 62
 
 
 @compiled
-def shape(nodes, begin, end):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def shape(nodes, begin, end):
     """Return a tree's parents, sides, depths and counts of inner nodes below; positions count from `begin`."""
     _, feature, _, left, right, _, _, _, _, _, _, _, _ = nodes
     size = end - begin
@@ -41,7 +41,7 @@ def shape(nodes, begin, end):  # type: ignore[no-untyped-def]  # noqa: ANN001, A
 
 
 @compiled
-def above(at, parent, begin, feature, player, slots):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def above(at, parent, begin, feature, player, slots):
     """Write the distinct players on the path to a node, the nearest first, into `slots`; return how many."""
     count = 0
     up = parent[at]
@@ -60,7 +60,7 @@ def above(at, parent, begin, feature, player, slots):  # type: ignore[no-untyped
 
 
 @compiled
-def cut_units(nodes, begin, tree, player, limit):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def cut_units(nodes, begin, tree, player, limit):
     """Return the roots of the units, dense ones first, and how many are dense.
 
     A unit is a part of the tree below one node. A row's index into its table has a bit for each player on the
@@ -93,7 +93,7 @@ def cut_units(nodes, begin, tree, player, limit):  # type: ignore[no-untyped-def
 
 
 @compiled
-def unit_at(nodes, begin, tree, player, root, room):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def unit_at(nodes, begin, tree, player, root, room):
     """Write a unit's path, inner nodes, leaves and players into `room`; return how many of each.
 
     room : (path node, path side, path bit, inner node, leaf, player slots)
@@ -137,7 +137,7 @@ def unit_at(nodes, begin, tree, player, root, room):  # type: ignore[no-untyped-
 
 
 @compiled
-def leaf_at(nodes, begin, tree, player, leaf, root, k, m, room, own):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def leaf_at(nodes, begin, tree, player, leaf, root, k, m, room, own):
     """Write what a leaf asks of its unit's players; return how many it has.
 
     own : (slot of each of the leaf's players, chance of each, inner bits asked for, inner bits asked to be set)
@@ -179,7 +179,7 @@ def leaf_at(nodes, begin, tree, player, leaf, root, k, m, room, own):  # type: i
 
 
 @compiled
-def leaf_pattern(index, k, count, own):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def leaf_pattern(index, k, count, own):
     """Return the leaf's pattern, a bit for each of its players, from a row's index in the unit."""
     slot, _, asked, told = own
     pattern = np.uint64(0)
@@ -193,7 +193,7 @@ def leaf_pattern(index, k, count, own):  # type: ignore[no-untyped-def]  # noqa:
 
 
 @compiled
-def fill_table(nodes, begin, tree, player, root, counts, room, own, rules, path, table):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def fill_table(nodes, begin, tree, player, root, counts, room, own, rules, path, table):
     """Write a dense unit's table: player slot by index, the sum over its leaves."""
     _, _, _, _, _, _, value, _, _, _, _, _, _ = nodes
     points, weights, _ = rules
@@ -225,10 +225,9 @@ def fill_table(nodes, begin, tree, player, root, counts, room, own, rules, path,
 
 
 @compiled
-def place_rows(X, from_row, to_row, nodes, begin, decided, unit, index):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def place_rows(rows, decided, unit, index):
     """Write each row's index in a dense unit."""
     k, n_path, n_inner, path, sides, bits, inside = unit
-    rows = to_row - from_row
     full = np.uint16((1 << k) - 1)
     for i in range(rows):
         index[i] = full
@@ -243,7 +242,7 @@ def place_rows(X, from_row, to_row, nodes, begin, decided, unit, index):  # type
 
 
 @compiled
-def place_deep(X, nodes, begin, room, shape_of, buffer, index):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def place_deep(X, nodes, begin, room, shape_of, buffer, index):
     """Write each row's index in a deep unit, 64 bits."""
     feature = nodes[1]
     k, n_path, n_inner = shape_of
@@ -267,8 +266,8 @@ def place_deep(X, nodes, begin, room, shape_of, buffer, index):  # type: ignore[
 
 
 @compiled
-def tell_apart(index, keys, places, used, distinct, slot):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """Number the distinct values of `index` in order of appearance; `places` holds -1 before and after."""
+def tell_apart(index, keys, places, used, distinct, slot):
+    """Give the distinct values of `index` numbers in order of appearance; `places` holds -1 before and after."""
     mask = np.uint64(len(places) - 1)
     count = 0
     for i in range(len(index)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -87,7 +88,9 @@ def rescaled(values: Floats, base: float, scale: str) -> Floats:
 
 def to_shap(held: Explanation) -> Any:
     """Return shap's form of an explanation."""
-    import shap
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PendingDeprecationWarning)  # of matplotlib, on loading shap
+        import shap
 
     data, shown = _shown(held)
     made = shap.Explanation(

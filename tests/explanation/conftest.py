@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -46,3 +48,12 @@ def whole() -> tuple[pd.DataFrame, np.ndarray]:
     """Numbers without missing values."""
     frame, fraud = _events()
     return frame.drop(columns="land").fillna(-1.0), fraud
+
+
+@pytest.fixture(scope="session")
+def shap():
+    """The library, whose import warns."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import shap as library
+    return library

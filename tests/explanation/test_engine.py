@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
-import math
-
 import numpy as np
 import pytest
+from definition import enumerated
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -26,8 +24,8 @@ def grown(rng: np.random.Generator, columns: int, depth: int) -> Tree:
 
     def node(level: int, cover: float) -> int:
         at = len(made["feature"])
-        for name in made:
-            made[name].append(0)
+        for held in made.values():
+            held.append(0)
         if level == depth or (level > 0 and rng.random() < 0.2):
             own = (-1, 0.0, -1, -1, 0, rng.normal(), cover, 0)
             kind = NUMBER
@@ -35,7 +33,7 @@ def grown(rng: np.random.Generator, columns: int, depth: int) -> Tree:
             kind = int(rng.choice([NUMBER, ZERO_MISSING, SET]))
             cut = float(rng.choice(VALUES[1:]))
             if kind == SET:
-                sets[at] = sorted(rng.choice(40, 5, replace=False).tolist() + [1, 3])
+                sets[at] = sorted({*rng.choice(40, 5, replace=False).tolist(), 1, 3})
             part = rng.uniform(0.1, 0.9) if rng.random() < 0.9 else 0.0
             left, right = node(level + 1, cover * part), node(level + 1, cover * (1 - part))
             own = (int(rng.integers(columns)), cut, left, right, int(rng.integers(2)), 0.0, cover, kind)
@@ -78,17 +76,6 @@ def walked(ensemble: Ensemble, row: np.ndarray, known: set[int] | None = None, p
         return below(a if left else b)
 
     return ensemble.offset + sum(below(int(root)) for root in ensemble.roots)
-
-
-def enumerated(value, players: int) -> np.ndarray:
-    """The definition of Shapley values: over all sets."""
-    worth = {s: value(set(s)) for size in range(players + 1) for s in itertools.combinations(range(players), size)}
-    out = np.zeros(players)
-    for s, held in worth.items():
-        for p in set(range(players)) - set(s):
-            weight = math.factorial(len(s)) * math.factorial(players - len(s) - 1) / math.factorial(players)
-            out[p] += weight * (worth[tuple(sorted((*s, p)))] - held)
-    return out
 
 
 def against(ensemble, row, reference, player):
@@ -182,7 +169,9 @@ def test_an_unused_feature_gets_nothing_and_threads_change_nothing(monkeypatch):
 
 def test_trees_of_one_leaf_and_no_rows():
     leaf = np.full(1, -1, np.int32)
-    one = Tree(leaf, np.zeros(1), leaf, leaf, np.zeros(1, np.uint8), np.array([2.0]), np.ones(1), np.zeros(1, np.uint8), {})
+    one = Tree(
+        leaf, np.zeros(1), leaf, leaf, np.zeros(1, np.uint8), np.array([2.0]), np.ones(1), np.zeros(1, np.uint8), {}
+    )
     ensemble = assemble([one, one], columns=2, scale="margin", offset=1.0)
     found = share_out(ensemble, np.zeros((3, 2)), reference=np.zeros((2, 2)), player=np.arange(2))
     assert found.base == 5.0

@@ -14,7 +14,12 @@ def compiled(function: Callable[..., Any]) -> Any:
     return numba.njit(cache=True, nogil=True, error_model="numpy")(function)
 
 
-@compiled
+def inner(function: Callable[..., Any]) -> Any:
+    """Return a compiled function that only compiled ones call: quicker to compile, without a way in from Python."""
+    return numba.njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+
+
+@inner
 def goes_left(x, kind, threshold, missing_left, start, words, set_right, bits):
     """Tell whether one value goes left at a node."""
     if x != x:  # noqa: PLR0124
@@ -30,7 +35,7 @@ def goes_left(x, kind, threshold, missing_left, start, words, set_right, bits):
     return x <= threshold
 
 
-@compiled
+@inner
 def decide(row, begin, end, node, nodes, out):
     """Write 1 where the values row[begin:end] of a node's column go left, else 0."""
     _, _, threshold, _, _, missing_left, _, _, kind, start, words, set_right, bits = nodes
@@ -76,7 +81,7 @@ def margins(nodes, X, out):
         out[i] += total
 
 
-@compiled
+@inner
 def ones(word):
     """Return how many bits of a 64-bit number are set."""
     x = np.uint64(word)
@@ -86,7 +91,7 @@ def ones(word):
     return np.int64((x * np.uint64(0x0101010101010101)) >> np.uint64(56))
 
 
-@compiled
+@inner
 def reference_table(shares, k, points, weights, held, out):
     """Write every pattern's Shapley values of a leaf of value 1 against a reference.
 
@@ -135,7 +140,7 @@ def reference_table(shares, k, points, weights, held, out):
                     out[j, a] -= loss * full
 
 
-@compiled
+@inner
 def path_table(chance, k, points, weights, held, out):
     """Write every pattern's path-dependent Shapley values of a leaf of value 1.
 
@@ -165,7 +170,7 @@ def path_table(chance, k, points, weights, held, out):
                 out[j, a] += (own - chance[j]) * held[a | bit] * inverse
 
 
-@compiled
+@inner
 def reference_pairs(pattern, k, seen, counts, weights, out):
     """Write one pattern's Shapley values of a leaf of value 1, going through the reference patterns seen.
 
@@ -203,7 +208,7 @@ def reference_pairs(pattern, k, seen, counts, weights, out):
             out[j] -= lost
 
 
-@compiled
+@inner
 def path_pattern(pattern, k, chance, points, weights, out):
     """Write one pattern's path-dependent Shapley values of a leaf of value 1."""
     for q in range(len(points)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from riskbench.explanation.kernels import compiled, decide, path_pattern, reference_pairs, reference_table
+from riskbench.explanation.kernels import compiled, decide, inner, path_pattern, reference_pairs, reference_table
 from riskbench.explanation.trees import (
     BLOCK,
     cut_units,
@@ -41,15 +41,9 @@ def explain_trees(nodes, first, last, player, X, R, rules, path, limit, out):
         Added to.
     """
     roots, feature = nodes[0], nodes[1]
-    rows, others = X.shape[1], R.shape[1]
-    buffer = np.empty(BLOCK, np.uint8)
-    short = np.empty(BLOCK, np.uint16)
     own = (np.empty(64, np.int64), np.empty(64), np.empty(64, np.uint64), np.empty(64, np.uint64))
-    most = max(rows, others)
-    long, deep_ready = np.empty(0, np.uint64), False
-    places, keys = np.empty(0, np.int32), np.empty(0, np.uint64)
-    used, slot = np.empty(0, np.int64), np.empty(0, np.int32)
-    row_codes, other_codes, other_counts = np.empty(0, np.uint64), np.empty(0, np.uint64), np.empty(0)
+    most = max(X.shape[1], R.shape[1])
+    scratch, ready = scratch_for(0), False
     for t in range(first, last):
         begin = np.int64(roots[t])
         end = np.int64(roots[t + 1]) if t + 1 < len(roots) else np.int64(len(feature))
@@ -57,101 +51,119 @@ def explain_trees(nodes, first, last, player, X, R, rules, path, limit, out):
             continue
         tree = shape(nodes, begin, end)
         units, n_dense = cut_units(nodes, begin, tree, player, limit)
-        widest = tree[2].max() + 1
-        paths, sides = np.empty((n_dense, widest), np.int64), np.empty((n_dense, widest), np.uint8)
-        bits, inside = np.empty((n_dense, widest), np.int64), np.empty((n_dense, limit + 1), np.int64)
-        slots, sizes = np.empty((n_dense, 64), np.int64), np.empty((n_dense, 5), np.int64)
-        starts = np.zeros((n_dense + 1, 2), np.int64)
-        leaves = np.empty(1 << 12 if limit >= 12 else (1 << limit) + 2, np.int64)
-        for u in range(n_dense):
-            k, m, n_path, n_inner, n_leaves = unit_at(
-                nodes, begin, tree, player, units[u], (paths[u], sides[u], bits[u], inside[u], leaves, slots[u])
-            )
-            sizes[u, 0], sizes[u, 1], sizes[u, 2], sizes[u, 3] = k, m, n_path, n_inner
-            size = 1 << (k + n_inner)
-            starts[u + 1, 0], starts[u + 1, 1] = starts[u, 0] + size, starts[u, 1] + size * m
-        decided = np.empty((end - begin, BLOCK), np.uint8)
-        counts, tables = np.zeros(starts[n_dense, 0]), np.zeros(starts[n_dense, 1])
-        needed = np.zeros(end - begin, np.uint8)
-        for u in range(n_dense):
-            for e in range(sizes[u, 2]):
-                needed[paths[u, e]] = 1
-            for e in range(sizes[u, 3]):
-                needed[inside[u, e]] = 1
-        if not path:
-            share = 1.0 / others
-            for low in range(0, others, BLOCK):
-                high = min(low + BLOCK, others)
-                for at in range(end - begin):
-                    if needed[at]:
-                        decide(R[feature[begin + at]], low, high, begin + at, nodes, decided[at])
-                for u in range(n_dense):
-                    unit = (sizes[u, 0], sizes[u, 2], sizes[u, 3], paths[u], sides[u], bits[u], inside[u])
-                    place_rows(high - low, decided, unit, short)
-                    held = counts[starts[u, 0] : starts[u + 1, 0]]
-                    for i in range(high - low):
-                        held[short[i]] += share
-        for u in range(n_dense):
-            size = starts[u + 1, 0] - starts[u, 0]
-            table = tables[starts[u, 1] : starts[u + 1, 1]].reshape((sizes[u, 1], size))
-            room = (paths[u], sides[u], bits[u], inside[u], leaves, slots[u])
-            held = counts[starts[u, 0] : starts[u + 1, 0]]
-            fill_table(nodes, begin, tree, player, units[u], held, room, own, rules, path, table)
-        for low in range(0, rows, BLOCK):
-            high = min(low + BLOCK, rows)
-            for at in range(end - begin):
+        if n_dense > 0:
+            add_dense(nodes, begin, tree, player, units[:n_dense], X, R, own, rules, path, limit, out)
+        if n_dense < len(units):
+            if not ready:
+                scratch, ready = scratch_for(most), True
+            add_deep(nodes, begin, tree, player, units[n_dense:], X, R, own, rules, path, scratch, out)
+
+
+@inner
+def add_dense(nodes, begin, tree, player, units, X, R, own, rules, path, limit, out):
+    """Add a tree's dense units: tables over all patterns, then a look into each for every row."""
+    feature = nodes[1]
+    rows, others, size, n_units = X.shape[1], R.shape[1], len(tree[0]), len(units)
+    widest = tree[2].max() + 1
+    paths, sides = np.empty((n_units, widest), np.int64), np.empty((n_units, widest), np.uint8)
+    bits, inside = np.empty((n_units, widest), np.int64), np.empty((n_units, limit + 1), np.int64)
+    slots, sizes = np.empty((n_units, 64), np.int64), np.empty((n_units, 4), np.int64)
+    starts = np.zeros((n_units + 1, 2), np.int64)
+    leaves = np.empty(limit + 2, np.int64)
+    needed = np.zeros(size, np.uint8)
+    for u in range(n_units):
+        room = (paths[u], sides[u], bits[u], inside[u], leaves, slots[u])
+        k, m, n_path, n_inner, _ = unit_at(nodes, begin, tree, player, units[u], room)
+        sizes[u, 0], sizes[u, 1], sizes[u, 2], sizes[u, 3] = k, m, n_path, n_inner
+        width = 1 << (k + n_inner)
+        starts[u + 1, 0], starts[u + 1, 1] = starts[u, 0] + width, starts[u, 1] + width * m
+        for e in range(n_path):
+            needed[paths[u, e]] = 1
+        for e in range(n_inner):
+            needed[inside[u, e]] = 1
+    counts, tables = np.zeros(starts[n_units, 0]), np.zeros(starts[n_units, 1])
+    decided, index = np.empty((size, BLOCK), np.uint8), np.empty(BLOCK, np.uint16)
+    # The reference first, counted by pattern; then the tables made of the counts; then the rows.
+    for turn in range(2):
+        held, count = (R, others) if turn == 0 else (X, rows)
+        if turn == 1:
+            for u in range(n_units):
+                width = starts[u + 1, 0] - starts[u, 0]
+                table = tables[starts[u, 1] : starts[u + 1, 1]].reshape((sizes[u, 1], width))
+                room = (paths[u], sides[u], bits[u], inside[u], leaves, slots[u])
+                seen = counts[starts[u, 0] : starts[u + 1, 0]]
+                fill_table(nodes, begin, tree, player, units[u], seen, room, own, rules, path, table)
+        for low in range(0, count, BLOCK):
+            high = min(low + BLOCK, count)
+            for at in range(size):
                 if needed[at]:
-                    decide(X[feature[begin + at]], low, high, begin + at, nodes, decided[at])
-            for u in range(n_dense):
+                    decide(held[feature[begin + at]], low, high, begin + at, nodes, decided[at])
+            for u in range(n_units):
                 unit = (sizes[u, 0], sizes[u, 2], sizes[u, 3], paths[u], sides[u], bits[u], inside[u])
-                place_rows(high - low, decided, unit, short)
-                size = starts[u + 1, 0] - starts[u, 0]
+                place_rows(high - low, decided, unit, index)
+                if turn == 0:
+                    seen = counts[starts[u, 0] : starts[u + 1, 0]]
+                    for i in range(high - low):
+                        seen[np.uint64(index[i])] += 1.0 / others
+                    continue
+                width = starts[u + 1, 0] - starts[u, 0]
                 for s in range(sizes[u, 1]):
                     line = out[slots[u, s]]
-                    table_row = tables[starts[u, 1] + s * size : starts[u, 1] + (s + 1) * size]
+                    at = starts[u, 1] + s * width
+                    table_row = tables[at : at + width]
                     for i in range(high - low):
-                        line[np.uint64(low + i)] += table_row[np.uint64(short[i])]
-        if len(units) == n_dense:
-            continue
-        if not deep_ready:
-            deep_ready = True
-            width = 16
-            while width < 2 * most:
-                width *= 2
-            long, slot = np.empty(most, np.uint64), np.empty(most, np.int32)
-            places, keys, used = np.full(width, -1, np.int32), np.empty(width, np.uint64), np.empty(most, np.int64)
-            row_codes, other_codes, other_counts = (
-                np.empty(rows, np.uint64),
-                np.empty(others, np.uint64),
-                np.empty(others),
-            )
-        deep_room = (
-            np.empty(widest, np.int64), np.empty(widest, np.uint8), np.empty(widest, np.int64),
-            np.empty(2, np.int64), np.empty(4, np.int64), np.empty(64, np.int64),
-        )  # fmt: skip
-        for u in range(n_dense, len(units)):
-            k, m, n_path, n_inner, n_leaves = unit_at(nodes, begin, tree, player, units[u], deep_room)
-            n_others = 0
-            if not path:
-                place_deep(R, nodes, begin, deep_room, (k, n_path, n_inner), buffer, long)
-                n_others = tell_apart(long[:others], keys, places, used, other_codes, slot)
+                        line[np.uint64(low + i)] += table_row[np.uint64(index[i])]
+
+
+@inner
+def scratch_for(most):
+    """Return what deep units need, for at most so many rows: indices, slots, a hash table and distinct values."""
+    width = 16
+    while width < 2 * most:
+        width *= 2
+    return (
+        np.empty(most, np.uint64), np.empty(most, np.int32), np.full(width, -1, np.int32), np.empty(width, np.uint64),
+        np.empty(most, np.int64), np.empty(most, np.uint64), np.empty(most, np.uint64), np.empty(most),
+    )  # fmt: skip
+
+
+@inner
+def add_deep(nodes, begin, tree, player, units, X, R, own, rules, path, scratch, out):
+    """Add a tree's deep units: tables over the patterns that occur."""
+    rows, others = X.shape[1], R.shape[1]
+    long, slot, places, keys, used, row_codes, other_codes, other_counts = scratch
+    widest = tree[2].max() + 1
+    buffer = np.empty(BLOCK, np.uint8)
+    room = (
+        np.empty(widest, np.int64), np.empty(widest, np.uint8), np.empty(widest, np.int64),
+        np.empty(2, np.int64), np.empty(4, np.int64), np.empty(64, np.int64),
+    )  # fmt: skip
+    for u in range(len(units)):
+        k, m, n_path, n_inner, n_leaves = unit_at(nodes, begin, tree, player, units[u], room)
+        n_others, n_codes = 0, 0
+        for turn in range(2):
+            held = R if turn == 0 else X
+            count = held.shape[1]
+            place_deep(held, nodes, begin, room, (k, n_path, n_inner), buffer, long)
+            codes = other_codes if turn == 0 else row_codes
+            found = tell_apart(long[:count], keys, places, used, codes, slot)
+            if turn == 0:
+                n_others = found
                 other_counts[:n_others] = 0.0
                 for i in range(others):
                     other_counts[slot[i]] += 1.0 / others
-            place_deep(X, nodes, begin, deep_room, (k, n_path, n_inner), buffer, long)
-            n_codes = tell_apart(long[:rows], keys, places, used, row_codes, slot)
-            table = np.zeros((m, n_codes))
-            codes = row_codes[:n_codes]
-            seen, counts_seen = other_codes[:n_others], other_counts[:n_others]
-            fill_deep(nodes, begin, tree, player, units[u], (k, m, n_leaves), deep_room, own, rules, path,
-                      codes, seen, counts_seen, table)  # fmt: skip
-            for s in range(m):
-                line, table_row = out[deep_room[5][s]], table[s]
-                for i in range(rows):
-                    line[np.uint64(i)] += table_row[np.uint64(slot[i])]
+            else:
+                n_codes = found
+        table = np.zeros((m, n_codes))
+        fill_deep(nodes, begin, tree, player, units[u], (k, m, n_leaves), room, own, rules, path,
+                  row_codes[:n_codes], other_codes[:n_others], other_counts[:n_others], table)  # fmt: skip
+        for s in range(m):
+            line, table_row = out[room[5][s]], table[s]
+            for i in range(rows):
+                line[np.uint64(i)] += table_row[np.uint64(slot[i])]
 
 
-@compiled
+@inner
 def fill_deep(nodes, begin, tree, player, root, counts, room, own, rules, path, codes, seen, shares, table):
     """Write a deep unit's table: player slot by distinct index, for the indices that occur only."""
     value = nodes[6]

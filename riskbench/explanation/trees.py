@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from riskbench.explanation.kernels import compiled, decide, path_table, reference_table
+from riskbench.explanation.kernels import decide, inner, path_table, reference_table
 
 #: Rows that are taken through a tree together.
 BLOCK = 512
@@ -12,7 +12,7 @@ BLOCK = 512
 MOST_PLAYERS = 62
 
 
-@compiled
+@inner
 def shape(nodes, begin, end):
     """Return a tree's parents, sides, depths and counts of inner nodes below; positions count from `begin`."""
     _, feature, _, left, right, _, _, _, _, _, _, _, _ = nodes
@@ -40,7 +40,7 @@ def shape(nodes, begin, end):
     return parent, side, depth, inner
 
 
-@compiled
+@inner
 def above(at, parent, begin, feature, player, slots):
     """Write the distinct players on the path to a node, the nearest first, into `slots`; return how many."""
     count = 0
@@ -59,7 +59,7 @@ def above(at, parent, begin, feature, player, slots):
     return count
 
 
-@compiled
+@inner
 def cut_units(nodes, begin, tree, player, limit):
     """Return the roots of the units, dense ones first, and how many are dense.
 
@@ -92,7 +92,7 @@ def cut_units(nodes, begin, tree, player, limit):
     return roots, n_dense
 
 
-@compiled
+@inner
 def unit_at(nodes, begin, tree, player, root, room):
     """Write a unit's path, inner nodes, leaves and players into `room`; return how many of each.
 
@@ -136,7 +136,7 @@ def unit_at(nodes, begin, tree, player, root, room):
     return k, m, n_path, n_inner, n_leaves
 
 
-@compiled
+@inner
 def leaf_at(nodes, begin, tree, player, leaf, root, k, m, room, own):
     """Write what a leaf asks of its unit's players; return how many it has.
 
@@ -178,7 +178,7 @@ def leaf_at(nodes, begin, tree, player, leaf, root, k, m, room, own):
     return count
 
 
-@compiled
+@inner
 def leaf_pattern(index, k, count, own):
     """Return the leaf's pattern, a bit for each of its players, from a row's index in the unit."""
     slot, _, asked, told = own
@@ -192,7 +192,7 @@ def leaf_pattern(index, k, count, own):
     return pattern
 
 
-@compiled
+@inner
 def fill_table(nodes, begin, tree, player, root, counts, room, own, rules, path, table):
     """Write a dense unit's table: player slot by index, the sum over its leaves."""
     _, _, _, _, _, _, value, _, _, _, _, _, _ = nodes
@@ -224,7 +224,7 @@ def fill_table(nodes, begin, tree, player, root, counts, room, own, rules, path,
                 row[index] += worth * out[j, patterns[index]]
 
 
-@compiled
+@inner
 def place_rows(rows, decided, unit, index):
     """Write each row's index in a dense unit."""
     k, n_path, n_inner, path, sides, bits, inside = unit
@@ -241,7 +241,7 @@ def place_rows(rows, decided, unit, index):
             index[i] |= np.uint16(np.uint16(taken[i]) << bit)
 
 
-@compiled
+@inner
 def place_deep(X, nodes, begin, room, shape_of, buffer, index):
     """Write each row's index in a deep unit, 64 bits."""
     feature = nodes[1]
@@ -265,7 +265,7 @@ def place_deep(X, nodes, begin, room, shape_of, buffer, index):
                 index[from_row + i] |= np.uint64(buffer[i]) << bit
 
 
-@compiled
+@inner
 def tell_apart(index, keys, places, used, distinct, slot):
     """Give the distinct values of `index` numbers in order of appearance; `places` holds -1 before and after."""
     mask = np.uint64(len(places) - 1)

@@ -260,7 +260,8 @@ def test_column_order_nullable_types_and_inputs_do_not_matter(numbers):
     pd.testing.assert_frame_equal(odd, held)
 
 
-def test_a_wrong_engine_is_noticed(fit, monkeypatch):
+@pytest.mark.parametrize("budget", [oracle._BUDGET, 20_000])
+def test_a_wrong_engine_is_noticed(fit, monkeypatch, budget):
     """A swap between two features keeps every sum right: only the oracle can see it."""
     model, frame, fraud = fit
     from riskbench.explanation import game
@@ -271,6 +272,7 @@ def test_a_wrong_engine_is_noticed(fit, monkeypatch):
         made = honest(*args, **options)
         return type(made)(made.values[:, [1, 0, *range(2, made.values.shape[1])]], made.base)
 
+    monkeypatch.setattr(oracle, "_BUDGET", budget)
     monkeypatch.setattr(game, "share_out", swapped)
     with pytest.raises(rb.EngineError, match="oracle differ"):
         rb.explain(model, frame.iloc[:50], reference=frame[fraud == 0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -35,7 +36,7 @@ _CONDITIONS = frozenset(
 )
 
 
-class Values:
+class Values(ABC):
     """The values of one predicate, checked against columns and parameters."""
 
     def __init__(
@@ -122,9 +123,9 @@ class Values:
         text = '"' + found.replace('"', '""') + '"'
         return Term(text, self.kinds[found], frozenset({found}), column=found)
 
+    @abstractmethod
     def boolean(self, tree: exp.Expr) -> Term:
         """Return a condition as a value; the binder of conditions knows how."""
-        raise NotImplementedError
 
     def pair(self, left: exp.Expr, right: exp.Expr) -> tuple[Term, Term]:
         """Return two values that may be compared."""

@@ -22,7 +22,7 @@ from riskbench.metrics.intervals import sum_interval
 from riskbench.rules.hits import Hits, variants
 from riskbench.rules.rule import Rule
 from riskbench.rules.simulation import Simulation
-from riskbench.rules.tally import tally
+from riskbench.rules.tally import crossed, tally
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -156,20 +156,8 @@ def compare(before: Simulation, after: Simulation) -> Comparison:
     names = ladder(old.book.domain).names
     was, now = old.resolution.level.astype(np.int64), new.resolution.level.astype(np.int64)
     split = tally(new, codes=was * len(names) + now, size=len(names) ** 2)
-    scale = new.scale
-    swaps = pd.DataFrame(
-        {
-            "before": np.repeat(list(names), len(names)),
-            "after": np.tile(list(names), len(names)),
-            "events": split.hits,
-            "frauds": split.frauds,
-            "good": split.good,
-            "unlabelled": split.unlabelled,
-            "fraud_value": split.value[:, FRAUD] / scale,
-            "good_value": split.value[:, GOOD] / scale,
-        }
-    )
-    swaps = swaps[(swaps["events"] > 0) & (swaps["before"] != swaps["after"])].reset_index(drop=True)
+    swaps = crossed(split, {"before": names, "after": names}, scale=new.scale)
+    swaps = swaps[swaps["before"] != swaps["after"]].reset_index(drop=True)
     flips = int((was != now).sum())
     notes = [f"Labels: {new.labels.recipe}."]
     if flips and int(swaps["unlabelled"].sum()):

@@ -21,7 +21,7 @@ from riskbench.rules.book import RuleBook
 from riskbench.rules.cases import case_codes, case_measures
 from riskbench.rules.hits import Hits, hits
 from riskbench.rules.overlap import overlap, signatures
-from riskbench.rules.tally import Tally, framed, measures, tally
+from riskbench.rules.tally import Tally, crossed, framed, measures, tally
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -352,20 +352,7 @@ def _matrix(held: Hits) -> pd.DataFrame:
         before = codes.astype(np.int64)
     cells = before * len(names) + held.resolution.level
     split = tally(held, codes=cells, size=len(said) * len(names))
-    scale = held.scale
-    frame = pd.DataFrame(
-        {
-            "history": np.repeat(list(said), len(names)),
-            "simulated": np.tile(list(names), len(said)),
-            "events": split.hits,
-            "frauds": split.frauds,
-            "good": split.good,
-            "unlabelled": split.unlabelled,
-            "fraud_value": split.value[:, FRAUD] / scale,
-            "good_value": split.value[:, GOOD] / scale,
-        }
-    )
-    return frame[frame["events"] > 0].reset_index(drop=True)
+    return crossed(split, {"history": said, "simulated": names}, scale=held.scale)
 
 
 def _notes(held: Hits, whole: Tally) -> tuple[str, ...]:

@@ -124,3 +124,31 @@ def measures(part: Tally, whole: Tally, *, scale: float) -> dict[str, npt.NDArra
 def framed(keys: Mapping[str, Sequence[object]], columns: Mapping[str, npt.NDArray[np.generic]]) -> pd.DataFrame:
     """Return keys and measures as one tidy frame."""
     return pd.DataFrame({**{name: list(values) for name, values in keys.items()}, **columns})
+
+
+def crossed(split: Tally, keys: Mapping[str, Sequence[str]], *, scale: float) -> pd.DataFrame:
+    """Return a tally over all pairs of two keys as one row a pair that has events.
+
+    Parameters
+    ----------
+    split : Tally
+        One group a pair, the second key's values running fastest.
+    keys : mapping
+        The two columns' names and their values.
+    scale : float
+        Minor units in one major unit; NaN without money.
+    """
+    (first, rows), (second, columns) = keys.items()
+    frame = pd.DataFrame(
+        {
+            first: np.repeat(list(rows), len(columns)),
+            second: np.tile(list(columns), len(rows)),
+            "events": split.hits,
+            "frauds": split.frauds,
+            "good": split.good,
+            "unlabelled": split.unlabelled,
+            "fraud_value": split.value[:, FRAUD] / scale,
+            "good_value": split.value[:, GOOD] / scale,
+        }
+    )
+    return frame[frame["events"] > 0].reset_index(drop=True)

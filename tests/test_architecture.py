@@ -33,7 +33,7 @@ KNOWN_TO = {
     "sklearn": "calibration",
     "typer": "cli",
     "shap": "explanation",
-    "numba": "explanation",
+    "numba": "engine",
     "ipywidgets": "widgets",
 }
 #: What `import riskbench` must leave alone.

@@ -29,6 +29,7 @@ _ROLES = {
     "time": "it is the event's time: hour and weekday are used instead",
     "label": "it is the label",
     "label_time": "it is the time of the verdict",
+    "label_source": "it says who told the verdict",
     "score": "it is another score",
     "outcome": "it is what was decided in history",
     "let_through": "it is how the holdout was drawn",

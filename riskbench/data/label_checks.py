@@ -47,6 +47,8 @@ def post_verdict(case: Case) -> dict[str, str]:
         why.setdefault(case.dataset.caused_by, "it names what caused the verdict")
     if roles.label_time is not None:
         why.setdefault(roles.label_time, "it is when the verdict was told")
+    if roles.label_source is not None:
+        why.setdefault(roles.label_source, "it says who told the verdict")
     return why
 
 

@@ -64,6 +64,8 @@ class Roles:
         A column, or the name of the moment at which the decision is taken.
     let_through : str, optional
         The inclusion probability of a random holdout that skipped the rules.
+    label_source : str, optional
+        Who told the verdict: chargeback, complaint, refused delivery and so on.
     fraud_values, good_values : sequence
         The label's words, when it is a text column.
 
@@ -88,6 +90,7 @@ class Roles:
     segments: tuple[str, ...] = ()
     decision_point: str | None = None
     let_through: str | None = None
+    label_source: str | None = None
     fraud_values: tuple[object, ...] = ()
     good_values: tuple[object, ...] = ()
 
@@ -161,7 +164,7 @@ class Roles:
         return found
 
 
-SINGLE = ("time", "label", "label_time", "amount", "score", "outcome", "region", "let_through")
+SINGLE = ("time", "label", "label_time", "amount", "score", "outcome", "region", "let_through", "label_source")
 
 
 def _rebuild(values: dict[str, object]) -> Roles:

@@ -388,7 +388,9 @@ def _labelled(dataset: Dataset, table: _Verdicts, chosen: Ints, recipe: LabelRec
         f"{begin}label": Column("int", label, None if recipe.silence == "good" or has.all() else has),
         f"{begin}label_source": from_arrow(table.source.take(rows), name="label_source"),
     }
-    roles = dataset.roles.with_roles(label=f"{begin}label", label_time=None, fraud_values=(), good_values=())
+    roles = dataset.roles.with_roles(
+        label=f"{begin}label", label_time=None, label_source=f"{begin}label_source", fraud_values=(), good_values=()
+    )
     if table.timed.any() and dataset.has("time"):
         timed = has & table.timed[place]
         made[f"{begin}label_time"] = Column("time", np.where(timed, table.time[place], 0), timed)

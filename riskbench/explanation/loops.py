@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from riskbench.explanation.kernels import compiled, decide, inner, path_pattern, reference_pairs, reference_table
+from riskbench.engine.compiled import compiled, inner
+from riskbench.explanation.kernels import decide, path_pattern, reference_pairs, reference_table
 from riskbench.explanation.trees import (
     BLOCK,
     cut_units,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from riskbench.explanation.kernels import decide, inner, path_table, reference_table
+from riskbench.engine.compiled import inner
+from riskbench.explanation.kernels import decide, path_table, reference_table
 
 #: Rows that are taken through a tree together.
 BLOCK = 512

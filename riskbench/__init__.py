@@ -22,6 +22,7 @@ _HOMES = {
     "EngineError": "riskbench.errors",
     "Explanation": "riskbench.explanation.explanation",
     "Feature": "riskbench.data.velocity",
+    "Incident": "riskbench.incidents.incident",
     "InfeasibleError": "riskbench.errors",
     "LabelRecipe": "riskbench.data.verdicts",
     "Marketplace": "riskbench.data.marketplace.market",
@@ -86,6 +87,7 @@ if TYPE_CHECKING:
     from riskbench.errors import StoreError as StoreError
     from riskbench.explanation.explanation import Explanation as Explanation
     from riskbench.explanation.explanation import explain as explain
+    from riskbench.incidents.incident import Incident as Incident
     from riskbench.metrics.constraints import at_least as at_least
     from riskbench.metrics.constraints import at_most as at_most
     from riskbench.metrics.costs import Costs as Costs

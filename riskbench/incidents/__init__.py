@@ -1,0 +1,6 @@
+"""What happened: when, where, who, why was it missed, what would contain it, and what did it cost?"""
+
+from riskbench.incidents.incident import Incident
+from riskbench.incidents.scope import Scope
+
+__all__ = ["Incident", "Scope"]

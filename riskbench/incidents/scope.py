@@ -1,0 +1,196 @@
+"""Which events are looked at: those of the window, those they are compared with, and what is known of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from riskbench.data.dataset import Dataset, micros
+from riskbench.data.labels import UNKNOWN, LabelState, label_state
+from riskbench.data.outcomes import ladder
+from riskbench.engine.bits import Bits
+from riskbench.errors import DataError
+from riskbench.incidents.incident import Incident
+from riskbench.metrics.costs import Costs, Worth, worth
+from riskbench.rules.book import RuleBook
+from riskbench.rules.hits import Hits, apply, prepared
+from riskbench.rules.rule import Rule
+
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Scope:
+    """All that the questions of one investigation share.
+
+    Attributes
+    ----------
+    incident : Incident
+        What is investigated.
+    dataset : Dataset
+        The events up to the as-of moment, with the book's velocity features and the score in its role.
+    book : RuleBook
+        The rule book in force; an empty one when none was given.
+    costs : Costs
+        The stated costs.
+    asof : int
+        What was known by then counts (microseconds since 1970, UTC).
+    current, baseline, after : ndarray of bool, shape (rows,)
+        The events of the window, those they are compared with, and those after the window.
+    seed : int
+        Of every draw.
+    notes : tuple of str
+        What a reader must know of the windows.
+    """
+
+    incident: Incident
+    dataset: Dataset
+    book: RuleBook
+    costs: Costs
+    asof: int
+    current: Mask
+    baseline: Mask
+    after: Mask
+    seed: int = 0
+    notes: tuple[str, ...] = ()
+
+    @cached_property
+    def times(self) -> npt.NDArray[np.int64]:
+        """Each event's time in microseconds since 1970, UTC."""
+        return self.dataset.column("time").values.astype(np.int64)
+
+    @cached_property
+    def state(self) -> LabelState:
+        """What was known of each event by the as-of moment; nothing where there is no label."""
+        if self.dataset.roles.label is None:
+            nothing = np.full(self.dataset.rows, UNKNOWN, dtype=np.int8)
+            return LabelState(nothing, (0, 0, 0, 0, self.dataset.rows), None, None, "no label given")
+        return label_state(self.dataset, asof=pd.Timestamp(self.asof, unit="us"))
+
+    @cached_property
+    def hits(self) -> Hits:
+        """The book's hits on all events."""
+        moment = pd.Timestamp(self.asof, unit="us")
+        return Hits(self.book, self.dataset, apply(self.book.rules, self.dataset), moment)
+
+    @cached_property
+    def worth(self) -> Worth:
+        """Each event's money."""
+        return worth(self.dataset)
+
+    @property
+    def days(self) -> tuple[float, float]:
+        """The length of the window and of the baseline, in days."""
+        start, end = self.incident.window
+        first, last = self.reference
+        return (min(end, self.asof) - start) / 86_400_000_000, (last - first) / 86_400_000_000
+
+    @cached_property
+    def reference(self) -> tuple[int, int]:
+        """The baseline's window in microseconds since 1970, UTC."""
+        given = self.incident.baseline
+        if given is not None:
+            return micros(given[0]), micros(given[1])
+        start = self.incident.window[0]
+        times = self.times[self.baseline]
+        return (int(times.min()) if len(times) else start), start
+
+    @property
+    def provenance(self) -> dict[str, object]:
+        """Where every number of the investigation comes from."""
+        held = self.incident
+        return {
+            "dataset": self.dataset.fingerprint,
+            "book": self.book.hash,
+            "label_recipe": self.state.recipe,
+            "parameters": {
+                "start": held.start, "end": held.end, "baseline": list(held.baseline) if held.baseline else None,
+                "where": held.where, "measure": held.measure, "asof": str(pd.Timestamp(self.asof, unit="us")),
+            },
+            "seed": self.seed,
+        }  # fmt: skip
+
+
+def scope_of(
+    incident: Incident,
+    dataset: Dataset,
+    *,
+    book: RuleBook | None = None,
+    score: str | None = None,
+    costs: Costs | None = None,
+    asof: str | pd.Timestamp | None = None,
+    seed: int = 0,
+) -> Scope:
+    """Return what one investigation looks at.
+
+    Raises
+    ------
+    DataError
+        When the events bear no time, or there is none in the window.
+    RuleError
+        When the book or the incident's condition does not fit the events.
+    """
+    if not dataset.has("time"):
+        raise DataError("An incident needs events with a time", hint="name the role 'time'")
+    known = book if book is not None else RuleBook(name="no book given", domain=dataset.domain)
+    events = prepared(known, dataset, asof=asof)
+    if score is not None:
+        events = events.with_roles(score=events.resolve(score))
+    column = events.column("time")
+    times = column.values.astype(np.int64)
+    inside = column.present.copy()
+    notes: list[str] = []
+    if column.missing:
+        notes.append(f"{column.missing:,} events bear no time and are left out.")
+    if incident.where is not None:
+        inside &= matching(events, incident.where)
+        notes.append(f"Only events with {incident.where} are investigated.")
+    start, end = incident.window
+    current = inside & (times >= start) & (times < end)
+    if not current.any():
+        span = events.span
+        raise DataError(
+            "There are no events in the incident's window.",
+            got=f"{incident.start} to {incident.end}" + (f", where {incident.where}" if incident.where else ""),
+            allowed=f"the events span {span[0]:%Y-%m-%d %H:%M} to {span[1]:%Y-%m-%d %H:%M} UTC" if span else None,
+            hint="moments without a zone are UTC",
+        )
+    given = incident.baseline
+    low, high = (micros(given[0]), micros(given[1])) if given is not None else (np.iinfo(np.int64).min, start)
+    baseline = inside & (times >= low) & (times < high)
+    if not baseline.any():
+        notes.append("There are no events before the window: nothing can be compared with the time before.")
+    last = int(times[column.present].max())
+    moment = micros(asof) if asof is not None else last
+    if asof is None and events.roles.label_time is not None:
+        told = events.column("label_time")
+        moment = max(moment, int(told.values[told.present].max()) if told.present.any() else last)
+    return Scope(
+        incident,
+        events,
+        known,
+        costs or Costs(),
+        moment,
+        current,
+        baseline,
+        inside & (times >= end),
+        seed,
+        tuple(notes),
+    )
+
+
+def matching(dataset: Dataset, condition: str) -> Mask:
+    """Return which events meet a condition in the rule language; what is unknown does not.
+
+    Raises
+    ------
+    RuleError
+        When the condition cannot be read or does not fit the events.
+    """
+    rule = Rule("CONDITION", condition, ladder(dataset.domain).names[-1])
+    bits: Bits = apply([rule], dataset)
+    return bits.mask(0)

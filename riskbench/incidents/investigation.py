@@ -1,0 +1,210 @@
+"""What happened? One question per call: when, where, who, what we did, why, what would contain it, what it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from riskbench.data.dataset import Dataset
+from riskbench.errors import ParameterError
+from riskbench.incidents.cluster import Cluster, cluster_of
+from riskbench.incidents.incident import Incident
+from riskbench.incidents.measure import Measure, measure_of
+from riskbench.incidents.scope import Scope, scope_of
+from riskbench.metrics.costs import Costs
+from riskbench.rules.book import RuleBook
+
+if TYPE_CHECKING:
+    from riskbench.incidents.causes import Causes
+    from riskbench.incidents.containment import Containment
+    from riskbench.incidents.coverage import Coverage
+    from riskbench.incidents.entities import Entities
+    from riskbench.incidents.exposure import Exposure
+    from riskbench.incidents.findings import Findings
+    from riskbench.incidents.segments import Segments
+    from riskbench.incidents.timeline import Timeline
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Investigation:
+    """An incident's questions, each answered when it is first asked and then kept.
+
+    Make one with `riskbench.investigate`. Ask in the order of the attributes: each answer rests on those before.
+
+    Attributes
+    ----------
+    given : Scope
+        The events, as the incident's window was given.
+    model, links, payouts, calendar : object
+        What the questions were handed.
+    """
+
+    given: Scope
+    model: Any = None
+    links: Any = None
+    payouts: Mapping[str, Any] | None = None
+    calendar: Any = None
+
+    @cached_property
+    def timeline(self) -> Timeline:
+        """When did it start, and is it still running?"""
+        from riskbench.incidents.timeline import when
+
+        return when(self.given, measure=self.given.incident.measure, calendar=self.calendar)
+
+    @cached_property
+    def scope(self) -> Scope:
+        """The events, the window narrowed to what the timeline found."""
+        from riskbench.incidents.timeline import settled_window
+
+        start, end = settled_window(self.given, self.timeline)
+        inside = self.given.current | self.given.after
+        times = self.given.times
+        current = inside & (times >= start) & (times < end)
+        if not current.any():
+            return self.given
+        incident = replace(self.given.incident, start=_iso(start), end=_iso(end))
+        return replace(self.given, incident=incident, current=current, after=inside & (times >= end))
+
+    @cached_property
+    def measure(self) -> Measure:
+        """The measure that the timeline settled on."""
+        return measure_of(self.given, self.timeline.measure)
+
+    @cached_property
+    def segments(self) -> Segments:
+        """Where is it concentrated?"""
+        from riskbench.incidents.segments import where
+
+        return where(self.scope, self.measure)
+
+    @cached_property
+    def entities(self) -> Entities:
+        """Who is linked?"""
+        from riskbench.incidents.entities import who
+
+        return who(self.scope, links=self.links, measure=self.measure)
+
+    @cached_property
+    def cluster(self) -> Cluster:
+        """The events that the answers so far point at."""
+        return cluster_of(self.scope, self.segments, self.entities)
+
+    @cached_property
+    def coverage(self) -> Coverage:
+        """What did our rules, the score and the reviewers do?"""
+        from riskbench.incidents.coverage import coverage
+
+        return coverage(self.scope, self.cluster)
+
+    @cached_property
+    def causes(self) -> Causes:
+        """What sets these events apart, and why did the score miss them?"""
+        from riskbench.incidents.causes import why
+
+        return why(self.scope, self.cluster, model=self.model)
+
+    @cached_property
+    def containment(self) -> Containment:
+        """What would contain it, and at what collateral?"""
+        from riskbench.incidents.containment import contain
+
+        return contain(self.scope, self.cluster, causes=self.causes, segments=self.segments, entities=self.entities)
+
+    @cached_property
+    def exposure(self) -> Exposure:
+        """What did it cost, what is still to come, and what can still be frozen?"""
+        from riskbench.incidents.exposure import cost
+
+        return cost(self.scope, self.cluster, payouts=self.payouts)
+
+    @cached_property
+    def findings(self) -> Findings:
+        """All answers on one page."""
+        from riskbench.incidents.findings import found
+
+        return found(self)
+
+    def __repr__(self) -> str:
+        events = int(self.given.current.sum())
+        return f"Investigation({self.given.incident.name}: {events:,} events in the window)"
+
+
+def investigate(
+    incident: Incident,
+    dataset: Dataset,
+    *,
+    book: RuleBook | None = None,
+    score: str | None = None,
+    model: Any = None,
+    links: Sequence[str] | pd.DataFrame | None = None,
+    payouts: Mapping[str, Any] | None = None,
+    calendar: pd.DataFrame | None = None,
+    costs: Costs | Mapping[str, float] | None = None,
+    asof: str | pd.Timestamp | None = None,
+    seed: int = 0,
+) -> Investigation:
+    """Return an incident's questions: when, where, who, what we did, why, what contains it, what it cost.
+
+    Use it when an alarm, a complaint or `riskbench.scan` points at a window. Nothing is computed before it is
+    asked: `.timeline`, `.segments`, `.entities`, `.coverage`, `.causes`, `.containment`, `.exposure`, and all on
+    one page `.findings`. Only what was known by `asof` counts.
+
+    Parameters
+    ----------
+    incident : Incident
+        The window, what it is compared with, and the part of the events it concerns.
+    dataset : Dataset
+        Events of the window and of the time before it, with a time.
+    book : RuleBook, optional
+        The rules in force; without one the questions about rules say so.
+    score : str, optional
+        The column of the score in force, higher is riskier; by default the role `score`.
+    model : object, optional
+        The fitted model behind the score, for what it saw.
+    links : sequence of str or DataFrame, optional
+        Columns whose shared values link events; or a table of edges: a, b, evidence, since. By default the entities.
+    payouts : mapping, optional
+        Who is paid and when: payee (a column), money (a measure or column), runs (ISO moments).
+    calendar : DataFrame, optional
+        Campaigns: name, first, last (local days); by default double days and paydays.
+    costs : Costs or mapping, optional
+        The stated costs.
+    asof : str or Timestamp, optional
+        UTC; by default the last moment that the data knows of.
+    seed : int
+        Of every draw.
+
+    Raises
+    ------
+    DataError
+        When the events bear no time, or there is none in the window.
+    RuleError
+        When the book or the incident's condition does not fit the events.
+    ParameterError
+        When what is handed over is no incident.
+
+    Examples
+    --------
+    >>> import riskbench as rb
+    >>> events = rb.sample(orders=5_000)
+    >>> found = investigate(Incident("2026-11-09", "2026-11-13"), events, asof="2026-11-15")
+    >>> type(found.timeline).__name__
+    'Timeline'
+    """
+    if not isinstance(incident, Incident):
+        raise ParameterError(
+            "What is investigated is an Incident",
+            got=type(incident).__name__,
+            hint='rb.Incident("2026-11-11", "2026-11-13")',
+        )
+    scope = scope_of(incident, dataset, book=book, score=score, costs=Costs.from_mapping(costs), asof=asof, seed=seed)
+    return Investigation(given=scope, model=model, links=links, payouts=payouts, calendar=calendar)
+
+
+def _iso(moment: int) -> str:
+    return str(pd.Timestamp(moment, unit="us").isoformat())

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from riskbench.data.dataset import Dataset
+from riskbench.display import Result
 from riskbench.errors import ParameterError
 from riskbench.incidents.cluster import Cluster, cluster_of
 from riskbench.incidents.incident import Incident
@@ -128,6 +129,13 @@ class Investigation:
         from riskbench.incidents.findings import found
 
         return found(self)
+
+    @property
+    def answers(self) -> tuple[Result, ...]:
+        """The answers to all questions, in their order."""
+        from riskbench.incidents.findings import QUESTIONS
+
+        return tuple(getattr(self, name) for name, _ in QUESTIONS)
 
     def __repr__(self) -> str:
         events = int(self.given.current.sum())

@@ -1,0 +1,53 @@
+"""What a run needs beyond data and rules when it investigates an incident: its window, payouts, model and record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from riskbench.errors import DataError, ParameterError
+from riskbench.incidents.incident import Incident
+
+if TYPE_CHECKING:
+    from riskbench.data.dataset import Dataset
+
+
+def incident_of(values: Mapping[str, Any], events: Dataset) -> Incident:
+    """Return the incident that the parameters name; without a window, the strongest that a scan finds.
+
+    Raises
+    ------
+    ParameterError
+        When only one end of a window is given.
+    DataError
+        When no window is given and a scan finds nothing.
+    """
+    own = {"where": values.get("where"), "measure": values.get("measure")}
+    baseline = _pair(values, "baseline_start", "baseline_end")
+    window = _pair(values, "start", "end")
+    if window is not None:
+        return Incident(*window, baseline=baseline, **own)
+    from riskbench.incidents.scan import scan
+
+    found = scan(events, asof=values.get("asof"), seed=values.get("seed", 0)).strongest
+    if found is None:
+        raise DataError(
+            "No window was given, and a scan finds nothing out of the ordinary.",
+            hint="name start and end of the window to look at",
+        )
+    return Incident(
+        found.start,
+        found.end,
+        baseline=baseline or found.baseline,
+        where=own["where"],
+        measure=own["measure"] or found.measure,
+        title=found.title,
+    )
+
+
+def _pair(values: Mapping[str, Any], first: str, last: str) -> tuple[str, str] | None:
+    start, end = values.get(first), values.get(last)
+    if (start is None) != (end is None):
+        lacking = first if start is None else last
+        raise ParameterError(f"A window has two ends: {lacking!r} is missing", hint=f"-p {lacking}=2026-11-11")
+    return None if start is None else (str(start), str(end))

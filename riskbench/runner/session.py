@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from riskbench.calibration.holdout import Span
     from riskbench.data.dataset import Dataset
     from riskbench.data.roles import Domain
+    from riskbench.incidents.incident import Incident
     from riskbench.metrics.constraints import Constraint
     from riskbench.metrics.costs import Costs
     from riskbench.rules.book import RuleBook
@@ -65,8 +66,13 @@ class Session(Result):
         close = nearest(name, values)
         raise AttributeError(f"This run has no parameter {name!r}{f'; did you mean {close!r}?' if close else ''}")
 
-    def dataset(self) -> Dataset:
+    def dataset(self, *, whole: bool = False) -> Dataset:
         """Return the events: the source, or the embedded sample; of one region and window where asked.
+
+        Parameters
+        ----------
+        whole : bool
+            All times, where `start` and `end` mean a window within them.
 
         Raises
         ------
@@ -77,7 +83,7 @@ class Session(Result):
         events = self._sample() if values.get("source") is None else self._read(values["source"])
         if values.get("source") is not None and values.get("region") is not None:
             events = _of_region(events, values["region"])
-        if values.get("start") is not None or values.get("end") is not None:
+        if not whole and (values.get("start") is not None or values.get("end") is not None):
             events = events.between(values.get("start"), values.get("end"))
         if not events.rows:
             asked = {name: values[name] for name in ("region", "start", "end") if values.get(name) is not None}
@@ -118,6 +124,27 @@ class Session(Result):
             book = RuleBook.read(sample_book(domain) if named == "sample" else Path(named))
         self._note(book={"name": book.name, "hash": book.hash, "rules": len(book.rules), "path": named})
         return book
+
+    def incident(self, events: Dataset) -> Incident:
+        """Return the incident to investigate: the window named, or the strongest that a scan finds.
+
+        Raises
+        ------
+        RiskbenchError
+            When one end of a window is missing, or a scan finds nothing.
+        """
+        from riskbench.runner.casework import incident_of
+
+        return incident_of(self.values, events)
+
+    @property
+    def loaded_model(self) -> Any:
+        """The fitted model behind the score, from the model file; None when none is named."""
+        if self.values.get("model") is None:
+            return None
+        from riskbench.calibration.model import read_model
+
+        return read_model(self.values["model"])
 
     def scored(self, events: Dataset) -> Dataset:
         """Return the events with the score to cut in the role `score`, and say which score it is.

@@ -1,6 +1,20 @@
 """What is kept between runs?"""
 
-from riskbench.store.ledger import STATUSES, Entry, Ledger, Status, address, now
+from riskbench.store.connection import address, now
+from riskbench.store.journal import Happening, Journal, incident_id, incident_number
+from riskbench.store.ledger import STATUSES, Entry, Ledger, Status
 from riskbench.store.process import Owner
 
-__all__ = ["STATUSES", "Entry", "Ledger", "Owner", "Status", "address", "now"]
+__all__ = [
+    "STATUSES",
+    "Entry",
+    "Happening",
+    "Journal",
+    "Ledger",
+    "Owner",
+    "Status",
+    "address",
+    "incident_id",
+    "incident_number",
+    "now",
+]

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from importlib import metadata
-from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from riskbench.config import redact, redact_all, secrets_in
+from riskbench.config import redact, redact_all
 from riskbench.errors import StoreError, nearest
+from riskbench.store.connection import Opened, now
 from riskbench.store.process import Owner
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Connection, Engine
+    from sqlalchemy import ColumnElement
 
 Status = Literal["running", "done", "failed", "infeasible", "interrupted"]
 STATUSES: tuple[Status, ...] = get_args(Status)
@@ -65,7 +61,7 @@ class Entry:
     error: str | None = None
 
 
-class Ledger:
+class Ledger(Opened):
     """The list of runs in a store.
 
     Parameters
@@ -80,59 +76,10 @@ class Ledger:
     """
 
     def __init__(self, url: str) -> None:
-        from sqlalchemy import create_engine
-        from sqlalchemy.exc import SQLAlchemyError
-
+        super().__init__(url)
         from riskbench.store import schema
 
-        self.url = address(url)
-        self._secrets = secrets_in(self.url)
-        try:
-            if self.url.startswith("sqlite:///") and (path := self.url.removeprefix("sqlite:///")) not in (
-                "",
-                ":memory:",
-            ):
-                Path(path).parent.mkdir(parents=True, exist_ok=True)
-            patience = {"timeout": 30} if self.url.startswith("sqlite") else {}
-            self._engine = create_engine(self.url, connect_args=patience, hide_parameters=True)
-            with _given_back(self._engine):
-                _migrate(self._engine)
-        except (SQLAlchemyError, OSError, ModuleNotFoundError, ValueError) as error:
-            raise StoreError(
-                f"The store cannot be opened: {self._told(error)}",
-                got=redact(self.url, self._secrets),
-                hint="name a SQLite file or a PostgreSQL URL (pip install 'riskbench[postgres]')",
-            ) from None
         self._runs = schema.runs
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        return f"Ledger({redact(self.url, self._secrets)})"
-
-    def _told(self, error: Exception) -> str:
-        """Return the first line of what a driver says, without any part of the password."""
-        return redact(str(error).partition("\n")[0], self._secrets)
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[Connection]:
-        from sqlalchemy.exc import SQLAlchemyError
-
-        try:
-            with self._engine.begin() as connection:
-                yield connection
-        except SQLAlchemyError as error:
-            raise StoreError(
-                f"The store does not answer: {self._told(error)}", got=redact(self.url, self._secrets)
-            ) from None
-
-    def close(self) -> None:
-        """Give the connections back."""
-        self._engine.dispose()
 
     def begin(self, run: str, playbook: str, parameters: Mapping[str, Any]) -> None:
         """Write that a run has started, owned by this process."""
@@ -243,52 +190,6 @@ class Ledger:
                     hint=f"did you mean {close!r}?" if close else "`riskbench runs` lists them",
                 )
         return _entry(dict(found[0]._mapping))  # noqa: SLF001
-
-
-def address(store: str) -> str:
-    """Return a store's URL; a plain path is a SQLite file.
-
-    >>> address("runs/riskbench.db")
-    'sqlite:///runs/riskbench.db'
-    """
-    if "://" not in store:
-        if "//" in store and "@" in store:
-            raise StoreError(
-                "The store is no URL: the colon before // is missing",
-                got=redact(store, secrets_in(store)),
-                allowed="a SQLite file, or postgresql://...",
-            )
-        return f"sqlite:///{store}"
-    return store.replace("postgresql://", "postgresql+psycopg://", 1).replace("postgres://", "postgresql+psycopg://", 1)
-
-
-def now() -> str:
-    """Return the time as ISO text, UTC."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-@contextlib.contextmanager
-def _given_back(engine: Engine) -> Iterator[None]:
-    """Give the connections back when what is tried with them fails."""
-    try:
-        yield
-    except BaseException:
-        engine.dispose()
-        raise
-
-
-def _migrate(engine: Engine) -> None:
-    """Bring the store forward; where another process does the same at this moment, look again."""
-    from sqlalchemy.exc import DatabaseError
-
-    from riskbench.store.schema import migrate
-
-    for wait in (0.05, 0.2, 0.5, 1.0):
-        try:
-            return migrate(engine)
-        except DatabaseError:
-            time.sleep(wait)
-    return migrate(engine)
 
 
 def _text(value: object) -> str:

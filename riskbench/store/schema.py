@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sqlalchemy import Column, Connection, Engine, Float, Integer, MetaData, Table, Text, inspect, select
+from sqlalchemy import Column, Connection, Engine, Float, Integer, MetaData, Table, Text, inspect, select, text
 
 from riskbench.errors import StoreError
 
 #: The number of the newest step.
-VERSION = 1
+VERSION = 2
 
 metadata = MetaData()
 
@@ -35,13 +35,65 @@ runs = Table(
     Column("version", Text, nullable=False),
 )
 
+#: One row is one event of one incident. Rows are added; nothing is ever changed or taken away.
+incident_events = Table(
+    "riskbench_incident_events",
+    metadata,
+    Column("incident", Integer, primary_key=True, autoincrement=False),
+    Column("sequence", Integer, primary_key=True, autoincrement=False),
+    Column("at", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("previous", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+)
+
+_KEEP = "the history of incidents is append-only"
+_TAKEN = f"SELECT 1 FROM {incident_events.name} WHERE incident = NEW.incident AND sequence = NEW.sequence"
+
+
+def _sqlite_guard(before: str, when: str = "") -> str:
+    name = f"riskbench_incident_events_{before.lower()}"
+    head = f"CREATE TRIGGER IF NOT EXISTS {name} BEFORE {before} ON {incident_events.name}"
+    return f"{head} {when} BEGIN SELECT RAISE(ABORT, '{_KEEP}'); END"
+
+
+def _postgresql_guard(name: str, before: str, each: str) -> tuple[str, str]:
+    name, table = f"riskbench_incident_events_{name}", incident_events.name
+    made = f"CREATE TRIGGER {name} BEFORE {before} ON {table} FOR EACH {each} EXECUTE FUNCTION riskbench_refuse()"
+    return f"DROP TRIGGER IF EXISTS {name} ON {table}", made
+
+
+_REFUSE = f"$$ BEGIN RAISE EXCEPTION '{_KEEP}'; END $$"
+#: What refuses a change below us. SQLite's REPLACE takes rows away without telling a DELETE trigger, so an insert on
+#: a taken place is refused too.
+_GUARDS = {
+    "sqlite": (
+        _sqlite_guard("UPDATE"),
+        _sqlite_guard("DELETE"),
+        _sqlite_guard("INSERT", f"WHEN EXISTS ({_TAKEN})"),
+    ),
+    "postgresql": (
+        f"CREATE OR REPLACE FUNCTION riskbench_refuse() RETURNS trigger LANGUAGE plpgsql AS {_REFUSE}",
+        *_postgresql_guard("rows", "UPDATE OR DELETE", "ROW"),
+        *_postgresql_guard("all", "TRUNCATE", "STATEMENT"),
+    ),
+}
+
 
 def _first(connection: Connection) -> None:
     metadata.create_all(connection, tables=[runs])
 
 
+def _second(connection: Connection) -> None:
+    metadata.create_all(connection, tables=[incident_events])
+    for line in _GUARDS.get(connection.dialect.name, ()):
+        connection.execute(text(line))
+
+
 #: Step n brings a store from version n - 1 to n. Steps are never edited, only added.
-STEPS: tuple[Callable[[Connection], None], ...] = (_first,)
+STEPS: tuple[Callable[[Connection], None], ...] = (_first, _second)
 assert len(STEPS) == VERSION
 
 

@@ -23,13 +23,15 @@ class Incident:
     start, end : str
         The window, ISO, the end exclusive; without a zone they are UTC.
     baseline : pair of str, optional
-        The window it is compared with; by default all that the data holds before `start`.
+        The window it is compared with; by default all that the data holds before `start`; where that is
+        nothing, all that it holds after `end`.
     where : str, optional
         A condition in the rule language: only these events are investigated, in both windows.
     title : str, optional
         What pages call it.
     measure : str, optional
-        What went wrong: `fraud`, `events`, `amount`, `alerts`, `score`, or a money measure such as `commission`;
+        What went wrong: `fraud`, `fraud:<label source>`, `events`, `amount`, `alerts`, `score`, `flagged`, or a money
+        measure such as `commission`;
         by default the fraud told, and where none is told yet the measure that changed most.
 
     Examples

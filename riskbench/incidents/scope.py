@@ -95,8 +95,10 @@ class Scope:
         given = self.incident.baseline
         if given is not None:
             return micros(given[0]), micros(given[1])
-        start = self.incident.window[0]
+        start, end = self.incident.window
         times = self.times[self.baseline]
+        if len(times) and int(times.min()) >= end:
+            return end, int(times.max()) + 1
         return (int(times.min()) if len(times) else start), start
 
     @property
@@ -162,8 +164,12 @@ def scope_of(
     given = incident.baseline
     low, high = (micros(given[0]), micros(given[1])) if given is not None else (np.iinfo(np.int64).min, start)
     baseline = inside & (times >= low) & (times < high)
+    after = inside & (times >= end)
+    if given is None and not baseline.any() and after.any():
+        baseline = after
+        notes.append("There are no events before the window: it is compared with the time after it.")
     if not baseline.any():
-        notes.append("There are no events before the window: nothing can be compared with the time before.")
+        notes.append("There are no events outside the window: nothing can be compared.")
     last = int(times[column.present].max())
     moment = micros(asof) if asof is not None else last
     if asof is None and events.roles.label_time is not None:
@@ -177,7 +183,7 @@ def scope_of(
         moment,
         current,
         baseline,
-        inside & (times >= end),
+        after,
         seed,
         tuple(notes),
     )

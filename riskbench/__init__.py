@@ -9,6 +9,7 @@ __version__ = "0.1.0"
 
 #: Every public name and the module that holds it; loaded when first used.
 _HOMES = {
+    "AlertShift": "riskbench.explanation.alerts",
     "Baseline": "riskbench.calibration.baseline",
     "Calibration": "riskbench.calibration.calibration",
     "Checks": "riskbench.data.checks",
@@ -44,6 +45,7 @@ _HOMES = {
     "compare": "riskbench.rules.comparison",
     "decide": "riskbench.calibration.decision",
     "explain": "riskbench.explanation.explanation",
+    "explain_alerts": "riskbench.explanation.alerts",
     "marketplace": "riskbench.data.marketplace.market",
     "read": "riskbench.data.read",
     "run": "riskbench.runner.run",
@@ -85,6 +87,8 @@ if TYPE_CHECKING:
     from riskbench.errors import RiskbenchError as RiskbenchError
     from riskbench.errors import RuleError as RuleError
     from riskbench.errors import StoreError as StoreError
+    from riskbench.explanation.alerts import AlertShift as AlertShift
+    from riskbench.explanation.alerts import explain_alerts as explain_alerts
     from riskbench.explanation.explanation import Explanation as Explanation
     from riskbench.explanation.explanation import explain as explain
     from riskbench.incidents.incident import Incident as Incident

@@ -200,7 +200,16 @@ def _explained() -> rb.Explanation:
     return rb.explain(model, inputs.iloc[:60], reference=inputs, reference_name=HOSTILE)
 
 
+def _alert_shift() -> Result:
+    frame = _events().frame(["amount", "score"]).rename(columns={"amount": HOSTILE})
+    return rb.explain_alerts(
+        lambda held: held[HOSTILE] > 500, frame.iloc[:90], reference=frame, pairs=200, current_name=HOSTILE,
+        reference_name=HOSTILE,
+    )  # fmt: skip
+
+
 SPECIMENS: dict[str, Callable[[], Result]] = {
+    "alert_shift": _alert_shift,
     "baseline": lambda: rb.score_baseline(_events()),
     "calibration": lambda: rb.calibrate(_events(), given=_book()),
     "checks": lambda: rb.check(_events()),

@@ -1,7 +1,8 @@
 """Why did the model score these events so?"""
 
+from riskbench.explanation.alerts import AlertShift, explain_alerts
 from riskbench.explanation.cohort import Cohort
 from riskbench.explanation.explanation import Explanation, explain
 from riskbench.explanation.inputs import Reference
 
-__all__ = ["Cohort", "Explanation", "Reference", "explain"]
+__all__ = ["AlertShift", "Cohort", "Explanation", "Reference", "explain", "explain_alerts"]

@@ -12,10 +12,10 @@ import pandas as pd
 
 from riskbench.data.dataset import Dataset
 from riskbench.display import Fact, Result, chart, result
-from riskbench.errors import DataError, ParameterError
+from riskbench.errors import ParameterError
 from riskbench.explanation import inputs, views
 from riskbench.explanation.cohort import Cohort, compared
-from riskbench.explanation.fitted import fitted
+from riskbench.explanation.fitted import fitted, matrix
 from riskbench.explanation.game import Game
 from riskbench.explanation.inputs import Reference
 from riskbench.explanation.oracle import Checked, check
@@ -290,16 +290,17 @@ def explain(
         raise ParameterError("'perturbation' is unknown", got=repr(perturbation), allowed="interventional, path")
     if perturbation == "path" and reference is not None:
         raise ParameterError("The path-dependent explanation takes no reference", hint="leave 'reference' out")
-    score = fitted(model, fraud=fraud)
+    itself = reference is None and perturbation == "interventional"
+    estimator, taken = inputs.opened(model, X)
+    score = fitted(estimator, fraud=fraud)
     if score.trees is None and perturbation == "path":
         raise ParameterError("A linear model has no paths", got=score.name, allowed="interventional")
-    itself = reference is None and perturbation == "interventional"
-    frame, others = inputs.frames(score, X, X if itself else reference)
+    frame, others = inputs.frames(score, taken, taken if itself else inputs.opened(model, reference)[1])
     names = tuple(frame.columns)
     held = inputs.players(names, groups)
     player = inputs.inner_players(score, names, held)
-    cells = _cells(score, frame)
-    compared_with = None if others is None else _cells(score, others)
+    cells = matrix(score, frame)
+    compared_with = None if others is None else matrix(score, others)
     game = Game(score, frame, others, cells, compared_with, player, len(held.names))
     shares = game.shares(cells, compared_with)
     checked = check(
@@ -335,23 +336,6 @@ def explain(
             "seconds": round(clock.perf_counter() - begun, 3),
         },
     )
-
-
-def _cells(score: Any, frame: pd.DataFrame) -> Floats:
-    """Return a frame as the model's trees or weights see it."""
-    try:
-        held = np.asarray(score.encode(frame), dtype=np.float64)
-    except (ValueError, TypeError) as error:
-        raise DataError(
-            f"The model ({score.name}) does not take the events' columns.",
-            got=str(error).splitlines()[0][:300],
-            hint="the columns need the types that the model was fitted on",
-        ) from error
-    if score.trees is not None:
-        return score.trees.cells(held)
-    if not np.isfinite(held).all():
-        raise DataError("A linear model takes no missing values", hint="put an imputer before it, in a pipeline")
-    return held
 
 
 def _notes(held: tuple[str, ...], scale: str, perturbation: str, *, itself: bool) -> tuple[str, ...]:

@@ -56,6 +56,8 @@ class Fitted:
         The input columns that each column of the matrix depends on.
     notes : tuple of str
         What a reader must know.
+    probability : callable or None
+        The probability of a frame that the model reports, where it is not the one of the sum (calibration).
     """
 
     name: str
@@ -69,6 +71,7 @@ class Fitted:
     raw: Callable[[pd.DataFrame], Floats]
     owners: Owners
     notes: tuple[str, ...] = ()
+    probability: Callable[[pd.DataFrame], Floats] | None = None
 
 
 def fitted(model: Any, *, fraud: object = None) -> Fitted:
@@ -116,6 +119,29 @@ def fitted(model: Any, *, fraud: object = None) -> Fitted:
     else:
         raise DataError("This kind of model is not explained.", got=type(model).__name__, allowed=_SUPPORTED)
     return made if _place(model, fraud) == 1 else _flipped(made)
+
+
+def matrix(score: Fitted, frame: pd.DataFrame) -> Floats:
+    """Return a frame as the model's trees or weights see it.
+
+    Raises
+    ------
+    DataError
+        When the model does not take the columns as they are.
+    """
+    try:
+        held = np.asarray(score.encode(frame), dtype=np.float64)
+    except (ValueError, TypeError) as error:
+        raise DataError(
+            f"The model ({score.name}) does not take the events' columns.",
+            got=str(error).splitlines()[0][:300],
+            hint="the columns need the types that the model was fitted on",
+        ) from error
+    if score.trees is not None:
+        return score.trees.cells(held)
+    if not np.isfinite(held).all():
+        raise DataError("A linear model takes no missing values", hint="put an imputer before it, in a pipeline")
+    return held
 
 
 def _two_classes(model: Any) -> None:
@@ -270,7 +296,13 @@ def _calibrated(model: Any, fraud: object) -> Fitted:
         )
     inner = fitted(held[0].estimator, fraud=fraud)
     note = "The margin under the calibration is explained; calibration maps it to the reported probability."
-    return replace(inner, notes=(*inner.notes, note))
+    place = _place(model, fraud)
+
+    def probability(frame: pd.DataFrame) -> Floats:
+        given: Any = frame if inner.features is not None else frame.to_numpy()
+        return np.asarray(model.predict_proba(given)[:, place], dtype=np.float64)
+
+    return replace(inner, notes=(*inner.notes, note), probability=probability)
 
 
 def _pipeline(model: Any, fraud: object) -> Fitted:
@@ -302,7 +334,7 @@ def _pipeline(model: Any, fraud: object) -> Fitted:
             return held
         return pd.DataFrame(held, columns=list(inner.features or [f"x{i}" for i in range(inner.width)]))
 
-    encode, raw = inner.encode, inner.raw
+    encode, raw, told = inner.encode, inner.raw, inner.probability
     after: list[frozenset[int]] = [
         frozenset().union(*(given[i] for i in own)) if own else frozenset() for own in inner.owners
     ]
@@ -314,4 +346,5 @@ def _pipeline(model: Any, fraud: object) -> Fitted:
         encode=lambda frame: encode(transformed(frame)),
         raw=lambda frame: raw(transformed(frame)),
         owners=after,
+        probability=None if told is None else lambda frame: told(transformed(frame)),
     )

@@ -64,6 +64,18 @@ class Players:
     place: npt.NDArray[np.int64]
 
 
+def opened(model: Any, X: Any) -> tuple[Any, Any]:
+    """Return the estimator under a baseline or a model read from a file, and X as the frame that it takes.
+
+    A baseline makes columns of its own (the hour, what an entity did before): its `inputs` gives them.
+    """
+    inner = getattr(model, "model", None)
+    if inner is None or hasattr(model, "fit"):
+        return model, X
+    made = getattr(model, "inputs", None)
+    return inner, made(X) if callable(made) and isinstance(X, Dataset) else X
+
+
 def frames(score: Fitted, X: Any, reference: Any) -> tuple[pd.DataFrame, pd.DataFrame | None]:
     """Return the model's columns of the events and of the reference, in its order and of equal types.
 
@@ -154,7 +166,7 @@ def event_names(X: Any, rows: int) -> npt.NDArray[np.object_]:
     return np.arange(rows).astype(object)
 
 
-def described(X: Any, name: str | None, cells: Floats, features: Sequence[str], *, itself: bool) -> Reference:
+def described(X: Any, name: str | None, cells: npt.NDArray[Any], features: Sequence[str], *, itself: bool) -> Reference:
     """Return the reference's name, hash, size and dates."""
     text = hashlib.sha256("\x1f".join(features).encode("utf-8", "surrogatepass"))
     text.update(np.ascontiguousarray(cells).data)

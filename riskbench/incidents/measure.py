@@ -186,11 +186,11 @@ def _scores(scope: Scope) -> list[Measure]:
     held = np.sort(score[there & scope.baseline])
     titles = ("mean score (share of baseline scores below)", "flagged: score above 99 % of the baseline")
     if not len(held):
-        why = "there is no score in the baseline to compare with"
+        none = "there is no score in the baseline to compare with"
         nothing = np.zeros(scope.dataset.rows)
         return [
-            Measure("score", titles[0], "score", nothing, nothing, None, why),
-            Measure("flagged", titles[1], "share", nothing.astype(np.int64), nothing, None, why),
+            Measure("score", titles[0], "score", nothing, nothing, None, none),
+            Measure("flagged", titles[1], "share", nothing.astype(np.int64), nothing, None, none),
         ]
     exposure = there.astype(np.float64)
     rank = (np.searchsorted(held, score, "left") + np.searchsorted(held, score, "right")) / (2 * len(held))

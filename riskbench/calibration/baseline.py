@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from riskbench.calibration.inputs import Inputs, inputs
+from riskbench.calibration.inputs import Inputs, inputs, remade
 from riskbench.calibration.learning import learn, predict
 from riskbench.data.checks import check
 from riskbench.data.dataset import Dataset, micros
@@ -61,6 +61,10 @@ class Baseline(Result):
         feature, source, how.
     dropped : DataFrame
         column, why.
+    known : Inputs
+        A handle to the features of `dataset`; not written out.
+    delay : float
+        Days from event to verdict, where they were assumed; 0 where the data has them.
     """
 
     kind: ClassVar[str] = "baseline"
@@ -85,6 +89,24 @@ class Baseline(Result):
     bands: pd.DataFrame
     features: pd.DataFrame
     dropped: pd.DataFrame
+    known: Inputs
+    delay: float
+
+    def inputs(self, events: Dataset) -> pd.DataFrame:
+        """Return the frame that `model` takes for some events.
+
+        For events of its own data, such as `baseline.dataset.where(...)`, what entities did before is taken from
+        all of that data; for others it is counted in `events` alone, which have to hold that history.
+
+        Raises
+        ------
+        ColumnNotFoundError
+            When a feature is no column and cannot be made from the events' roles.
+        """
+        rows = _places(self.dataset, events)
+        if rows is not None and _same(self.dataset, rows, events, self.known.columns):
+            return self.known.frame(rows)
+        return remade(events, self.features["feature"], delay=self.delay).frame(np.arange(events.rows))
 
     def headline(self) -> tuple[Fact, ...]:
         """Return how well it ranks, on how much, and what it left out."""
@@ -210,6 +232,8 @@ def score_baseline(
         bands=_bands(score[told], fraud[told]),
         features=known.features,
         dropped=known.dropped,
+        known=known,
+        delay=delay or 0.0,
         notes=_notes(dataset, known, cut=cut, delay=delay),
         provenance={
             "dataset": dataset.fingerprint,
@@ -218,6 +242,28 @@ def score_baseline(
             "seed": seed,
             "seconds": round(clock.perf_counter() - begun, 3),
         },
+    )
+
+
+def _places(own: Dataset, events: Dataset) -> Rows | None:
+    """Return where events stand in a dataset, by their ids; None when one is not there, or not once."""
+    if events.table is own.table:
+        return np.arange(own.rows)
+    if own.roles.id not in events.table:
+        return None
+    held = pd.Index(own.frame([own.roles.id])[own.roles.id].astype(object))
+    if not held.is_unique:
+        return None
+    rows = held.get_indexer(events.frame([own.roles.id])[own.roles.id].astype(object))
+    return None if (rows < 0).any() else rows
+
+
+def _same(own: Dataset, rows: Rows, events: Dataset, names: Iterable[str]) -> bool:
+    """Tell whether events hold the values that are known of them: equal ids alone do not make equal events."""
+    return all(
+        name in events.table and own.table.column(name).take(rows).digest() == events.table.column(name).digest()
+        for name in names
+        if name in own.table
     )
 
 

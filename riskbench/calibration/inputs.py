@@ -15,7 +15,7 @@ from riskbench.data.history import known_frauds
 from riskbench.data.moments import DEFAULT_MOMENT, place_of
 from riskbench.data.velocity import Feature, velocity
 from riskbench.engine.columns import Column
-from riskbench.errors import DataError
+from riskbench.errors import ColumnNotFoundError, DataError
 
 #: A text column with more words than this is left out.
 MOST_WORDS = 200
@@ -104,6 +104,31 @@ def inputs(dataset: Dataset, *, leaks: Mapping[str, str], exclude: Iterable[str]
     features = pd.DataFrame(rows, columns=["feature", "source", "how"])
     dropped = pd.DataFrame(sorted(why.items()), columns=["column", "why"], dtype=str)
     return Inputs(columns, features, dropped)
+
+
+def remade(dataset: Dataset, names: Iterable[str], *, delay: float) -> Inputs:
+    """Return features of other events by the names that were learnt.
+
+    Raises
+    ------
+    ColumnNotFoundError
+        When a feature is no column and cannot be made from the events' roles.
+    """
+    told = {feature: column for feature, _, _, column in _timely(dataset, {}, delay=delay)}
+    columns: dict[str, Column] = {}
+    for name in names:
+        source = name.removesuffix("_hours_before")
+        if dataset.kinds.get(name, "time") != "time":
+            columns[name] = dataset.table.column(name)
+        elif name in told:
+            columns[name] = told[name]
+        else:
+            since = _since(dataset, source)[0] if dataset.kinds.get(source) == "time" and source != name else None
+            if since is None:
+                raise ColumnNotFoundError.among(name, [*dataset.table.names, *told], role="a feature of the baseline")
+            columns[name] = since
+    empty = pd.DataFrame(columns=["feature", "source", "how"], dtype=str)
+    return Inputs(columns, empty, pd.DataFrame(columns=["column", "why"], dtype=str))
 
 
 def _forbidden(dataset: Dataset, *, leaks: Mapping[str, str], exclude: Iterable[str]) -> dict[str, str]:

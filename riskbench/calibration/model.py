@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -38,11 +39,14 @@ class Model:
         The columns that it was fitted on, in its order.
     predict : callable
         Takes a DataFrame of those columns and returns the probability of fraud, one a row.
+    model : object
+        The fitted model of its library.
     """
 
     name: str
     features: tuple[str, ...]
     predict: Callable[[pd.DataFrame], Floats]
+    model: Any = None
 
 
 def read_model(path: str | Path) -> Model:
@@ -120,7 +124,9 @@ def _skops(file: Path) -> Model:
         raise DataError(
             f"The model in {file.name!r} was fitted without column names", hint="fit it on a DataFrame, then save it"
         )
-    return Model(file.name, tuple(str(name) for name in features), lambda frame: model.predict_proba(frame)[:, 1])
+    return Model(
+        file.name, tuple(str(name) for name in features), lambda frame: model.predict_proba(frame)[:, 1], model
+    )
 
 
 def _xgboost(file: Path) -> Model:
@@ -141,7 +147,7 @@ def _xgboost(file: Path) -> Model:
         found: Floats = model.predict(xgboost.DMatrix(frame, enable_categorical=True))
         return found
 
-    return Model(file.name, features, predict)
+    return Model(file.name, features, predict, model)
 
 
 def _lightgbm(file: Path) -> Model:
@@ -153,4 +159,4 @@ def _lightgbm(file: Path) -> Model:
         model = lightgbm.Booster(model_file=str(file))
     except lightgbm.basic.LightGBMError as error:
         raise DataError(f"The model file {file.name!r} cannot be read", got="no LightGBM model") from error
-    return Model(file.name, tuple(model.feature_name()), lambda frame: np.asarray(model.predict(frame)))
+    return Model(file.name, tuple(model.feature_name()), lambda frame: np.asarray(model.predict(frame)), model)

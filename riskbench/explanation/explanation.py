@@ -244,7 +244,8 @@ def explain(
     ----------
     model : object
         A fitted two-class model of scikit-learn (HistGradientBoosting, GradientBoosting, forests, trees,
-        linear), LightGBM or XGBoost, alone or at the end of a pipeline.
+        linear), LightGBM or XGBoost, alone or at the end of a pipeline; a `Baseline`, which makes its own
+        columns of a Dataset; or a model read from a file.
     X : Dataset, DataFrame or array
         The events; columns are matched to the model by name.
     reference : Dataset, DataFrame or array, optional
@@ -323,7 +324,7 @@ def explain(
         checked=checked,
         importance=views.importance(shares.values, held.names),
         game=game,
-        notes=_notes(score.notes, score.scale, perturbation, itself=itself),
+        notes=_notes((*score.notes, *inputs.spoken(model)), score.scale, perturbation, itself=itself),
         provenance={
             "dataset": X.fingerprint if isinstance(X, Dataset) else None,
             "parameters": {

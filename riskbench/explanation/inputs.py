@@ -76,6 +76,13 @@ def opened(model: Any, X: Any) -> tuple[Any, Any]:
     return inner, made(X) if callable(made) and isinstance(X, Dataset) else X
 
 
+def spoken(model: Any) -> tuple[str, ...]:
+    """Return what must be said of a baseline whose scores are not those of the one model that is explained."""
+    if hasattr(model, "inputs") and getattr(model, "train_until", "a moment") is None:
+        return ("The baseline's scores are cross-fitted; explained is the one model learnt from all events.",)
+    return ()
+
+
 def frames(score: Fitted, X: Any, reference: Any) -> tuple[pd.DataFrame, pd.DataFrame | None]:
     """Return the model's columns of the events and of the reference, in its order and of equal types.
 

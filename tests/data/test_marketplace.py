@@ -14,7 +14,7 @@ from riskbench.data.marketplace.kyc import others_before
 from riskbench.data.marketplace.orders import earlier, recent
 from riskbench.data.marketplace.region import CODES, PAYMENTS, region
 from riskbench.data.marketplace.schema import EMPTY, FILLED
-from riskbench.data.marketplace.schemes import LOOKALIKES, SCHEMES
+from riskbench.data.marketplace.schemes import LOOKALIKES, RAID, SCHEMES
 from riskbench.data.marketplace.words import id_words, national_numbers, shuffled
 from riskbench.data.outcomes import ladder
 from riskbench.data.roles import DOMAINS
@@ -255,8 +255,11 @@ def test_the_truth_names_every_scheme_and_look_alike(twelve):
     assert len(SCHEMES) + 1 == 11  # document and face reuse lives in KYC
     assert (truth["fraud"] != truth["look_alike"]).all()
     assert (truth.loc[truth["look_alike"], "loss"] == 0).all()
-    rate = truth[(truth["domain"] == "transactions") & truth["fraud"]].shape[0] / twelve.datasets["transactions"].rows
-    assert 0.005 < rate < 0.03
+    assert {s.name for s in RAID} <= found
+    frauds = truth[(truth["domain"] == "transactions") & truth["fraud"]]
+    raid = int((frauds["scheme"] == "creator_raid").sum())
+    assert 0.005 < (len(frauds) - raid) / twelve.datasets["transactions"].rows < 0.03
+    assert 0.002 < raid / twelve.datasets["transactions"].rows < 0.01
 
 
 def test_the_truth_is_apart():

@@ -25,6 +25,13 @@ def truly_fraud(market, domain):
     return ids.isin(bad).to_numpy()
 
 
+def of_scheme(market, domain, scheme):
+    """Return which events belong to a scheme."""
+    events, truth = market.datasets[domain], market.truth
+    inside = set(truth.loc[(truth["domain"] == domain) & (truth["scheme"] == scheme), "event_id"])
+    return events.frame([events.roles.id])[events.roles.id].astype(str).isin(inside).to_numpy()
+
+
 def raw_columns(events):
     """Return the columns that are known at the decision, without ids, score and history."""
     roles = events.roles
@@ -69,7 +76,8 @@ def test_no_single_column_orders_the_label(market, domain):
 @pytest.mark.parametrize("domain", DOMAINS)
 def test_ids_carry_no_signal(market, domain):
     events, label = market.datasets[domain], truly_fraud(market, domain)
-    assert abs(area(label, np.arange(len(label))) - 0.5) < 0.12, "row number: only the weeks may differ"
+    rest = ~of_scheme(market, domain, "creator_raid")  # an incident of two days lies where it lies
+    assert abs(area(label[rest], np.arange(rest.sum())) - 0.5) < 0.12, "row number: only the weeks may differ"
     for name in (events.roles.id, *events.roles.entities):
         if name == "ip":
             continue  # an address tells the network's kind, as a real one does

@@ -7,35 +7,47 @@ import numpy as np
 from riskbench.data.marketplace.applications import Judged
 from riskbench.data.marketplace.campaigns import Frame, World
 from riskbench.data.marketplace.orders import recent
-from riskbench.data.marketplace.people import Rng
+from riskbench.data.marketplace.people import Ints, Rng
 from riskbench.data.marketplace.policy import PastRule, decide
-from riskbench.data.marketplace.region import DAY, SECOND
+from riskbench.data.marketplace.region import DAY, HOUR, SECOND
 from riskbench.data.marketplace.schemes import ALL, NAMES
 from riskbench.data.marketplace.transactions import Checkout
 from riskbench.data.marketplace.verdicts import OVERTURNED, Told, delayed, medians, pick_sources, reviewed, settle, tell
 
-WASH, SELF, FANS = (NAMES.index(name) for name in ("wash_live", "self_affiliation", "creator_fans"))
+WASH, SELF, FANS, RAID, CROWD = (
+    NAMES.index(name) for name in ("wash_live", "self_affiliation", "creator_fans", "creator_raid", "campaign_fans")
+)
 
 
-def commissions(rng: Rng, held: World, orders: Frame, made: Checkout) -> Judged:
-    """Return the commissions of completed orders, what history did with them, and what was told of them."""
+def commissions(rng: Rng, held: World, orders: Frame, made: Checkout, *, earlier: Judged | None = None) -> Judged:
+    """Return the commissions of completed orders, what history did with them, and what was told of them.
+
+    Parameters
+    ----------
+    rng : Generator
+        The source of chance.
+    held, orders, made : the world, the orders, and what happened to them.
+    earlier : Judged, optional
+        The commissions that these come on top of: the same creator has the same followers, and numbers go on.
+    """
     rows = np.flatnonzero(made.completed & (orders["creator"] >= 0) & (orders["commission"] > 0))
-    wait = ((2.0 + rng.gamma(3.0, 0.9, len(rows))) * DAY).astype(np.int64)
+    # A commission is earned with the delivery; the partners of a raid report theirs within hours.
+    unit = np.where(orders["scheme"][rows] == RAID, HOUR, DAY)
+    wait = ((2.0 + rng.gamma(3.0, 0.9, len(rows))) * unit).astype(np.int64)
     moment = (orders["moment"][rows] + wait) // SECOND * SECOND
     inside = moment < held.clock.end[orders["region"][rows]]
     rows, moment = rows[inside], moment[inside]
     order = np.argsort(moment, kind="stable")
     rows, moment = rows[order], moment[order]
-    frame: Frame = {name: values[rows] for name, values in orders.items()} | {"order": rows, "moment": moment}
+    frame: Frame = {name: values[rows] for name, values in orders.items()} | {"moment": moment}
+    frame["order"] = frame["no"]
+    frame["no"] = np.arange(len(rows)) + (0 if earlier is None else len(earlier.fraud))
     kind, size = frame["scheme"], len(rows)
-    wash, own = kind == WASH, kind == SELF
+    raid = kind == RAID
+    wash, own = (kind == WASH) | raid, kind == SELF
     fraud = wash | own
-    creators = int(orders["creator"].max(initial=0)) + 1
-    followers = np.exp(rng.normal(8.4, 1.6, creators))
-    digits = 10.0 ** (np.floor(np.log10(np.maximum(followers, 10.0))))
-    followers = (np.rint(followers / digits) * digits).astype(np.int64)
-    fans = kind == FANS
-    frame["followers"] = followers[frame["creator"]]
+    fans = (kind == FANS) | (kind == CROWD)
+    frame["followers"] = _followers(rng, orders, earlier)[frame["creator"]]
     click = np.where(wash, 5.9, np.where(own, 6.1, np.where(fans, 6.0, 6.8)))
     frame["click"] = np.round(np.exp(rng.normal(click, 1.2)), 1)
     near = np.where(wash, 0.20, np.where(own, 0.34, np.where(fans, 0.05, 0.028)))
@@ -59,7 +71,10 @@ def commissions(rng: Rng, held: World, orders: Frame, made: Checkout) -> Judged:
     )
     gone = np.zeros(size, dtype=bool)
     gone[in_review[called]] = True
-    later = np.flatnonzero(fraud & ~stopped & ~gone)
+    later = np.flatnonzero(fraud & ~raid & ~stopped & ~gone)
+    known_order = made.labels.fraud[rows] == 1
+    told_with = np.flatnonzero(raid & known_order & ~stopped & ~gone)
+    of_order = rows[told_with]
     source = pick_sources(rng, kind[later], {NAMES.index(s.name): s.sources for s in ALL if s.sources})
     when = delayed(rng, moment[later], medians(held.regions)[region[later], source] * 0.9, spread=0.5)
     heard = rng.random(len(later)) < 0.8
@@ -70,6 +85,12 @@ def commissions(rng: Rng, held: World, orders: Frame, made: Checkout) -> Judged:
     told = [
         review,
         tell(later[heard], source[heard], when[heard], 1),
+        tell(
+            told_with,
+            made.labels.source[of_order].astype(np.int64),
+            np.maximum(made.labels.time[of_order], moment[told_with]) + HOUR,
+            1,
+        ),
         tell(wrong, 5, accused, 1),
         tell(
             wrong[back],
@@ -82,3 +103,15 @@ def commissions(rng: Rng, held: World, orders: Frame, made: Checkout) -> Judged:
     lost = frame["commission"] + np.where(wash, frame["voucher"] + frame["shipping"], 0.5 * frame["voucher"])
     decimals = 0 if len(held.regions) == 1 and held.regions[0].step >= 1 else 2
     return Judged(frame, np.zeros(0), decided, labels, known, fraud, np.where(fraud, np.round(lost, decimals), 0.0))
+
+
+def _followers(rng: Rng, orders: Frame, earlier: Judged | None) -> Ints:
+    """Return how many follow each creator, rounded as a page shows it."""
+    creators = int(orders["creator"].max(initial=0)) + 1
+    followers = np.exp(rng.normal(8.4, 1.6, creators))
+    digits = 10.0 ** (np.floor(np.log10(np.maximum(followers, 10.0))))
+    followers = (np.rint(followers / digits) * digits).astype(np.int64)
+    if earlier is not None:
+        known = earlier.frame["creator"] < creators
+        followers[earlier.frame["creator"][known]] = earlier.frame["followers"][known]
+    return followers

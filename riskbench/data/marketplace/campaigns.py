@@ -229,6 +229,12 @@ def _moments(rng: Rng, world: World, scheme: Scheme, held: Frame, ring: Ints) ->
         hour = np.where(_mixed(ring * 31 + session * 17 + 11) / 2.0**32 < scheme.night, hour - 9, hour)
         begin = world.clock.midnights[held["region"][ring], day] + (hour * HOUR).astype(np.int64)
         moment = begin + (rng.exponential(scheme.burst / 2, size) * HOUR).astype(np.int64)
+    elif scheme.surge:
+        at_once = rng.random(size) < scheme.surge
+        later = rng.beta(1.0, 1.5, size) * length
+        moment = start + np.where(at_once, np.minimum(rng.exponential(1.1 * HOUR, size), length), later).astype(
+            np.int64
+        )
     else:
         place = rng.beta(1.2, 1.2, size)
         day = world.clock.day_of(held["region"][ring], start + (place * length).astype(np.int64))

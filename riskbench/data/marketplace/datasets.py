@@ -133,7 +133,7 @@ def transactions(held: World, orders: Frame, made: Checkout) -> Dataset:
     currency = reporting_currency(held.regions)
     prepaid = orders["payment"] != PAYMENTS.index("cod")
     columns = {
-        "order_id": event_ids(rows, *EVENT_PREFIX["transactions"]),
+        "order_id": event_ids(orders["no"], *EVENT_PREFIX["transactions"]),
         "placed_at": times(orders["moment"]),
         **places(held, orders["region"], orders["city"]),
         "currency": coded(np.zeros(rows, dtype=np.int32), [currency]),
@@ -202,13 +202,12 @@ def affiliation(held: World, judged_: Judged) -> Dataset:
     """Return the commissions when they are about to be paid out."""
     frame, rows = judged_.frame, len(judged_.fraud)
     currency = reporting_currency(held.regions)
-    prefix, salt = EVENT_PREFIX["transactions"]
     columns = {
-        "commission_id": event_ids(rows, *EVENT_PREFIX["affiliation"]),
+        "commission_id": event_ids(frame["no"], *EVENT_PREFIX["affiliation"]),
         "accrued_at": times(frame["moment"]),
         **places(held, frame["region"], frame["city"]),
         "currency": coded(np.zeros(rows, dtype=np.int32), [currency]),
-        "order_id": Column("string", np.arange(rows, dtype=np.int32), None, id_words(frame["order"], prefix, salt)),
+        "order_id": event_ids(frame["order"], *EVENT_PREFIX["transactions"]),
         "creator_id": of_kind("creator", frame["creator"]),
         "seller_id": of_kind("seller", frame["seller"]),
         "buyer_id": of_kind("buyer", frame["buyer"]),
@@ -247,7 +246,7 @@ def affiliation(held: World, judged_: Judged) -> Dataset:
         decision_point="commission payout",
         let_through="let_through_p",
     )
-    text = recipe("investigation", "ban", window=40)
+    text = recipe("investigation", "ban", "verdict on the order", window=40)
     return _dataset(
         "affiliation",
         held,

@@ -12,18 +12,13 @@ import numpy as np
 import pandas as pd
 
 from riskbench.data.dataset import Dataset
-from riskbench.data.marketplace import datasets as shown
 from riskbench.data.marketplace import tables as made
-from riskbench.data.marketplace.affiliation import commissions
-from riskbench.data.marketplace.applications import Judged, applications, onboarding
-from riskbench.data.marketplace.campaigns import Frame, World
-from riskbench.data.marketplace.kyc import attempts, checked
-from riskbench.data.marketplace.orders import all_orders, world
-from riskbench.data.marketplace.people import Ints, Rng
+from riskbench.data.marketplace.incidents import INCIDENT, flat, incidents
+from riskbench.data.marketplace.payouts import paid
+from riskbench.data.marketplace.raid import RAID_AT, moment
 from riskbench.data.marketplace.region import CODES
-from riskbench.data.marketplace.region import region as region_of
 from riskbench.data.marketplace.schema import EMPTY, empty
-from riskbench.data.marketplace.transactions import Checkout, checkout
+from riskbench.data.marketplace.story import Story
 from riskbench.data.marketplace.writing import write
 from riskbench.data.roles import DOMAINS, Domain
 from riskbench.engine.table import Table
@@ -32,67 +27,6 @@ from riskbench.errors import ParameterError, listed, nearest
 #: A sample of the affiliation domain is drawn from at least this many orders, so that it can be calibrated on.
 FEWEST_FOR_AFFILIATION = 40_000
 MOST_ORDERS = 20_000_000
-
-
-class Story:
-    """All that happens, told once and in one order; each chapter when first asked for."""
-
-    def __init__(self, codes: tuple[str, ...], orders: int, seed: int) -> None:
-        self.regions = [region_of(code) for code in codes]
-        shares = np.array([region.share for region in self.regions])
-        self.seed = seed
-        self.held: World = world(self._rng(1), self.regions, _parts(shares, orders))
-        self.orders, self.rings = all_orders(self._rng(2), self.held)
-
-    def _rng(self, chapter: int) -> Rng:
-        return np.random.default_rng([self.seed, chapter])
-
-    @cached_property
-    def checkout(self) -> Checkout:
-        """What happened to the orders."""
-        return checkout(self._rng(3), self.held, self.orders)
-
-    @cached_property
-    def applied(self) -> Frame:
-        """The applications, before they are decided."""
-        return applications(self._rng(4), self.held, self.rings)
-
-    @cached_property
-    def onboarding(self) -> Judged:
-        """What happened to the applications."""
-        return onboarding(self._rng(5), self.held, self.applied)
-
-    @cached_property
-    def kyc(self) -> Judged:
-        """What happened to the KYC attempts."""
-        return checked(self._rng(7), self.held, attempts(self._rng(6), self.held, self.applied))
-
-    @cached_property
-    def affiliation(self) -> Judged:
-        """What happened to the commissions."""
-        return commissions(self._rng(8), self.held, self.orders, self.checkout)
-
-    def judged(self) -> dict[Domain, Judged]:
-        """Return what happened in the domains beside the orders."""
-        return {"kyc": self.kyc, "onboarding": self.onboarding, "affiliation": self.affiliation}
-
-    def dataset(self, domain: Domain) -> Dataset:
-        """Return one domain as an analyst sees it."""
-        if domain == "transactions":
-            return shown.transactions(self.held, self.orders, self.checkout)
-        if domain == "kyc":
-            return shown.kyc(self.held, self.kyc)
-        if domain == "onboarding":
-            return shown.onboarding(self.held, self.onboarding)
-        return shown.affiliation(self.held, self.affiliation)
-
-
-def _parts(shares: np.ndarray, orders: int) -> Ints:
-    """Return whole numbers in proportion to shares that add up to the orders."""
-    exact = shares / shares.sum() * orders
-    parts = np.floor(exact).astype(np.int64)
-    parts[np.argsort(parts - exact, kind="stable")[: orders - int(parts.sum())]] += 1
-    return parts
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -108,6 +42,8 @@ class Marketplace:
         The regions it spans.
     orders, seed : int
         What it was made from: equal arguments, equal bytes.
+    raid : str or None
+        When the raid of each region begins, local time.
     datasets : mapping of str to Dataset
         The events of each domain, with roles.
     tables : mapping of str to Table
@@ -119,6 +55,10 @@ class Marketplace:
         loss. An event that is not in it was honest.
     schemes : DataFrame
         Each ring of the orders: scheme, start, end, members, decision point, what is lost, who tells.
+    incidents : DataFrame
+        Each region's raid: incident, scheme, region, starts_at, ends_at, segments (columns and the values that are
+        true of it), share (of its orders for which each is), creators, sellers, buyers, events (ids of its
+        orders), orders, loss.
     posts, reviews : DataFrame
         Community posts and order reviews (empty for now).
     """
@@ -126,6 +66,7 @@ class Marketplace:
     regions: tuple[str, ...]
     orders: int
     seed: int
+    raid: str | None
     story: Story = field(repr=False)
 
     @cached_property
@@ -149,11 +90,23 @@ class Marketplace:
         return self._apart["schemes"].frame()
 
     @cached_property
+    def incidents(self) -> pd.DataFrame:
+        """Each region's raid, to score an investigation against."""
+        return pd.DataFrame(self._raids, columns=list(INCIDENT))
+
+    @cached_property
+    def _raids(self) -> list[dict[str, object]]:
+        story = self.story
+        return incidents(story.held, story.orders, story.rings, story.checkout, story.raid)
+
+    @cached_property
     def _told(self) -> Table:
         story = self.story
-        lots = {domain: (held.told, held.decided.rules, held.loss) for domain, held in story.judged().items()}
+        lots = {
+            domain: (held.frame, held.told, held.decided.rules, held.loss) for domain, held in story.judged().items()
+        }
         pay = story.checkout
-        return made.labels({"transactions": (pay.told, pay.decided.rules, pay.loss), **lots})
+        return made.labels({"transactions": (story.orders, pay.told, pay.decided.rules, pay.loss), **lots})
 
     @cached_property
     def _apart(self) -> Mapping[str, Table]:
@@ -162,6 +115,7 @@ class Marketplace:
         return {
             "truth": made.truth(story.orders, story.checkout, story.judged()),
             "schemes": made.schemes(story.held, story.orders, story.rings),
+            "incidents": flat(self._raids),
         }
 
     @cached_property
@@ -177,6 +131,7 @@ class Marketplace:
             "kyc_attempts": made.with_numbers(sets["kyc"], story.held, story.kyc.frame),
             "commissions": made.without(sets["affiliation"], *made.LEFT_OUT),
             **made.money_moves(story.orders, story.checkout),
+            **paid(story.rng(12), story.held, story.orders, made=story.checkout, earned=story.affiliation),
             "outcomes": made.outcomes({domain: (sets[domain], lots[domain]) for domain in DOMAINS}),
             "labels": self._told,
             **{name: empty(columns) for name, columns in EMPTY.items()},
@@ -204,7 +159,7 @@ class Marketplace:
         DataError
             When the folder holds something already, or cannot be written.
         """
-        made_from = f"orders={self.orders}, seed={self.seed}, regions={' '.join(self.regions)}"
+        made_from = f"orders={self.orders}, seed={self.seed}, regions={' '.join(self.regions)}, raid={self.raid}"
         return write(folder, datasets=self.datasets, tables=self.tables, truth=self._apart, made_from=made_from)
 
     def __repr__(self) -> str:
@@ -212,7 +167,9 @@ class Marketplace:
         return f"Marketplace({' '.join(self.regions)}: {rows}; seed {self.seed})"
 
 
-def marketplace(*, orders: int = 50_000, region: str | None = None, seed: int = 7) -> Marketplace:
+def marketplace(
+    *, orders: int = 50_000, region: str | None = None, seed: int = 7, raid: str | None = RAID_AT
+) -> Marketplace:
     """Return a synthetic marketplace: four linked domains, labels that arrive late, and a truth apart.
 
     Use it to try a way of working before real data is at hand, and to score an estimator against a known truth.
@@ -221,23 +178,27 @@ def marketplace(*, orders: int = 50_000, region: str | None = None, seed: int = 
     Parameters
     ----------
     orders : int, 500 or more
-        Orders of the whole marketplace, 26 weeks long; applications and KYC attempts follow in proportion, but
-        there are always some thousands of each.
+        Orders of the whole marketplace, 26 weeks long, those of a raid not counted; applications and KYC attempts
+        follow in proportion, but there are always some thousands of each.
     region : str, optional
         One of ID, BR, VN, TH, PH, MY, MX, SG, TW, CO, PL, NO; money is then in its currency. None: all twelve,
         the largest with 45 % of the orders and the smallest with 0.2 %, money in USD.
     seed : int, 0 or more
         Equal seeds give equal bytes.
+    raid : str, optional
+        When one coordinated attack of a few creators begins in each region, as its local wall-clock time; about one
+        order in 280 comes on top (at least some tens), and an honest crowd of the same days. None: no raid. All
+        other events are the same with it and without it.
 
     Returns
     -------
     Marketplace
-        `.datasets[domain]`, `.labels`, `.truth`, `.schemes`, `.tables`.
+        `.datasets[domain]`, `.labels`, `.truth`, `.schemes`, `.incidents`, `.tables`.
 
     Raises
     ------
     ParameterError
-        For an unknown region, or a number out of range.
+        For an unknown region, a number out of range, or a raid outside the marketplace's days.
 
     Examples
     --------
@@ -247,11 +208,17 @@ def marketplace(*, orders: int = 50_000, region: str | None = None, seed: int = 
     """
     _valid(orders, seed)
     codes = CODES if region is None else (region,)
-    return Marketplace(regions=codes, orders=int(orders), seed=int(seed), story=Story(codes, int(orders), int(seed)))
+    story = Story(codes, int(orders), int(seed), None if raid is None else moment(raid))
+    return Marketplace(regions=codes, orders=int(orders), seed=int(seed), raid=raid, story=story)
 
 
 def sample(
-    domain: Domain = "transactions", region: str | None = "ID", *, orders: int = 50_000, seed: int = 7
+    domain: Domain = "transactions",
+    region: str | None = "ID",
+    *,
+    orders: int = 50_000,
+    seed: int = 7,
+    raid: str | None = RAID_AT,
 ) -> Dataset:
     """Return the events of one domain of the synthetic marketplace, ready for every verb.
 
@@ -268,6 +235,10 @@ def sample(
         Orders of the marketplace that the sample is drawn from; for affiliation at least 40,000.
     seed : int, 0 or more
         Equal seeds give equal bytes.
+    raid : str, optional
+        When one coordinated attack of a few creators begins in each region, as its local wall-clock time; about one
+        order in 280 comes on top (at least some tens), and an honest crowd of the same days. None: no raid. All
+        other events are the same with it and without it.
 
     Returns
     -------
@@ -277,12 +248,12 @@ def sample(
     Raises
     ------
     ParameterError
-        For an unknown domain or region, or a number out of range.
+        For an unknown domain or region, a number out of range, or a raid outside the marketplace's days.
 
     Examples
     --------
     >>> sample(region="BR", orders=1000)
-    Dataset(synthetic transactions, BR: transactions, 1,000 events, 36 columns, 2026-05-18 to 2026-11-16)
+    Dataset(synthetic transactions, BR: transactions, 1,034 events, 36 columns, 2026-05-18 to 2026-11-16)
     """
     _valid(orders, seed)
     if domain not in DOMAINS:
@@ -292,7 +263,8 @@ def sample(
         )
     if domain == "affiliation":
         orders = max(orders, FEWEST_FOR_AFFILIATION)
-    return Story(CODES if region is None else (region,), int(orders), int(seed)).dataset(domain)
+    codes = CODES if region is None else (region,)
+    return Story(codes, int(orders), int(seed), None if raid is None else moment(raid)).dataset(domain)
 
 
 def _valid(orders: int, seed: int) -> None:

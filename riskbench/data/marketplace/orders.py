@@ -10,7 +10,7 @@ import numpy.typing as npt
 from riskbench.data.marketplace.campaigns import Frame, Ids, World, draw_codes, honest_accounts, orders, partner, rings
 from riskbench.data.marketplace.people import CATEGORY_LEVEL, Clock, Floats, Ints, Rng, crowd
 from riskbench.data.marketplace.region import DAY, HOUR, PAYMENTS, Region
-from riskbench.data.marketplace.schemes import ALL, NAMES
+from riskbench.data.marketplace.schemes import LOOKALIKES, NAMES, SCHEMES
 
 COD, CARD, WALLET = (PAYMENTS.index(name) for name in ("cod", "card", "ewallet"))
 
@@ -79,7 +79,7 @@ def all_orders(rng: Rng, held: World) -> tuple[Frame, Frame]:
     parts: list[Frame] = []
     ring_parts: list[Frame] = []
     first_ring = 0
-    for scheme in ALL:
+    for scheme in (*SCHEMES, *LOOKALIKES):
         if not scheme.rate:
             continue
         found = rings(rng, held, scheme)
@@ -98,11 +98,11 @@ def all_orders(rng: Rng, held: World) -> tuple[Frame, Frame]:
     for name in list(parts[0]):
         frame[name] = np.concatenate([part.pop(name) for part in parts])[order]
     found_rings = {name: np.concatenate([part[name] for part in ring_parts]) for name in ring_parts[0]}
-    return _known_at_checkout(rng, held, frame), found_rings
+    return known_at_checkout(rng, held, frame), found_rings
 
 
-def _known_at_checkout(rng: Rng, held: World, frame: Frame) -> Frame:
-    """Return the orders with money and the columns that follow from others."""
+def known_at_checkout(rng: Rng, held: World, frame: Frame, *, first: int = 0) -> Frame:
+    """Return orders sorted by time with money, numbers from `first`, and the columns that follow from others."""
     region, size = frame["region"], len(frame["region"])
     usual = np.array([r.median_order for r in held.regions])
     step = np.array([r.step for r in held.regions])[region]
@@ -129,6 +129,7 @@ def _known_at_checkout(rng: Rng, held: World, frame: Frame) -> Frame:
     ):
         frame[name] = np.maximum(frame["moment"] - frame[joined], 0) // DAY
     frame["buyer_orders"] = frame["prior"] + earlier(frame["buyer"])
+    frame["no"] = first + np.arange(size)
     return frame
 
 

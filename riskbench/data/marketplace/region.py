@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from importlib import resources
 from types import MappingProxyType
@@ -25,6 +25,9 @@ PAYMENTS = ("cod", "ewallet", "transfer", "paylater", "card", "instant", "boleto
 #: The days of the marketplace, local dates, the end exclusive: 26 whole weeks that end after 11.11.
 FIRST_DAY, END_DAY = date(2026, 5, 18), date(2026, 11, 16)
 DAYS = (END_DAY - FIRST_DAY).days
+
+#: When sellers and creators of every region are paid: each Wednesday at 09:20 local time.
+PAYOUT_WEEKDAY, PAYOUT_TIME = 2, time(9, 20)
 
 DAY = 86_400_000_000
 HOUR = DAY // 24

@@ -19,7 +19,6 @@ EMPTY: Mapping[str, str] = {
     "order_status": "order_id:s at:t status:s actor:s",
     "shipments": "shipment_id:s order_id:s carrier:s created_at:t weight_kg:f from_city:s to_city:s",
     "scans": "scan_id:s shipment_id:s at:t place:s event:s",
-    "settlements": "settlement_id:s seller_id:s period_start:t period_end:t gross:f fees:f net:f paid_at:t",
     "reserves": "reserve_id:s seller_id:s from_time:t until:t share:f balance:f reason:s",
     "clawbacks": "clawback_id:s commission_id:s at:t amount:f recovered:f reason:s",
     "live_sessions": "session_id:s creator_id:s seller_id:s started_at:t ended_at:t viewers:i",
@@ -44,6 +43,8 @@ FILLED = (
     "vouchers",
     "returns",
     "commissions",
+    "settlements",
+    "payouts",
     "outcomes",
     "labels",
 )

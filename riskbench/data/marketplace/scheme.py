@@ -33,6 +33,8 @@ class Scheme:
         Mean orders of one ring, and mean days that it runs.
     burst : float
         Hours of one session of a ring; 0 spreads over the whole days.
+    surge : float
+        Share of a ring's orders in the first hours after its start; 0 for rings without such a start.
     payments : mapping
         Weights of the payment methods; empty: the region's mix.
     accounts : {"own", "honest"}
@@ -81,6 +83,7 @@ class Scheme:
     ring: float
     days: float
     burst: float = 0.0
+    surge: float = 0.0
     payments: Mapping[str, float] = field(default_factory=dict)
     accounts: Literal["own", "honest"] = "own"
     per_account: float = 2.0

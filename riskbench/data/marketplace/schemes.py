@@ -408,5 +408,58 @@ LOOKALIKES: tuple[Scheme, ...] = (
     ),
 )
 
-ALL: tuple[Scheme, ...] = (*SCHEMES, *LOOKALIKES)
+#: The incident and the honest crowd of the same days: they come on top of the other orders, by `raid`.
+RAID: tuple[Scheme, ...] = (
+    Scheme(
+        name="creator_raid",
+        rate=0.0035,
+        ring=20,
+        days=1.5,
+        surge=0.45,
+        payments={"cod": 17, "ewallet": 1, "transfer": 1, "paylater": 1, "card": 1, "instant": 1, "boleto": 1},
+        per_account=1.5,
+        per_device=2.6,
+        per_address=3.2,
+        per_ip=4.0,
+        fresh=0.5,
+        fresh_days=4,
+        device_fresh=0.45,
+        seller="accomplice",
+        creator="accomplice",
+        live=0.93,
+        level=0.1,
+        spread=0.5,
+        voucher=0.75,
+        depth=0.2,
+        loss=_SUBSIDY,
+        sources={"refused_delivery": 0.6, "complaint": 0.28, "investigation": 0.12},
+        told=0.92,
+        slow=0.6,
+        shift=1.2,
+        decision_point="commission payout",
+    ),
+    Scheme(
+        name="campaign_fans",
+        fraud=False,
+        rate=0.0025,
+        ring=16,
+        days=2,
+        surge=0.3,
+        per_account=1.25,
+        per_device=1.05,
+        fresh=0.3,
+        fresh_days=8,
+        device_fresh=0.25,
+        seller="accomplice",
+        creator="accomplice",
+        live=0.88,
+        level=0.0,
+        spread=0.6,
+        voucher=0.6,
+        depth=0.16,
+        shift=0.6,
+    ),
+)
+
+ALL: tuple[Scheme, ...] = (*SCHEMES, *LOOKALIKES, *RAID)
 NAMES: tuple[str, ...] = ("", *(scheme.name for scheme in ALL))

@@ -20,7 +20,7 @@ from riskbench.data.marketplace.region import DAY, PAYMENTS, SECOND
 from riskbench.data.marketplace.schemes import ALL, NAMES
 from riskbench.data.marketplace.transactions import Checkout
 from riskbench.data.marketplace.verdicts import RETURNED, SOURCES, Told
-from riskbench.data.marketplace.words import coded, event_ids, id_words, national_numbers, numbers, times
+from riskbench.data.marketplace.words import coded, event_ids, national_numbers, numbers, times
 from riskbench.data.roles import DOMAINS, Domain
 from riskbench.engine.columns import Column
 from riskbench.engine.table import Table
@@ -31,9 +31,9 @@ Rows = npt.NDArray[np.intp]
 LEFT_OUT = (*LABEL_SIDE, "outcome", "let_through_p")
 
 
-def event_words(domain: Domain, rows: npt.NDArray[np.int64]) -> Column:
+def event_words(domain: Domain, rows: npt.NDArray[np.int64], frame: Frame) -> Column:
     """Return the ids of some events of a domain, one word a row."""
-    return Column("string", np.arange(len(rows), dtype=np.int32), None, id_words(rows, *EVENT_PREFIX[domain]))
+    return event_ids(frame["no"][rows] if "no" in frame else rows, *EVENT_PREFIX[domain])
 
 
 def first_rows(entity: npt.NDArray[np.int64]) -> Rows:
@@ -112,6 +112,13 @@ def entities(held: World, orders: Frame, accounts: Judged) -> dict[str, Table]:
     }
 
 
+def _places(no: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return each number's place among the numbers: rows on top of others leave the others' places alone."""
+    place = np.empty(len(no), dtype=np.int64)
+    place[np.argsort(no, kind="stable")] = np.arange(len(no))
+    return place
+
+
 def money_moves(orders: Frame, made: Checkout) -> dict[str, Table]:
     """Return payments, vouchers and returns of the orders."""
     every = np.arange(len(orders["moment"]))
@@ -124,8 +131,8 @@ def money_moves(orders: Frame, made: Checkout) -> dict[str, Table]:
     return {
         "payments": Table.from_columns(
             {
-                "payment_id": event_ids(len(every), "Y", 71),
-                "order_id": event_words("transactions", every),
+                "payment_id": event_ids(orders["no"], "Y", 71),
+                "order_id": event_words("transactions", every, orders),
                 "started_at": times(orders["moment"]),
                 "method": coded(orders["payment"], PAYMENTS),
                 "instrument_id": of_kind("instrument", orders["instrument"], valid=prepaid),
@@ -136,8 +143,8 @@ def money_moves(orders: Frame, made: Checkout) -> dict[str, Table]:
         ),
         "vouchers": Table.from_columns(
             {
-                "voucher_id": event_ids(len(used), "W", 73),
-                "order_id": event_words("transactions", used),
+                "voucher_id": event_ids(_places(orders["no"][used]), "W", 73),
+                "order_id": event_words("transactions", used, orders),
                 "buyer_id": of_kind("buyer", orders["buyer"][used]),
                 "redeemed_at": times(orders["moment"][used]),
                 "value": numbers(orders["voucher"][used]),
@@ -147,7 +154,7 @@ def money_moves(orders: Frame, made: Checkout) -> dict[str, Table]:
         "returns": Table.from_columns(
             {
                 "return_id": event_ids(len(back.event), "R", 79),
-                "order_id": event_words("transactions", back.event),
+                "order_id": event_words("transactions", back.event, orders),
                 "requested_at": times(np.minimum(asked, back.time) // SECOND * SECOND),
                 "judged_at": times(back.time),
                 "refund": numbers(np.where(back.verdict == 0, orders["amount"][back.event], 0.0)),
@@ -169,13 +176,13 @@ def _plain(column: Column) -> pa.Array:
     return array.dictionary_decode() if column.kind == "string" else array
 
 
-def labels(lots: Mapping[Domain, tuple[Told, tuple[str, ...], npt.NDArray[np.float64]]]) -> Table:
+def labels(lots: Mapping[Domain, tuple[Frame, Told, tuple[str, ...], npt.NDArray[np.float64]]]) -> Table:
     """Return all single verdicts of all domains: subject, domain, source, time, verdict, cause, loss."""
     parts: dict[str, list[Column]] = {}
-    for domain, (told, rules, loss) in lots.items():
+    for domain, (frame, told, rules, loss) in lots.items():
         fraud = told.verdict == 1
         columns = {
-            "subject": event_words(domain, told.event),
+            "subject": event_words(domain, told.event, frame),
             "domain": coded(np.full(len(fraud), DOMAINS.index(domain)), DOMAINS),
             "source": coded(told.source, SOURCES),
             "time": times(told.time),
@@ -220,7 +227,7 @@ def truth(orders: Frame, made: Checkout, judged: Mapping[Domain, Judged]) -> Tab
         rows = np.flatnonzero(kind > 0)
         group = frame["ring" if "ring" in frame else "group"][rows]
         columns = {
-            "event_id": event_words(domain, rows),
+            "event_id": event_words(domain, rows, frame),
             "domain": coded(np.full(len(rows), DOMAINS.index(domain)), DOMAINS),
             "scheme": coded(kind[rows], names),
             "ring": coded(np.unique(group, return_inverse=True)[1], [f"{domain}-{g}" for g in np.unique(group)]),

@@ -149,6 +149,7 @@ def _frauds_told(rng: Rng, held: World, orders: Frame, rows: Ints) -> list[Told]
     kind, region, payment = orders["scheme"][rows], orders["region"][rows], orders["payment"][rows]
     source = pick_sources(rng, kind, {code + 1: scheme.sources for code, scheme in enumerate(ALL) if scheme.sources})
     source = np.where((source == CHARGEBACK) & (payment != CARD), COMPLAINT, source)
+    source = np.where((source == REFUSED) & (payment != COD), COMPLAINT, source)
     source = np.where((source == COMPLAINT) & (payment == INSTANT) & (rng.random(len(rows)) < 0.6), DISPUTE, source)
     source = np.where((source == COMPLAINT) & (payment == CARD) & (rng.random(len(rows)) < 0.4), CHARGEBACK, source)
     days = medians(held.regions)[region, source] * _by_scheme([s.slow for s in ALL])[kind]

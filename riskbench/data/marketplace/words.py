@@ -61,9 +61,10 @@ def entity(numbers: npt.NDArray[Any], prefix: str, salt: int, *, valid: npt.NDAr
     return Column("string", codes.astype(np.int32), _or_none(valid), id_words(used[order], prefix, salt))
 
 
-def event_ids(rows: int, prefix: str, salt: int) -> Column:
-    """Return an id for each row, without order."""
-    return Column("string", np.arange(rows, dtype=np.int32), None, id_words(np.arange(rows), prefix, salt))
+def event_ids(held: npt.NDArray[np.int64] | int, prefix: str, salt: int) -> Column:
+    """Return an id without order for each number, one word a row; for a number of rows, for 0, 1, 2, ..."""
+    each = np.arange(held) if isinstance(held, int) else held
+    return Column("string", np.arange(len(each), dtype=np.int32), None, id_words(each, prefix, salt))
 
 
 def network(addresses: npt.NDArray[np.int64]) -> Column:

@@ -176,7 +176,7 @@ def _cuts(target: npt.NDArray[np.generic], others: npt.NDArray[np.generic], *, w
         cuts = {readable(value, digits=digits, whole=whole) for value in exact.tolist()}
         if len(cuts) >= 0.6 * len(exact):
             break
-    return sorted(cuts)  # type: ignore[type-var]
+    return sorted(cuts)
 
 
 def readable(value: float, *, digits: int, whole: bool = False) -> int | float:

@@ -122,7 +122,7 @@ def sharing(dataset: Dataset, *, features: Mapping[str, Mapping[str, object]] | 
     first = entities[0]
     for entity in entities:
         for window in WINDOWS:
-            asked = [("count", None, "events")]
+            asked: list[tuple[str, str | None, str]] = [("count", None, "events")]
             if entity != first:
                 asked.append(("count_distinct", first, f"{_stem(first)}s"))
             for kind, column, word in asked:

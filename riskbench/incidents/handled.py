@@ -1,0 +1,130 @@
+"""What was decided about some events, what did reviewers say, and what did the score?"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from riskbench.data.labels import BLOCKED, FRAUD, GOOD
+from riskbench.data.outcomes import Ladder
+from riskbench.engine.tree import atoms
+from riskbench.incidents.scope import Scope
+from riskbench.metrics.intervals import Z95, wilson
+from riskbench.rules.hits import variants
+
+Mask = npt.NDArray[np.bool_]
+Rows = npt.NDArray[np.intp]
+
+_DAY = 86_400_000_000
+_OUTCOMES = "by outcome effect events n share share_lower share_upper".split()
+_REVIEWED = "verdict events n share share_lower share_upper median_days".split()
+_SCORES = "events n mean mean_lower mean_upper cut over_share over_share_lower over_share_upper".split()
+
+
+def waved_through(scope: Scope, steps: Ladder) -> Mask:
+    """Return which events history let through; the book now where there is no history."""
+    if scope.dataset.roles.outcome is None:
+        return np.asarray(scope.hits.resolution.level == 0)
+    codes, names = scope.dataset.segment(scope.dataset.roles.outcome)
+    waved = np.array([name != "(missing)" and steps.effect(name) == "none" for name in names], dtype=bool)
+    return np.asarray(waved[codes])
+
+
+def outcomes(scope: Scope, rows: Rows, now: npt.NDArray[np.int8], steps: Ladder) -> pd.DataFrame:
+    """Return what history and the book now decide about some events."""
+    made: list[tuple[object, ...]] = []
+    if scope.dataset.roles.outcome is not None:
+        codes, names = scope.dataset.segment(scope.dataset.roles.outcome)
+        counts = np.bincount(codes[rows], minlength=len(names))
+        levels = np.zeros(len(steps.rungs), dtype=np.int64)
+        absent = 0
+        for count, name in zip(counts.tolist(), names, strict=True):
+            if name == "(missing)":
+                absent += count
+            else:
+                levels[steps.level(name)] += count
+        made += [("history", rung.name, rung.effect, int(n)) for rung, n in zip(steps.rungs, levels, strict=True)]
+        made += [("history", "not recorded", "none", absent)] if absent else []
+    if scope.book.rules:
+        counts = np.bincount(now, minlength=len(steps.rungs))
+        made += [("the book now", rung.name, rung.effect, int(n)) for rung, n in zip(steps.rungs, counts, strict=True)]
+    return _shared(made, len(rows), _OUTCOMES)
+
+
+def _shared(made: list[tuple[object, ...]], n: int, columns: list[str]) -> pd.DataFrame:
+    """Return rows that end in a count, with the count's share of n and its interval."""
+    told = [(*row, n, *(float(x) for x in wilson(row[-1], n))) for row in made]  # type: ignore[arg-type]
+    return pd.DataFrame(told, columns=columns)
+
+
+def reviewed(scope: Scope, rows: Rows, steps: Ladder) -> pd.DataFrame:
+    """Return what became of the events that history reviewed."""
+    role = scope.dataset.roles.outcome
+    if role is None:
+        return pd.DataFrame(columns=_REVIEWED)
+    codes, names = scope.dataset.segment(role)
+    review = np.array([name != "(missing)" and steps.effect(name) == "review" for name in names], dtype=bool)
+    chosen = rows[review[codes[rows]]]
+    if not len(chosen):
+        return pd.DataFrame(columns=_REVIEWED)
+    state = scope.state.state[chosen]
+    days = np.full(len(chosen), np.nan)
+    if scope.dataset.roles.label_time is not None:
+        told = scope.dataset.column("label_time")
+        known = told.present[chosen] & (told.values[chosen] <= scope.asof)
+        days = np.where(known, (told.values[chosen] - scope.times[chosen]) / _DAY, np.nan)
+    made = []
+    for verdict, mask in (("fraud", state == FRAUD), ("good", state == GOOD), ("none yet", state >= BLOCKED)):
+        n = int(mask.sum())
+        share, low, high = (float(x) for x in wilson(n, len(chosen)))
+        made.append((verdict, n, len(chosen), share, low, high, None if verdict == "none yet" else median(days[mask])))
+    frame = pd.DataFrame(made, columns=_REVIEWED)
+    frame["median_days"] = frame["median_days"].astype("Float64")
+    return frame
+
+
+def scores(scope: Scope, rows: Rows) -> pd.DataFrame:
+    """Return the mean score of the suspected and of other events, and the share over each live cut of it."""
+    role = scope.dataset.roles.score
+    if role is None or scope.dataset.kinds[role] not in ("int", "float"):
+        return pd.DataFrame(columns=_SCORES)
+    held = scope.dataset.column("score")
+    value = np.where(held.present, held.values, np.nan).astype(np.float64)
+    cut = _score_cut(scope, role)
+    inside = np.zeros(len(value), dtype=bool)
+    inside[rows] = True
+    groups = (("suspected", inside), ("rest of the window", scope.current & ~inside), ("baseline", scope.baseline))
+    made = []
+    for name, mask in groups:
+        some = value[mask]
+        some = some[np.isfinite(some)]
+        mean = float(some.mean()) if len(some) else None
+        half = Z95 * float(some.std(ddof=1)) / np.sqrt(len(some)) if len(some) > 1 else None
+        over = [None, None, None]
+        if cut is not None and len(some):
+            over = [float(x) for x in wilson(int((some >= cut).sum()), len(some))]  # type: ignore[misc]
+        ends = (None, None) if mean is None or half is None else (mean - half, mean + half)
+        made.append((name, len(some), mean, *ends, cut, *over))
+    frame = pd.DataFrame(made, columns=_SCORES)
+    for name in _SCORES[2:]:
+        frame[name] = frame[name].astype("Float64")
+    return frame
+
+
+def _score_cut(scope: Scope, role: str) -> float | None:
+    """Return the lowest number that a live rule asks the score to reach; None without one."""
+    nodes = [variants(rule, scope.dataset)[None] for rule in scope.book.live]
+    cuts = [
+        float(atom.values[0])
+        for node in nodes
+        for atom in atoms(node)
+        if atom.column == role and atom.shape in (">=", ">") and not isinstance(atom.values[0], str | bool)
+    ]
+    return min(cuts, default=None)
+
+
+def median(values: npt.NDArray[np.float64]) -> float | None:
+    """Return the median of the finite values, None without any."""
+    held = values[np.isfinite(values)]
+    return float(np.median(held)) if len(held) else None

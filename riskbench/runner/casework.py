@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from riskbench.errors import DataError, ParameterError
+from riskbench.errors import DataError, ParameterError, listed, nearest
 from riskbench.incidents.incident import Incident
 
 if TYPE_CHECKING:
@@ -51,3 +51,42 @@ def _pair(values: Mapping[str, Any], first: str, last: str) -> tuple[str, str] |
         lacking = first if start is None else last
         raise ParameterError(f"A window has two ends: {lacking!r} is missing", hint=f"-p {lacking}=2026-11-11")
     return None if start is None else (str(start), str(end))
+
+
+def payout_runs(values: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return who is paid what and when: as the parameters say; for the sample, its region's weekly runs.
+
+    Raises
+    ------
+    ParameterError
+        When the payouts lack the payee, the money or the runs.
+    """
+    given = dict(values.get("payouts") or {})
+    if given:
+        wanted = ("payee", "money", "runs")
+        for name in given:
+            if name not in wanted:
+                close = nearest(str(name), wanted)
+                raise ParameterError(
+                    f"The payouts have no {name!r}",
+                    allowed=listed(wanted),
+                    hint=f"did you mean {close!r}?" if close else None,
+                )
+        lacking = [name for name in wanted if not given.get(name)]
+        if lacking:
+            raise ParameterError(
+                f"The payouts lack {listed(lacking)}",
+                got=repr(given)[:200],
+                hint='{"payee": "creator_id", "money": "commission", "runs": ["2026-11-18T02:20"]}',
+            )
+        return given
+    region = values.get("region")
+    if values.get("source") is not None or region is None or values.get("domain") not in _PAID:
+        return None
+    from riskbench.data.marketplace.payouts import runs
+
+    return {"payee": "creator_id", "money": _PAID[values["domain"]], "runs": list(runs(region))}
+
+
+#: The money that a creator is paid, by the sample's domain.
+_PAID = {"transactions": "commission", "affiliation": "amount"}

@@ -138,6 +138,13 @@ class Session(Result):
         return incident_of(self.values, events)
 
     @property
+    def payout_runs(self) -> dict[str, Any] | None:
+        """Who is paid what and when: as the parameters say; for the sample, its region's weekly runs."""
+        from riskbench.runner.casework import payout_runs
+
+        return payout_runs(self.values)
+
+    @property
     def loaded_model(self) -> Any:
         """The fitted model behind the score, from the model file; None when none is named."""
         if self.values.get("model") is None:

@@ -12,6 +12,7 @@ _HOMES = {
     "AlertShift": "riskbench.explanation.alerts",
     "Baseline": "riskbench.calibration.baseline",
     "Calibration": "riskbench.calibration.calibration",
+    "Casebook": "riskbench.incidents.casebook",
     "Checks": "riskbench.data.checks",
     "ColumnNotFoundError": "riskbench.errors",
     "Comparison": "riskbench.rules.comparison",
@@ -24,6 +25,7 @@ _HOMES = {
     "Explanation": "riskbench.explanation.explanation",
     "Feature": "riskbench.data.velocity",
     "Incident": "riskbench.incidents.incident",
+    "IncidentRecord": "riskbench.incidents.record",
     "InfeasibleError": "riskbench.errors",
     "LabelRecipe": "riskbench.data.verdicts",
     "Marketplace": "riskbench.data.marketplace.market",
@@ -47,6 +49,7 @@ _HOMES = {
     "explain": "riskbench.explanation.explanation",
     "explain_alerts": "riskbench.explanation.alerts",
     "marketplace": "riskbench.data.marketplace.market",
+    "open_casebook": "riskbench.incidents.casebook",
     "read": "riskbench.data.read",
     "run": "riskbench.runner.run",
     "sample": "riskbench.data.marketplace.market",
@@ -91,7 +94,10 @@ if TYPE_CHECKING:
     from riskbench.explanation.alerts import explain_alerts as explain_alerts
     from riskbench.explanation.explanation import Explanation as Explanation
     from riskbench.explanation.explanation import explain as explain
+    from riskbench.incidents.casebook import Casebook as Casebook
+    from riskbench.incidents.casebook import open_casebook as open_casebook
     from riskbench.incidents.incident import Incident as Incident
+    from riskbench.incidents.record import IncidentRecord as IncidentRecord
     from riskbench.metrics.constraints import at_least as at_least
     from riskbench.metrics.constraints import at_most as at_most
     from riskbench.metrics.costs import Costs as Costs

@@ -1,0 +1,104 @@
+"""What may be written down, and what of it may be shown to whom?"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+
+from riskbench.errors import ParameterError
+
+#: The most characters of a title, of a line, and of a text.
+TITLE, LINE, TEXT = 160, 2_000, 20_000
+#: Marks that turn the reading direction or are not seen: they hide what a text says.
+_HIDDEN = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\U000e0000-\U000e007f]")
+_BREAKS = re.compile("\r\n|[\r\u2028\u2029\x85\x0b\x0c]")
+_PERSONAL = (
+    (re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+"), "[address]"),
+    (re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.])"), "[IP]"),
+    (re.compile(r"(?<![\w:])(?:[0-9a-fA-F]{1,4}:){3,7}[0-9a-fA-F:]{1,4}(?![\w:])"), "[IP]"),
+    (re.compile(r"(?<![\w,.])(?!\d{4}-\d\d-\d\d)\+?\d(?:[ \-]?\d){8,18}(?![\w,.]\d)"), "[number]"),
+)
+
+
+def clean(value: object, what: str, *, most: int = LINE, empty: bool = False) -> str:
+    """Return a text as it is kept: one form of each letter, no control or hidden characters.
+
+    Raises
+    ------
+    ParameterError
+        When it is no text, is empty, or is longer than `most` characters.
+    """
+    if not isinstance(value, str):
+        raise ParameterError(f"{what} is text", got=type(value).__name__)
+    if len(value) > 4 * most:
+        raise ParameterError(f"{what} is too long", got=f"{len(value):,} characters", allowed=f"up to {most:,}")
+    text = unicodedata.normalize("NFC", value.encode("utf-8", "replace").decode("utf-8"))
+    text = _HIDDEN.sub("", _BREAKS.sub("\n", text).replace("\t", " "))
+    text = "".join(
+        letter for letter in text if letter == "\n" or unicodedata.category(letter) not in ("Cc", "Cs", "Co", "Cn")
+    ).strip()
+    if most <= LINE:
+        text = " ".join(text.split())
+    if not text and not empty:
+        raise ParameterError(f"{what} is empty", hint="say it in a few words")
+    if len(text) > most:
+        raise ParameterError(f"{what} is too long", got=f"{len(text):,} characters", allowed=f"up to {most:,}")
+    return text
+
+
+def masked(identity: str) -> str:
+    """Return an id that a reader can tell from others on the page, and nobody can look up.
+
+    >>> masked("SEL-0012345"), masked("ana"), masked("ana@shop.example")
+    ('SEL…45', '…', 'ana…le')
+    """
+    return f"{identity[:3]}…{identity[-2:]}" if len(identity) > 6 else "…"
+
+
+class Scrubber:
+    """What takes ids and names out of a text before others read it.
+
+    Parameters
+    ----------
+    ids : iterable of str
+        Every id of a buyer, seller, creator, device, account or ring member that the record knows.
+    names : mapping, optional
+        What to put in place of a person's name: `{"ana": "the lead"}`.
+    """
+
+    def __init__(self, ids: Iterable[str], names: Mapping[str, str] | None = None) -> None:
+        known = sorted({name for name in ids if len(name) >= 2}, key=lambda name: (-len(name), name))
+        people = dict(names or {})
+        words = {
+            **{name.casefold(): "[id]" for name in known},
+            **{who.casefold(): role for who, role in people.items()},
+        }
+        self._words = words
+        parts = sorted(words, key=lambda word: (-len(word), word))
+        whole = "|".join(re.escape(part) for part in parts)
+        self._known = re.compile(rf"(?<!\w)(?:{whole})(?!\w)", re.IGNORECASE) if parts else None
+
+    def __call__(self, text: str) -> str:
+        """Return a text with ids, names, addresses and long numbers taken out."""
+        if self._known is not None:
+            text = self._known.sub(lambda found: self._words.get(found[0].casefold(), "[id]"), text)
+        for shape, instead in _PERSONAL:
+            text = shape.sub(instead, text)
+        return text
+
+
+def markdown(text: str) -> str:
+    r"""Return a text as Markdown that shows it as it stands: no heading, list, link, tag or picture comes of it.
+
+    >>> print(markdown("# <b>[x](javascript:y)</b> 1. www.a.b"))
+    \# &lt;b&gt;\[x\]\(javascript:y\)&lt;/b&gt; 1. www&#46;a.b
+    """
+    lines = []
+    for line in text.split("\n"):
+        held = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        held = re.sub(r"([\\`*_{}\[\]()#+\-!|~=$^])", r"\\\1", held)
+        held = re.sub(r"^(\s*\d{1,9})([.)])", r"\1\\\2", held)
+        held = held.replace("://", "&#58;//")
+        lines.append(re.sub(r"\b(www)\.", r"\1&#46;", held, flags=re.IGNORECASE))
+    return "  \n".join(lines)

@@ -1,0 +1,345 @@
+"""What did it cost, what is still to be told, and what can still be frozen before the next payout run?"""
+
+from __future__ import annotations
+
+import time as clock
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from riskbench.data.roles import MEASURES
+from riskbench.display import Fact, Result, result
+from riskbench.display.chart import BLUE, GREY, ORANGE, RED, style
+from riskbench.display.fact import Unit, number
+from riskbench.incidents.balance import PAYEE_COLUMNS, RUN_COLUMNS, Balances, due_table, schedule
+from riskbench.incidents.cluster import Cluster
+from riskbench.incidents.losses import Losses, Rate, losses, rate_of
+from riskbench.incidents.scope import Scope
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+_HOUR = 3_600_000_000
+#: Points of the picture.
+_POINTS = 160
+_PARTS = "part events loss lower upper basis".split()
+_SOURCES = "source meaning events so_far pending expected".split()
+_DAYS = "day events told open told_by_now so_far expected upper".split()
+
+
+@result
+class Exposure(Result):
+    """What the suspected events cost. Money in major units; events instead where there is no money.
+
+    Attributes
+    ----------
+    parts : DataFrame
+        One row a part: part (lost so far, still pending, both, stopped, caught in review, told good), events, loss,
+        lower, upper, basis. What is pending is expected to cost `loss`; `lower` is none of it fraud, `upper` all.
+    sources : DataFrame
+        By source of loss: source, meaning, events, so_far (in told frauds), pending (in events without verdict),
+        expected (of the pending). The loss stands first; the others are the events' money of that kind.
+    pending : DataFrame
+        By local day of the event: day, events, told (frauds), open (without verdict), told_by_now (share of frauds
+        of that age told by now), so_far, expected (of the pending), upper (all of it).
+    runs : DataFrame
+        One row a payout run: run (UTC), run_local, status (paid, next, later), hours (from the as-of moment),
+        events and payees due at it, due (accrued since the run before), paid_before (by earlier runs), frozen
+        (what a hold before it freezes, or would have frozen), frozen_share (of all accrued).
+    payees : DataFrame
+        run, payee, events, due, due_share (of the run's): the largest first, the rest as `(others)`.
+    curve : DataFrame
+        at (local), so_far, expected, upper: cumulative, by the events' time.
+    currency : str
+        The money's ISO code; empty where events are counted.
+    zone : str
+        The time zone of local times.
+    """
+
+    kind: ClassVar[str] = "exposure"
+    title: ClassVar[str] = "What it cost"
+    main: ClassVar[str] = "parts"
+    repr_tables: ClassVar[tuple[str, ...]] = ("runs", "payees", "sources", "pending")
+    next_step: ClassVar[str] = "hold the payees of the next run, then the incident record"
+
+    parts: pd.DataFrame
+    sources: pd.DataFrame
+    pending: pd.DataFrame
+    runs: pd.DataFrame
+    payees: pd.DataFrame
+    curve: pd.DataFrame
+    currency: str
+    zone: str
+    facts: tuple[Fact, ...]
+
+    def headline(self) -> tuple[Fact, ...]:
+        """Return what is lost, pending, lost per day, freezable before the next run, and when that is."""
+        return self.facts
+
+    @property
+    def drawable(self) -> bool:
+        """Whether there are events to draw."""
+        return len(self.curve) > 1
+
+    def _draw(self, ax: Axes) -> None:
+        origin = self.curve["at"].iloc[0].normalize()
+        hours = ((self.curve["at"] - origin) / pd.Timedelta(hours=1)).to_numpy()
+        first, last = float(hours[0]), float(hours[-1])
+        so_far, expected, upper = (self.curve[name].to_numpy() for name in ("so_far", "expected", "upper"))
+        ax.fill_between(hours, so_far, upper, color=ORANGE, alpha=0.18, linewidth=0, label="if all pending is fraud")
+        ax.plot(hours, expected, color=ORANGE, linestyle="--", label="with what is expected of the pending")
+        ax.plot(hours, so_far, color=BLUE, linewidth=2, label="told fraud so far")
+        top = max(float(np.nanmax(upper)), 1e-9)
+        told: set[str] = set()
+        for run in self.runs.itertuples():
+            at = (pd.Timestamp(str(run.run_local)) - origin) / pd.Timedelta(hours=1)
+            if first <= at <= last + max(12.0, last - first):
+                paid = run.status == "paid"
+                mark = None if run.status in told else f"payout run, {run.status}"
+                ax.vlines(at, 0, 1.02 * top, color=GREY if paid else RED, linestyle=":", linewidth=1.8, label=mark)
+                told, last = told | {str(run.status)}, max(last, float(at))
+        ticks, words = _ticks(origin, first, last)
+        ax.set_xticks(ticks, words)
+        ax.set_xlim(first, last + 0.02 * (last - first))
+        ax.set_ylim(0, 1.32 * top)
+        ax.yaxis.set_major_formatter(lambda value, _: number(float(value), "money"))
+        ax.legend(loc="upper left", fontsize=8, frameon=False, ncols=2)
+        unit = f"cumulative loss ({self.currency})" if self.currency else "cumulative events"
+        ahead = self.runs.loc[self.runs["status"] == "next", "run_local"].tolist()
+        more = f"; next payout run {ahead[0]}" if ahead and "next" not in told else ""
+        style(ax, title=self.title, x=f"time of the event ({self.zone}){more}", y=unit)
+
+
+def cost(scope: Scope, cluster: Cluster, *, payouts: Mapping[str, Any] | None = None) -> Exposure:
+    """Return what the suspected events cost, what is still to come, and what can be frozen before each payout run.
+
+    Use it when the suspected events are known. Read the pending loss with its bounds: none of the events without a
+    verdict is fraud, or all are. A hold before a run freezes what is accrued and not paid by an earlier run.
+
+    Parameters
+    ----------
+    scope : Scope
+        The events, up to the as-of moment.
+    cluster : Cluster
+        Those suspected.
+    payouts : mapping, optional
+        payee (a column), money (a measure or a column), runs (ISO moments; without a zone UTC). An event's money is
+        accrued at its time, and paid by the first run from then on; what history stopped is not accrued.
+
+    Returns
+    -------
+    Exposure
+        Tables parts, sources, pending (by day), runs, payees, curve.
+
+    Raises
+    ------
+    ParameterError
+        When a part of the payouts is missing, unknown or no moment.
+    ColumnNotFoundError
+        When the payee or the money is no column.
+
+    Examples
+    --------
+    >>> import riskbench as rb
+    >>> from riskbench.incidents.scope import scope_of
+    >>> events = rb.sample(orders=5_000)
+    >>> scope = scope_of(rb.Incident("2026-11-10T17:00", "2026-11-13"), events, asof="2026-11-12")
+    >>> rows = np.flatnonzero(scope.current & scope.dataset.column("is_live_session").values)
+    >>> found = cost(scope, Cluster(rows, "live sessions", "is_live_session", "segments"), payouts={
+    ...     "payee": "creator_id", "money": "commission", "runs": ["2026-11-11T02:20Z", "2026-11-18T02:20Z"]})
+    >>> found.frame("runs")["status"].tolist()
+    ['paid', 'next']
+    """
+    began = clock.perf_counter()
+    held = losses(scope, cluster)
+    money = held.loss is not None
+    scale = scope.dataset.currency.scale if money else 1
+    currency = scope.dataset.currency.code if money else ""
+    notes = [f"Suspected: {len(cluster):,} events, {cluster.said}. A suspicion, not a verdict.", *held.notes]
+    if held.chances.why:
+        notes.append(f"What is still pending is not measurable: {held.chances.why}. Its bounds are none and all of it.")
+    rate = rate_of(scope, held)
+    plan, run_rows, payee_rows = None, pd.DataFrame(columns=RUN_COLUMNS), pd.DataFrame(columns=PAYEE_COLUMNS)
+    balance: Balances | None = None
+    if payouts is None:
+        notes.append("No payout runs given: what can still be frozen is not measurable.")
+    else:
+        plan = schedule(scope.dataset, payouts)
+        balance, run_rows, payee_rows, more = due_table(scope, held, plan)
+        notes += more
+    paid_in = "" if plan is None else scope.dataset.currency.code
+    return Exposure(
+        parts=_parts(held, scale),
+        sources=_sources(scope, held, scale),
+        pending=_by_day(scope, held, scale),
+        runs=run_rows,
+        payees=payee_rows,
+        curve=_curve(scope, held, scale),
+        currency=currency,
+        zone=scope.dataset.time_zone,
+        facts=_facts(scope, held, rate, run_rows, balance, scale=scale, currency=currency, paid_in=paid_in),
+        notes=(*notes, f"Labels: {scope.state.recipe}."),
+        provenance={**scope.provenance, "seconds": round(clock.perf_counter() - began, 3)},
+    )
+
+
+def _parts(held: Losses, scale: int) -> pd.DataFrame:
+    """Return what is lost, pending, stopped, caught and good, with what each costs."""
+    value, expected = held.value, held.expected()
+    so_far = float(value[held.lost].sum()) / scale
+    open_ = float(value[held.open].sum()) / scale
+    unknown = held.chances.share is None and bool(held.open.any())
+    pending = None if unknown else float(expected[held.open].sum()) / scale
+    both = None if pending is None else so_far + pending
+    rows = [
+        ("lost so far", held.lost, so_far, so_far, so_far, "told fraud, and let through"),
+        ("still pending", held.open, pending, 0.0, open_, "expected of the events without verdict; none or all"),
+        ("lost and pending", held.lost | held.open, both, so_far, so_far + open_, "both"),
+        ("stopped", held.stopped, 0.0, 0.0, 0.0, "stopped by history: nothing lost"),
+        ("caught in review", held.caught, 0.0, 0.0, 0.0, "told fraud by the review that held it: nothing lost"),
+        ("told good", held.good, 0.0, 0.0, 0.0, "nothing lost"),
+    ]
+    frame = pd.DataFrame([(name, int(mask.sum()), *rest) for name, mask, *rest in rows], columns=_PARTS)
+    return frame.astype({"loss": "Float64"})
+
+
+def _sources(scope: Scope, held: Losses, scale: int) -> pd.DataFrame:
+    """Return each kind of money in told frauds and in events without verdict."""
+    if held.loss is None:
+        return pd.DataFrame(columns=_SOURCES)
+    roles = scope.dataset.roles
+    kinds: list[tuple[str, str, Floats]] = [("loss", "what the events cost if fraud", held.loss)]
+    if roles.amount is not None:
+        kinds.append(("amount", "the events' amount", scope.dataset.minor(roles.amount)[held.rows].astype(np.float64)))
+    for meaning, column in roles.measures.items():
+        if meaning not in ("loss", "margin"):
+            kinds.append((meaning, MEASURES[meaning], scope.dataset.minor(column)[held.rows].astype(np.float64)))
+    known = held.chances.share is not None or not held.open.any()
+    made = []
+    for name, meaning, value in kinds:
+        open_ = value[held.open]
+        expected = float((open_ * held.chances.expected[held.open]).sum()) / scale if known else None
+        some = int(np.count_nonzero(value[held.lost | held.open]))
+        made.append((name, meaning, some, float(value[held.lost].sum()) / scale, float(open_.sum()) / scale, expected))
+    return pd.DataFrame(made, columns=_SOURCES).astype({"expected": "Float64"})
+
+
+def _by_day(scope: Scope, held: Losses, scale: int) -> pd.DataFrame:
+    """Return the exposure by the local day of the events: the younger, the less is told."""
+    if not len(held.rows):
+        return pd.DataFrame(columns=_DAYS)
+    local = scope.dataset.local_times[held.rows] // (24 * _HOUR)
+    days, code = np.unique(local, return_inverse=True)
+    known = held.chances.share is not None or not held.open.any()
+
+    def per_day(values: Floats) -> Floats:
+        return np.bincount(code, weights=values, minlength=len(days)).astype(np.float64)
+
+    count = per_day(np.ones(len(code)))
+    running = per_day((~held.stopped).astype(np.float64))
+    with np.errstate(invalid="ignore"):
+        by_now = per_day(held.chances.told_by_now) / running
+    value, expected = held.value, held.expected()
+    so_far = per_day(np.where(held.lost, value, 0.0)) / scale
+    frame = pd.DataFrame(
+        {
+            "day": np.datetime_as_string(days.astype("datetime64[D]")),
+            "events": count.astype(np.int64),
+            "told": per_day((held.lost | held.caught).astype(np.float64)).astype(np.int64),
+            "open": per_day(held.open.astype(np.float64)).astype(np.int64),
+            "told_by_now": pd.array(np.where(running > 0, by_now, np.nan) if known else [None] * len(days), "Float64"),
+            "so_far": so_far,
+            "expected": pd.array(
+                per_day(np.where(held.open, expected, 0.0)) / scale if known else [None] * len(days), "Float64"
+            ),
+            "upper": per_day(np.where(held.open, value, 0.0)) / scale,
+        }
+    )
+    return frame[_DAYS]
+
+
+def _curve(scope: Scope, held: Losses, scale: int) -> pd.DataFrame:
+    """Return the cumulative loss by the events' time at evenly spaced moments."""
+    times = scope.times[held.rows]
+    if not len(times):
+        return pd.DataFrame(columns=["at", "so_far", "expected", "upper"])
+    first, last = int(times[0]), max(int(times[-1]), int(times[0]) + _HOUR)
+    at = np.unique(np.linspace(first, last, _POINTS).astype(np.int64))
+    place = np.searchsorted(times, at, side="right")
+    value = held.value
+
+    def cumulative(values: Floats) -> Floats:
+        return np.concatenate([[0.0], np.cumsum(values)])[place] / scale
+
+    known = held.chances.share is not None or not held.open.any()
+    so_far = cumulative(np.where(held.lost, value, 0.0))
+    zone = scope.dataset.time_zone
+    return pd.DataFrame(
+        {
+            "at": pd.to_datetime(at, unit="us", utc=True).tz_convert(zone).tz_localize(None),
+            "so_far": so_far,
+            "expected": cumulative(held.expected()) if known else np.full(len(at), np.nan),
+            "upper": cumulative(np.where(held.lost | held.open, value, 0.0)),
+        }
+    )
+
+
+def _facts(
+    scope: Scope, held: Losses, rate: Rate | None, runs: pd.DataFrame, balance: Balances | None, *, scale: int,
+    currency: str, paid_in: str,
+) -> tuple[Fact, ...]:  # fmt: skip
+    unit: Unit = "money" if currency else "count"
+    value, told, pending = held.value, int(held.lost.sum()), int(held.open.sum())
+    so_far, most = float(value[held.lost].sum()) / scale, float(value[held.open].sum()) / scale
+    facts = [Fact("Lost so far", so_far, unit, n=told, currency=currency, note=f"{told:,} frauds told")]
+    known = held.chances.share is not None or not pending
+    expected = float(held.expected()[held.open].sum()) / scale if known else None
+    shown = number(most, unit, currency=currency)
+    facts.append(
+        Fact("Still pending", expected, unit, lower=0.0, upper=most, n=pending, currency=currency,
+             note=f"{pending:,} events without verdict: none or all of them" if known else f"up to {shown}")
+    )  # fmt: skip
+    name = "Per day without containment"
+    if rate is None:
+        facts.append(Fact(name, None, unit, currency=currency, note="less than an hour of the window has passed"))
+    elif not known:
+        top = number(rate.upper / scale, unit, currency=currency)
+        facts.append(Fact(name, None, unit, n=rate.events, currency=currency, note=f"up to {top}"))
+    else:
+        facts.append(
+            Fact(name, rate.per_day / scale, unit, lower=rate.lower / scale, upper=rate.upper / scale, n=rate.events,
+                 currency=currency, note=f"as in the last {rate.hours:.0f} hours of the window")
+        )  # fmt: skip
+    if balance is None:
+        return (*facts, Fact("Still freezable", None, "money", note="no payout runs given"))
+    nxt = runs[runs["status"] == "next"]
+    paid = float(runs.loc[runs["status"] == "paid", "due"].sum())
+    left = balance.total / scope.dataset.currency.scale - paid
+    if len(nxt):
+        run = nxt.iloc[0]
+        facts.append(Fact("Freezable before the next run", float(run["frozen"]), "money", n=int(run["events"]),
+                          currency=paid_in, note=f"{int(run['payees']):,} payees due at it"))  # fmt: skip
+        said = f"{_span(float(run['hours']))} ({run['run_local']} {scope.dataset.time_zone})"
+        facts.append(Fact("Next payout run in", said, "text"))
+    else:
+        facts.append(Fact("Still freezable", left, "money", currency=paid_in, note="no run given lies ahead"))
+    facts.append(Fact("Paid out already", paid, "money", currency=paid_in))
+    return tuple(facts)
+
+
+def _span(hours: float) -> str:
+    return f"{hours:.1f} hours" if hours < 48 else f"{hours / 24:.1f} days"
+
+
+def _ticks(origin: pd.Timestamp, first: float, last: float) -> tuple[list[float], list[str]]:
+    """Return at most eight round local hours between two, and how they are written."""
+    step = next((s for s in (1, 2, 3, 6, 12, 24, 48, 96, 168, 336) if (last - first) / s <= 7), 720)
+    places = np.arange(np.ceil(first / step) * step, last + 1e-9, step)
+    form = "%m-%d" if step >= 24 else "%m-%d\n%H:%M"
+    return places.tolist(), [f"{origin + pd.Timedelta(hours=float(p)):{form}}" for p in places]

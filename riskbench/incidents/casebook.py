@@ -74,15 +74,15 @@ class Casebook:
 
     def incidents(self, *, state: str | None = None, region: str | None = None) -> IncidentList:
         """Return all incidents, the open and the severe first; `state` may also be "open"."""
-        return incident_list(self._standings(), state=state, region=region)
+        held, broken = self._standings()
+        return incident_list(held, state=state, region=region, notes=broken)
 
     def similar(self, incident: Which, *, most: int = 5) -> SimilarIncidents:
         """Return the incidents that resemble one, with why."""
-        held = self._standings()
-        name = _id(incident)
+        (held, broken), name = self._standings(), _id(incident)
         if name not in held:
-            self.journal.history(name)
-        return similar(held[name], [other for key, other in held.items() if key != name], most=most)
+            held[name] = self._folded(name, self.journal.history(name))
+        return similar(held[name], [other for key, other in held.items() if key != name], most=most, notes=broken)
 
     def handover(
         self, *, since: str, to_time_zone: str, from_time_zone: str | None = None, until: str | None = None
@@ -90,8 +90,16 @@ class Casebook:
         """Return the note for the next shift on all incidents that are open or changed since a moment."""
         from riskbench.incidents.handover import handover
 
-        records = [record_of(held) for held in self._standings().values() if held.state != "merged"]
-        return handover(records, since=since, to_time_zone=to_time_zone, from_time_zone=from_time_zone, until=until)
+        held, broken = self._standings()
+        records = [record_of(standing) for standing in held.values() if standing.merged_into is None]
+        return handover(
+            records,
+            since=since,
+            to_time_zone=to_time_zone,
+            from_time_zone=from_time_zone,
+            until=until,
+            notes=broken,
+        )
 
     def verify(self, incident: str | None = None, *, heads: Mapping[str, str] | None = None) -> HistoryCheck:
         """Return whether histories still hold; `heads` are kept elsewhere: `{"INC-0007": "12:ab34..."}`.
@@ -132,6 +140,8 @@ class Casebook:
         tied = {name: value for name, value in (facts or {}).items() if name in LINKS}
         held = checked(stated)
         at = _when(when or held.get("detected"))
+        if when is not None:
+            held["detected"] = at
         body = {"title": clean(title, "The title", most=TITLE), "facts": held, "when": at, **self._tied(tied)}
         line = self.journal.open(("opened", body), actor=_who(by))
         return self._record(line.incident)
@@ -143,20 +153,22 @@ class Casebook:
     def move(self, incident: Which, to: str, *, by: str, reason: str = "", when: str | None = None) -> IncidentRecord:
         """Move an incident on; only the next step is allowed, or opening it again (to `triaged`) with a reason.
 
-        Where a record is handed in and somebody has moved the incident since it was read, nothing is written.
+        Where a record is handed in and somebody else has moved the incident since it was read, nothing is written.
         """
-        seen = len(incident.held.moves) if isinstance(incident, IncidentRecord) else None
-        why, at = clean(reason, "The reason", most=LINE, empty=True), _when(when)
+        seen = len(incident.held.steps) if isinstance(incident, IncidentRecord) else None
+        who = _who(by)
+        why = clean(reason, "The reason", most=LINE, empty=True)
 
         def plan(held: Standing) -> list[Line]:
-            if seen is not None and len(held.moves) != seen:
-                last = next(row for row in reversed(held.timeline) if row.kind in ("moved", "merged"))
+            since = [] if seen is None else held.steps[seen:]
+            last = next((row for row in reversed(since) if row.actor != who), None)
+            if last is not None:
                 raise StoreError(
                     f"{held.id} was moved since you read it: {last.what}",
                     got=f"by {last.actor}, {last.recorded[:16].replace('T', ' ')} UTC",
                     hint="read it again with record(), then decide",
                 )
-            target = check_move(held.state, to, reason=why)
+            target, at = check_move(held.state, to, reason=why), _when(when)
             before = [held.stages[stage][0] for stage in STAGES if stage in held.stages]
             if before and seconds_between(max(before), at) < 0 and target in STAGES:
                 raise ParameterError(
@@ -168,9 +180,11 @@ class Casebook:
 
         return self._plan(incident, by, plan)
 
-    def assign(self, incident: Which, owner: str, *, by: str, role: str = "lead") -> IncidentRecord:
+    def assign(
+        self, incident: Which, owner: str, *, by: str, role: str = "lead", when: str | None = None
+    ) -> IncidentRecord:
         """Hand a role to a person; who held it before is kept in the history."""
-        body = {"owner": _who(owner), "role": clean(role, "The role", most=60)}
+        body = {"owner": _who(owner), "role": clean(role, "The role", most=60), **_at(when)}
         return self._add(incident, by, ("assigned", body))
 
     def decide(
@@ -200,6 +214,7 @@ class Casebook:
         purpose: str = "contain",
         owner: str | None = None,
         due: str | None = None,
+        when: str | None = None,
     ) -> IncidentRecord:
         """Add an action: contain, eradicate, recover, prevent or find out; it gets a number (A1, A2, ...)."""
         body = {
@@ -207,6 +222,7 @@ class Casebook:
             "purpose": one_of(purpose, PURPOSES, "The purpose"),
             "owner": None if owner is None else _who(owner),
             "due": None if due is None else moment(due, "due"),
+            **_at(when),
         }
         return self._add(incident, by, ("acted", body))
 
@@ -269,7 +285,8 @@ class Casebook:
     ) -> IncidentRecord:
         """Say that the remedy for some subjects is done, or refused."""
         one_of(status, REMEDY_STATUSES, "The status")
-        wanted, told = {str(subject) for subject in subjects}, clean(note, "The note", most=500, empty=True)
+        wanted = {str(subject) for subject in ([subjects] if isinstance(subjects, str) else subjects)}
+        told = clean(note, "The note", most=500, empty=True)
 
         def plan(held: Standing) -> list[Line]:
             rows = [row for key, row in held.remedies.items() if key[0] == remedy and key[2] in wanted]
@@ -336,9 +353,16 @@ class Casebook:
             waiting = [other for lines_ in found.values() for other in _absorbed(lines_) if other not in held]
         return fold(name, held)
 
-    def _standings(self) -> dict[str, Standing]:
-        held = self.journal.histories()
-        return {name: fold(name, held) for name in held}
+    def _standings(self) -> tuple[dict[str, Standing], list[str]]:
+        """Return how all incidents stand, and a remark on each whose history cannot be read."""
+        lines, broken = self.journal.histories(), []
+        held: dict[str, Standing] = {}
+        for name in lines:
+            try:
+                held[name] = fold(name, lines)
+            except StoreError as error:
+                broken.append(error.what)
+        return held, broken
 
     def _tied(self, given: Mapping[str, Any]) -> dict[str, Any]:
         held = links(given)

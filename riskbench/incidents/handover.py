@@ -24,6 +24,7 @@ def handover(
     to_time_zone: str,
     from_time_zone: str | None = None,
     until: str | None = None,
+    notes: Sequence[str] = (),
 ) -> IncidentPage:
     """Return the hand-over note on some incidents: those that are open, and those that changed in the shift.
 
@@ -67,6 +68,7 @@ def handover(
         about="hand-over note",
         facts=facts,
         foot=" · ".join(f"{record.id} {record.held.head[:20]}" for record in shown) or "no incident",
+        notes=notes,
     )
 
 

@@ -76,6 +76,11 @@ class Standing:
         return self.timeline[0].recorded
 
     @property
+    def steps(self) -> list[Moment]:
+        """Its own way through the states, as written."""
+        return [row for row in self.timeline if row.incident == self.id and row.kind in ("opened", "moved", "merged")]
+
+    @property
     def ids(self) -> list[str]:
         """Every id of a buyer, seller, creator or ring member that is known here."""
         members = [member for ring in self.rings.values() for member in ring["members"]]
@@ -148,8 +153,9 @@ def _assigned(held: Standing, line: Happening, _: object) -> str:
     role, owner = line.body["role"], line.body["owner"]
     before = next((row for row in reversed(held.owners) if row["role"] == role and row["until"] is None), None)
     if before is not None:
-        before["until"] = line.at
-    held.owners.append({"role": role, "owner": owner, "at": line.at, "until": None, "by": line.actor})
+        before["until"] = line.body.get("when") or line.at
+    at = line.body.get("when") or line.at
+    held.owners.append({"role": role, "owner": owner, "at": at, "until": None, "by": line.actor})
     if owner not in held.people:
         held.people.append(owner)
     return f"{role}: {before['owner']} → {owner}" if before else f"{role}: {owner}"
@@ -179,7 +185,7 @@ def _acted(held: Standing, line: Happening, _: object) -> str:
         "owner": body.get("owner"),
         "due": body.get("due"),
         "status": "open",
-        "at": line.at,
+        "at": body.get("when") or line.at,
         "ended": None,
         "note": "",
     }

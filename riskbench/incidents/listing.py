@@ -44,7 +44,7 @@ class IncidentList(Result):
 
 
 def incident_list(
-    standings: Mapping[str, Standing], *, state: str | None = None, region: str | None = None
+    standings: Mapping[str, Standing], *, state: str | None = None, region: str | None = None, notes: Sequence[str] = ()
 ) -> IncidentList:
     """Return the incidents of a casebook as a list."""
     if state is not None and state not in (*STATES, "open"):
@@ -66,7 +66,8 @@ def incident_list(
         row = (held.id, record.name, held.state, record.severity, record.owner, place, domain, held.opened, waiting)
         rows.append((not record.open, -SEVERITIES.index(record.severity), held.id, row))
     columns = ["incident", "name", "state", "severity", "owner", "region", "domain", "opened", "actions_open"]
-    return IncidentList(incidents=pd.DataFrame([row for *_, row in sorted(rows)], columns=columns))
+    shown = pd.DataFrame([row for *_, row in sorted(rows)], columns=columns)
+    return IncidentList(incidents=shown, notes=tuple(notes))
 
 
 @result

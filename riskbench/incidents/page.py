@@ -24,7 +24,7 @@ _CSS = """
 :root{--jp-ui-font-color1:var(--ink);--jp-ui-font-color2:var(--soft);--jp-border-color2:var(--line)}
 *{box-sizing:border-box}
 html{background:var(--paper);color:var(--ink);font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,Arial,sans-serif}
-body{margin:0 auto;max-width:64rem;padding:2.2rem 1.4rem 3rem;overflow-wrap:anywhere}
+body{margin:0 auto;max-width:64rem;padding:2.2rem 1.4rem 3rem;overflow-wrap:break-word}
 .kind{color:var(--soft);font-size:.85rem;letter-spacing:.04em;text-transform:uppercase;margin:0}
 h1{font-size:1.8rem;line-height:1.2;margin:.1rem 0 1rem}
 h2{font-size:1.25rem;margin:2rem 0 .4rem;padding-top:.8rem;border-top:1px solid var(--line)}
@@ -32,6 +32,7 @@ p,ul{max-width:46rem;margin:.5rem 0}
 p{white-space:pre-line}
 table{font-size:.92rem;width:100%}
 th,td{vertical-align:top;text-align:left}
+td:first-child{white-space:nowrap}
 tbody tr:nth-child(even){background:var(--wash)}
 .facts{border:1px solid var(--line);border-radius:10px;background:var(--wash);padding:1rem 1.3rem .4rem}
 .missing{color:var(--warn);border-left:4px solid var(--warn);padding-left:.8rem}

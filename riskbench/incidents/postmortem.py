@@ -84,7 +84,8 @@ def role_names(held: Standing) -> dict[str, str]:
         if row["owner"] not in names:
             counts[row["role"]] = counts.get(row["role"], 0) + 1
             number_ = counts[row["role"]]
-            names[row["owner"]] = f"the {row['role']}" if number_ == 1 else f"{row['role']} {number_}"
+            first = "the lead" if row["role"] == "lead" else row["role"]
+            names[row["owner"]] = first if number_ == 1 else f"{row['role']} {number_}"
     plain = 0
     for actor in actors:
         if actor in names:
@@ -138,10 +139,9 @@ def _impact(record: IncidentRecord) -> Section:
     ]
     rows += [(f"{name}", number(facts[name], "count")) for name in ("events", "alerted") if name in facts]
     rows += [(name, str(facts[name])) for name in ("region", "domain", "scheme") if name in facts]
-    rows += [
-        (f"severity: {row['criterion']}", f"{row['stated']} ({row['says']})")
-        for row in record.criteria.to_dict("records")
-    ]
+    for row in record.criteria.to_dict("records"):
+        says = "" if row["says"] == "–" else f" ({row['says']})"
+        rows.append((f"severity: {row['criterion']}", f"{row['stated']}{says}"))
     lacks = [name for name in ("lost", "people") if name not in facts]
     return Section(
         name="Impact",

@@ -55,7 +55,9 @@ class SimilarIncidents(Result):
         return (count, Fact("Nearest", str(first["incident"]), "text", note=str(first["why"])[:300]))
 
 
-def similar(standing: Standing, others: Iterable[Standing], *, most: int = 5) -> SimilarIncidents:
+def similar(
+    standing: Standing, others: Iterable[Standing], *, most: int = 5, notes: Sequence[str] = ()
+) -> SimilarIncidents:
     """Return the incidents that share something with one, never itself or what was merged into another."""
     if isinstance(most, bool) or not isinstance(most, int) or not 1 <= most <= 100:
         raise ParameterError("'most' is a whole number", got=repr(most)[:40], allowed="1 to 100")
@@ -90,7 +92,7 @@ def similar(standing: Standing, others: Iterable[Standing], *, most: int = 5) ->
         rows.append(row)
     columns = ["incident", "name", "similarity", "why", "state", "severity", "hours_to_contain", "worked"]
     note = f"Compared with {len(past)} incidents by segments, setting, rules, columns of evidence and words."
-    return SimilarIncidents(id=standing.id, incidents=pd.DataFrame(rows, columns=columns), notes=(note,))
+    return SimilarIncidents(id=standing.id, incidents=pd.DataFrame(rows, columns=columns), notes=(note, *notes))
 
 
 def traits(held: Standing) -> dict[str, frozenset[str]]:

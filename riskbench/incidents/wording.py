@@ -68,37 +68,59 @@ class Scrubber:
     """
 
     def __init__(self, ids: Iterable[str], names: Mapping[str, str] | None = None) -> None:
-        known = sorted({name for name in ids if len(name) >= 2}, key=lambda name: (-len(name), name))
-        people = dict(names or {})
-        words = {
-            **{name.casefold(): "[id]" for name in known},
-            **{who.casefold(): role for who, role in people.items()},
-        }
-        self._words = words
-        parts = sorted(words, key=lambda word: (-len(word), word))
-        whole = "|".join(re.escape(part) for part in parts)
-        self._known = re.compile(rf"(?<!\w)(?:{whole})(?!\w)", re.IGNORECASE) if parts else None
+        self._words = {_folded(who): role for who, role in (names or {}).items()}
+        self._words.update((_folded(name), "[id]") for name in ids if len(name) >= 2)
+        self._lengths = sorted({len(word) for word in self._words}, reverse=True)
 
     def __call__(self, text: str) -> str:
         """Return a text with ids, names, addresses and long numbers taken out."""
-        if self._known is not None:
-            text = self._known.sub(lambda found: self._words.get(found[0].casefold(), "[id]"), text)
+        text = self._without(text)
         for shape, instead in _PERSONAL:
             text = shape.sub(instead, text)
         return text
+
+    def _without(self, text: str) -> str:
+        """Return a text without the known words, wherever one stands by itself; longer ones go first."""
+        folded, kept, place, last = _folded(text), [], 0, 0
+        while place < len(folded) and self._lengths:
+            found = (
+                0 if _inside(folded, place) else next((n for n in self._lengths if self._stands(folded, place, n)), 0)
+            )
+            if found:
+                kept += [text[last:place], self._words[folded[place : place + found]]]
+                last = place + found
+            place += found or 1
+        return "".join([*kept, text[last:]])
+
+    def _stands(self, folded: str, place: int, length: int) -> bool:
+        return folded[place : place + length] in self._words and not _inside(folded, place + length)
+
+
+def _folded(text: str) -> str:
+    """Return a text in small letters, letter by letter, so that places stay the same."""
+    return "".join(low if len(low := letter.lower()) == 1 else letter for letter in text)
+
+
+def _inside(text: str, place: int) -> bool:
+    """Return whether a place is inside a word: between two Latin letters or digits. Other scripts have no blanks."""
+    return 0 < place < len(text) and _is_latin(text[place - 1]) and _is_latin(text[place])
+
+
+def _is_latin(letter: str) -> bool:
+    return letter.isascii() and letter.isalnum()
 
 
 def markdown(text: str) -> str:
     r"""Return a text as Markdown that shows it as it stands: no heading, list, link, tag or picture comes of it.
 
     >>> print(markdown("# <b>[x](javascript:y)</b> 1. www.a.b"))
-    \# &lt;b&gt;\[x\]\(javascript:y\)&lt;/b&gt; 1. www&#46;a.b
+    \# &lt;b&gt;\[x\](javascript:y)&lt;/b&gt; 1. www&#46;a.b
     """
     lines = []
     for line in text.split("\n"):
-        held = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-        held = re.sub(r"([\\`*_{}\[\]()#+\-!|~=$^])", r"\\\1", held)
-        held = re.sub(r"^(\s*\d{1,9})([.)])", r"\1\\\2", held)
+        held = line.strip().replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        held = re.sub(r"([\\`*_\[\]|~$])", r"\\\1", held)
+        held = re.sub(r"^(\d{1,9})([.)])", r"\1\\\2", re.sub(r"^([#+\-=:])", r"\\\1", held))
         held = held.replace("://", "&#58;//")
         lines.append(re.sub(r"\b(www)\.", r"\1&#46;", held, flags=re.IGNORECASE))
     return "  \n".join(lines)

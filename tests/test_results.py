@@ -208,13 +208,55 @@ def _alert_shift() -> Result:
     )  # fmt: skip
 
 
+def _causes() -> Result:
+    from riskbench.incidents.causes import why
+    from riskbench.incidents.cluster import Cluster
+    from riskbench.incidents.scope import scope_of
+
+    frame = _events().frame().rename(columns={"amount": HOSTILE})
+    named = rb.read(frame, roles=_events().roles.with_roles(amount=HOSTILE))
+    scope = scope_of(rb.Incident("2026-03-01", "2026-04-01"), named)
+    picked = np.flatnonzero(scope.current & (frame["score"] > 0.5).to_numpy())
+    return why(scope, Cluster(picked, HOSTILE, None, "labels"), reference_name=HOSTILE)
+
+
+@cache
+def _suspected() -> tuple[object, object]:
+    """Return a hostile scope and cluster: names of columns, words and rules that would break a page."""
+    from riskbench.incidents.cluster import Cluster
+    from riskbench.incidents.scope import scope_of
+
+    events = _events()
+    roles = events.roles.with_roles(entities=("buyer",), segments=("land",))
+    named = rb.read(events.frame().rename(columns={"amount": HOSTILE}), roles=roles.with_roles(amount=HOSTILE))
+    scope = scope_of(rb.Incident("2026-03-01", "2026-03-25", title=HOSTILE), named, book=_book())
+    score = named.frame(["score"])["score"].to_numpy()
+    rows = np.flatnonzero(scope.current & (score > 0.5))
+    return scope, Cluster(rows, HOSTILE, None, "segments")
+
+
+def _coverage() -> Result:
+    from riskbench.incidents.coverage import coverage
+
+    return coverage(*_suspected())
+
+
+def _containment() -> Result:
+    from riskbench.incidents.containment import contain
+
+    return contain(*_suspected())
+
+
 SPECIMENS: dict[str, Callable[[], Result]] = {
     "alert_shift": _alert_shift,
     "baseline": lambda: rb.score_baseline(_events()),
     "calibration": lambda: rb.calibrate(_events(), given=_book()),
+    "causes": _causes,
     "checks": lambda: rb.check(_events()),
     "cohort": lambda: _explained().cohort(np.arange(60) < 20, name=HOSTILE, rest=HOSTILE),
     "comparison": _comparison,
+    "containment": _containment,
+    "coverage": _coverage,
     "decision": lambda: rb.decide(rb.calibrate(_events(), given=_book()), title=HOSTILE),
     "explanation": _explained,
     "finished": _finished,

@@ -22,6 +22,11 @@ MOST_ENTITIES = 7
 #: The windows in which sharing is counted.
 WINDOWS = ("1h", "1d", "7d")
 
+#: A column is the hour or the day when that removes so much of the errors of guessing its value.
+_TOLD = 0.9
+_MOST_MOMENTS = 366
+_MANY_ROWS = 500
+
 _ROLES = {
     "id": "it names the event",
     "time": "it is the event's time, which never comes back",
@@ -86,11 +91,14 @@ def usable(
         if column in dataset.table and (place is None or place > decided):
             why.setdefault(column, f"it is known only at: {moment}")
     kept: dict[str, Column] = {}
+    clocks = _clocks(dataset)
     for name in dataset.names:
         if name in why:
             continue
         held = dataset.table.column(name)
         reason = _useless(dataset, held, looks_back=name in own)
+        if reason is None and name not in own and any(_told_by(held, clock) for clock in clocks):
+            reason = "it is the hour or day: it tells the window and not the fraud"
         if reason is None and state is not None and name not in own:
             reason = gives_away(held, state == FRAUD, state == GOOD)
         if reason is None:
@@ -168,6 +176,31 @@ def _useless(dataset: Dataset, column: Column, *, looks_back: bool) -> str | Non
     if column.kind in ("int", "float") and not looks_back and follows_time(dataset, column):
         return "it follows the time"
     return None
+
+
+def _clocks(dataset: Dataset) -> list[npt.NDArray[np.int64]]:
+    """Return the region with the hour, the weekday and the date of each event, as codes."""
+    if dataset.roles.time is None or dataset.rows < _MANY_ROWS or not dataset.column("time").present.all():
+        return []
+    local, place = dataset.local_times, dataset.regions[0].astype(np.int64)
+    day = local // 86_400_000_000
+    held = (local // 3_600_000_000 % 24, day % 7, day - day.min())
+    return [place * (int(part.max()) + 1) + part for part in held]
+
+
+def _told_by(column: Column, clock: npt.NDArray[np.int64]) -> bool:
+    """Tell whether the clock says (nearly) all about a column of few values."""
+    present = column.present
+    _, value = np.unique(column.values[present], return_inverse=True)
+    size = int(value.max(initial=0)) + 1
+    if not 2 <= size <= _MOST_MOMENTS:
+        return False
+    alone = int(np.bincount(value).max())
+    _, when = np.unique(clock[present], return_inverse=True)
+    cells = np.bincount(when * size + value, minlength=(int(when.max()) + 1) * size).reshape(-1, size)
+    by_clock = int(cells.max(axis=1).sum())
+    spread = (cells.sum(axis=1) > 1).sum()
+    return bool(spread) and by_clock - alone >= _TOLD * (len(value) - alone)
 
 
 def follows_time(dataset: Dataset, column: Column) -> bool:

@@ -245,7 +245,7 @@ def _timely(dataset: Dataset, why: Mapping[str, str], *, delay: float) -> Iterab
                 f"{feature.kind} in the {feature.window} before",
                 told.table.column(feature.name),
             )
-        for window in ("7d", "30d"):
+        for window in ("7d", "30d") if dataset.roles.label is not None else ():
             asked = Feature(f"{entity}_known_frauds_{window}", "count", by=(entity,), window=window)
             found = known_frauds(dataset, asked, delay=delay)
             yield asked.name, f"{entity}, label", f"frauds told in the {window} before", found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time as clock
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -190,6 +191,16 @@ class Explanation(Result):
             What pages call them.
         """
         return compared(self, mask, against=against, name=name, rest=rest)
+
+    def where(self, mask: Mask) -> Explanation:
+        """Return the explanation of the events at which a mask is true, in order; the reference stays."""
+        held = np.asarray(mask)
+        if held.dtype != bool or held.shape != (len(self.values),):
+            raise ParameterError(f"A mask needs {len(self.values)} booleans", got=f"{held.shape} of {held.dtype}")
+        values = self.values[held]
+        game = None if self.game is None else self.game.where(held)
+        importance = views.importance(values, self.features)
+        return replace(self, values=values, events=self.events[held], importance=importance, game=game, _cache={})
 
     def by_segment(self, segment: Sequence[object] | npt.NDArray[Any]) -> pd.DataFrame:
         """Return segment, feature, mean, mean_lower, mean_upper, mean_abs, n for each value of a column."""

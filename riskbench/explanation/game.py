@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +38,10 @@ class Game:
     reference: Floats | None
     player: npt.NDArray[np.int64]
     players: int
+
+    def where(self, mask: npt.NDArray[np.bool_]) -> Game:
+        """Return the same on some of the explained events."""
+        return replace(self, frame=self.frame[mask], cells=self.cells[mask])
 
     def sums(self, cells: Floats) -> Floats:
         """Return the model's sum for some rows."""

@@ -33,6 +33,8 @@ Floats = npt.NDArray[np.float64]
 MOST, MOST_OTHERS = 5_000, 10_000
 #: The score's cut is not known here: it is asked at a cut that alerts this share of the reference.
 ALERTED = 0.01
+#: A feature with less than this share of all that the score says is not seen.
+SLIGHT = 0.01
 #: Reasons are shown for so many cases.
 CASES = 5
 #: Days from event to verdict, where the data does not say.
@@ -62,8 +64,8 @@ class Causes(Result):
     missed : str
         What the score did about these events, in words.
     features : DataFrame
-        feature, said (how the cluster differs, in words), seen_as ("seen by the score", "not seen", "lowers the
-        score", "no input of the score", "no model given", "found by": the cluster was picked by it), in_cluster,
+        feature, said (how the cluster differs, in words), seen_as ("seen by the score", "not seen": less than
+        1 % of what it says, or within chance, "lowers the score", "no input of the score", "no model given", "found by": the cluster was picked by it), in_cluster,
         in_baseline, apart (difference of mean contributions to the log-odds of being in the cluster), seen (the
         same to the score), each with `_lower` and `_upper`, n; the strongest first.
     cases : DataFrame
@@ -121,13 +123,13 @@ class Causes(Result):
     def _draw(self, ax: Axes) -> None:
         top = self.features[self.features["apart"].notna()].head(10).iloc[::-1]
         place = np.arange(len(top))
-        ax.barh(place, top["apart"], color=[chart.RED if v > 0 else chart.BLUE for v in top["apart"]], label="apart")
+        ax.barh(place, top["apart"], color=[chart.RED if v > 0 else chart.BLUE for v in top["apart"]])
         ax.errorbar(
             top["apart"], place, xerr=[top["apart"] - top["apart_lower"], top["apart_upper"] - top["apart"]],
             fmt="none", ecolor=chart.GREY, elinewidth=1,
         )  # fmt: skip
         if top["seen"].notna().any():
-            ax.plot(top["seen"], place, "D", color=chart.ORANGE, label="in the score", markersize=5)
+            ax.plot(top["seen"], place, "D", color=chart.ORANGE, label="to the fraud score", markersize=5)
             ax.legend(frameon=False, loc="lower right")
         ax.axvline(0, color=chart.GREY, linewidth=0.8)
         ax.set_yticks(place, [str(name)[:36] for name in top["feature"]])
@@ -305,6 +307,7 @@ def _features(
     mine = _by_name(apart.features, *apart_by(apart.values, inside)) if apart is not None else {}
     theirs = _by_name(seen.features, *apart_by(seen.values, inside)) if seen is not None else {}
     own = {} if seen is None or seen.game is None else {name: seen.game.frame[name] for name in seen.game.frame}
+    least = SLIGHT * sum(abs(value) for value, _ in theirs.values())
     rows: list[tuple[object, ...]] = []
     for name in dict.fromkeys([*frame.columns, *theirs]):
         column = frame[name] if name in frame.columns else own.get(name)
@@ -318,7 +321,8 @@ def _features(
         elif name not in theirs:
             status = "no input of the score"
         else:
-            status = "seen by the score" if saw > wide else "lowers the score" if saw < -wide else "not seen"
+            clear = abs(saw) > max(wide, least)
+            status = "not seen" if not clear else "seen by the score" if saw > 0 else "lowers the score"
         rows.append((name, told[2], status, told[0], told[1], value, value - half, value + half,
                      saw, saw - wide, saw + wide, int(inside.sum())))  # fmt: skip
     made = pd.DataFrame(rows, columns=_COLUMNS.split())
@@ -364,7 +368,7 @@ def _missed(
     if alerts[0] >= 0.5 or not given:
         return said
     blind = features[features["seen_as"].isin(["not seen", "no input of the score", "lowers the score"])]
-    blind = blind[blind["apart_lower"] > 0].head(3)
+    blind = blind[(blind["apart_lower"] > 0) & (blind["apart"] > 5 * SLIGHT * features["apart"].abs().sum())].head(3)
     parts = [f"{name} ({status})" for name, status in zip(blind["feature"], blind["seen_as"], strict=True)]
     return said + (f"; it missed {', '.join(parts)}" if parts else "")
 

@@ -19,12 +19,17 @@ COARSE = 64
 #: So many simulated exceedances settle a p value that is not small.
 _SETTLED = 20
 _BATCH = 200
+#: A later stretch prolongs the change when chance alone seldom makes one like it.
+_AGAIN = 0.05
 _LEAST = 1e-9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ChangePoint:
     """The stretch of bins at another level than expected.
+
+    It begins where the stretch that departs most begins. It ends where that one ends, or where the last one ends
+    that follows it in the window and departs to the same side more than chance makes any: pauses are part of it.
 
     Attributes
     ----------
@@ -151,10 +156,18 @@ def change_point(
     strength = weight * _departure(total[last] - total[first], mean[last] - mean[first])
     best = int(np.argmax(strength))
     start, end, running = _settled(bins, int(first[best]), int(last[best]))
-    margin = _margin(bins, start, end)
-    lower, upper = _around(_starts(bins, end), start, margin)
-    end_lower, end_upper = _around(_ends(bins, start), end - start - 1, margin)
-    p_value, used = _chance(bins, weight, float(strength[best]), resamples=resamples, seed=seed)
+    chance = _chance(bins, weight, float(strength[best]), resamples=resamples, seed=seed)
+    p_value = float(np.count_nonzero(chance >= strength[best] - 1e-12) + 1) / (len(chance) + 1)
+    lower, upper = _around(_starts(bins, end), start, _margin(bins, start, end))
+    wave = start
+    while not running:
+        on = 1.0 if total[end] - total[start] > mean[end] - mean[start] else -1.0
+        more = strength * (first >= end) * (on * (total[last] - total[first]) > on * (mean[last] - mean[first]))
+        again = int(np.argmax(more))
+        if not more[again] > np.quantile(chance, 1 - _AGAIN):
+            break
+        wave, end, running = _settled(bins, int(first[again]), int(last[again]), after=end)
+    end_lower, end_upper = _around(_ends(bins, wave), end - wave - 1, _margin(bins, wave, end))
     inside, due = float(total[end] - total[start]), float(mean[end] - mean[start])
     spread = float(1 / _weight(bins, np.array([start]), np.array([end]))[0] - 1) / due
     ratio_lower, ratio_upper = _ratio_interval(inside, due, spread)
@@ -163,8 +176,8 @@ def change_point(
         lower,
         upper,
         None if running else end,
-        start + 1 + end_lower,
-        start + 1 + end_upper,
+        wave + 1 + end_lower,
+        wave + 1 + end_upper,
         inside * dispersion,
         due * dispersion,
         inside / due,
@@ -172,7 +185,7 @@ def change_point(
         ratio_upper,
         p_value,
         float(strength[best]),
-        used,
+        len(chance),
     )
 
 
@@ -259,13 +272,12 @@ def _ends(bins: _Bins, start: int) -> Floats:
     return _fit(bins, start, np.arange(start + 1, len(bins.total)))
 
 
-def _settled(bins: _Bins, start: int, end: int) -> tuple[int, int, bool]:
+def _settled(bins: _Bins, start: int, end: int, *, after: int = 0) -> tuple[int, int, bool]:
     """Return the ends moved to their best bins near the coarse ones, and whether nothing speaks for an end."""
     count = len(bins.total) - 1
     for _ in range(8):
         before = start, end
-        low, high = _near(bins.edges, start, count)
-        start = low + int(np.argmax(_starts(bins, end)[low : high + 1]))
+        start = _best_start(bins, start, end, after)
         low, high = _near(bins.edges, end, count)
         low = max(low, start + 1)
         end = low + int(np.argmax(_ends(bins, start)[low - start - 1 : high - start]))
@@ -274,9 +286,14 @@ def _settled(bins: _Bins, start: int, end: int) -> tuple[int, int, bool]:
     if end < count:
         ends = _ends(bins, start)
         if ends[-1] >= ends[end - start - 1] - _margin(bins, start, end):
-            low, high = _near(bins.edges, start, count)
-            return low + int(np.argmax(_starts(bins, count)[low : high + 1])), count, True
+            return _best_start(bins, start, count, after), count, True
     return start, end, end == count
+
+
+def _best_start(bins: _Bins, start: int, end: int, after: int) -> int:
+    low, high = _near(bins.edges, start, len(bins.total) - 1)
+    low = max(low, after)
+    return low + int(np.argmax(_starts(bins, end)[low : max(high, low) + 1]))
 
 
 def _near(edges: Ints, place: int, bins: int) -> tuple[int, int]:
@@ -305,14 +322,15 @@ def _around(fits: Floats, best: int, margin: float) -> tuple[int, int]:
     return int(kept[0]), int(kept[-1])
 
 
-def _chance(bins: _Bins, weight: Floats, strength: float, *, resamples: int, seed: int) -> tuple[float, int]:
-    """Return how often simulated bins without a change depart as much, and how many simulations were made."""
+def _chance(bins: _Bins, weight: Floats, strength: float, *, resamples: int, seed: int) -> Floats:
+    """Return how much simulated bins without a change depart at most; fewer simulations where many depart as much."""
     rng = np.random.default_rng(seed)
     _, mean, level, edges = bins
     due = np.diff(mean[edges])
     group = level.group[edges[:-1]]
     one, other = np.triu_indices(len(edges), 1)
     stretch = mean[edges[other]] - mean[edges[one]]
+    most: list[Floats] = []
     above, made = 0, 0
     while made < resamples and above < _SETTLED:
         size = min(_BATCH, resamples - made)
@@ -320,10 +338,10 @@ def _chance(bins: _Bins, weight: Floats, strength: float, *, resamples: int, see
         factor *= _factors(rng, np.array([level.shared]), size)
         drawn = np.cumsum(rng.poisson(due * factor), axis=1, dtype=np.float64)
         drawn = np.concatenate((np.zeros((size, 1)), drawn), axis=1)
-        found = (weight * _departure(drawn[:, other] - drawn[:, one], stretch)).max(axis=1)
-        above += int(np.count_nonzero(found >= strength - 1e-12))
+        most.append((weight * _departure(drawn[:, other] - drawn[:, one], stretch)).max(axis=1))
+        above += int(np.count_nonzero(most[-1] >= strength - 1e-12))
         made += size
-    return (above + 1) / (made + 1), made
+    return np.concatenate(most) if most else np.zeros(0)
 
 
 def _factors(rng: np.random.Generator, spread: Floats, size: int) -> Floats:
@@ -342,7 +360,7 @@ def _ratio_interval(observed: float, expected: float, spread: float) -> tuple[fl
     ratio = observed / expected
     lower = float(chi2.ppf(0.025, 2 * observed)) / 2 / expected if observed > 0 else 0.0
     upper = float(chi2.ppf(0.975, 2 * observed + 2)) / 2 / expected
-    more = Z95 * max(spread, 0.0) ** 0.5
+    more = Z95 * float(np.log1p(max(spread, 0.0))) ** 0.5
     low = ratio * float(np.exp(-np.hypot(np.log(ratio / lower), more))) if lower > 0 else 0.0
     middle = max(ratio, 0.5 / expected)
     return low, middle * float(np.exp(np.hypot(np.log(upper / middle), more)))

@@ -64,10 +64,11 @@ class Causes(Result):
     missed : str
         What the score did about these events, in words.
     features : DataFrame
-        feature, said (how the cluster differs, in words), seen_as ("seen by the score", "not seen": less than
-        1 % of what it says, or within chance, "lowers the score", "no input of the score", "no model given", "found by": the cluster was picked by it), in_cluster,
-        in_baseline, apart (difference of mean contributions to the log-odds of being in the cluster), seen (the
-        same to the score), each with `_lower` and `_upper`, n; the strongest first.
+        feature, said (how the cluster differs, in words), seen_as ("seen by the score"; "not seen": within
+        chance, or less than 1 % of what the score says; "lowers the score", "no input of the score", "no model
+        given"; "found by": the cluster was picked by it), in_cluster, in_baseline, apart (difference of mean
+        contributions to the log-odds of being in the cluster), seen (the same to the score), each with `_lower`
+        and `_upper`, n; the strongest first.
     cases : DataFrame
         event, rank, feature, text: why a few of the cases stand out, or score high where a model was given.
     """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -13,24 +12,6 @@ from sqlalchemy import create_engine, text
 
 from riskbench.errors import StoreError
 from riskbench.store import Ledger, Owner, address, schema
-
-
-@pytest.fixture
-def file(tmp_path) -> str:
-    return f"sqlite:///{tmp_path}/deep/er/riskbench.db"
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def url(request) -> str:
-    if request.param == "sqlite":
-        return request.getfixturevalue("file")
-    server = request.getfixturevalue("postgres")
-    name = f"ledger_{secrets.token_hex(4)}"
-    engine = create_engine(address(server.url()), isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"create database {name}"))
-    engine.dispose()
-    return server.url(database=name)
 
 
 def test_a_run_is_there_from_its_start(url):

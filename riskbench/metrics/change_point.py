@@ -20,7 +20,7 @@ COARSE = 64
 _SETTLED = 20
 _BATCH = 200
 #: A later stretch prolongs the change when chance alone seldom makes one like it.
-_AGAIN = 0.05
+_AGAIN = 0.01
 _LEAST = 1e-9
 
 
@@ -159,15 +159,17 @@ def change_point(
     chance = _chance(bins, weight, float(strength[best]), resamples=resamples, seed=seed)
     p_value = float(np.count_nonzero(chance >= strength[best] - 1e-12) + 1) / (len(chance) + 1)
     lower, upper = _around(_starts(bins, end), start, _margin(bins, start, end))
-    wave = start
+    fits, wave = _ends(bins, start), start
     while not running:
         on = 1.0 if total[end] - total[start] > mean[end] - mean[start] else -1.0
         more = strength * (first >= end) * (on * (total[last] - total[first]) > on * (mean[last] - mean[first]))
         again = int(np.argmax(more))
         if not more[again] > np.quantile(chance, 1 - _AGAIN):
             break
-        wave, end, running = _settled(bins, int(first[again]), int(last[again]), after=end)
-    end_lower, end_upper = _around(_ends(bins, wave), end - wave - 1, _margin(bins, wave, end))
+        rest = _later(bins, end)
+        since, until, running = _settled(rest, int(first[again]) - end, int(last[again]) - end)
+        fits, wave, end = _ends(rest, since), since + end, until + end
+    end_lower, end_upper = _around(fits, end - wave - 1, _margin(bins, wave, end))
     inside, due = float(total[end] - total[start]), float(mean[end] - mean[start])
     spread = float(1 / _weight(bins, np.array([start]), np.array([end]))[0] - 1) / due
     ratio_lower, ratio_upper = _ratio_interval(inside, due, spread)
@@ -250,18 +252,24 @@ def _weight(bins: _Bins, first: Ints, last: Ints) -> Floats:
 
 
 def _fit(bins: _Bins, first: Ints | int, last: Ints | int) -> Floats:
-    """Return the log-likelihood with a stretch at its own level, the rest about the expected one.
+    """Return the log-likelihood with a stretch at its own level, and what is before and after it about the expected.
 
-    How far the rest may lie from what is expected is as much as the level is uncertain: a gamma prior.
+    How far these two may lie from what is expected is as much as the level is uncertain: a gamma prior.
     """
     total, mean, level, _ = bins
     spread = level.shared**2 + float(np.mean(level.spread[level.group] ** 2))
     held = min(1.0 / spread, 1e9) if spread > 0 else 1e9
-    y, e = total[last] - total[first], mean[last] - mean[first]
-    rest, due = total[-1] - y + held, mean[-1] - e + held
-    # y log(y/e) and rest log(rest/due), written about their expectations so that nothing large cancels.
-    shift = (rest - due) / due
-    return _departure(np.asarray(y), np.asarray(e)) + rest * np.log1p(shift) - due * shift
+    inside = _departure(np.asarray(total[last] - total[first]), np.asarray(mean[last] - mean[first]))
+    return (
+        inside + _about(total[first], mean[first], held) + _about(total[-1] - total[last], mean[-1] - mean[last], held)
+    )
+
+
+def _about(y: Floats, due: Floats, held: float) -> Floats:
+    """Return the log-likelihood ratio of a sum whose level is drawn towards 1 with a strength of `held` events."""
+    shift = (y - due) / (due + held)
+    # y log(y/e) written about its expectation, so that nothing large cancels
+    return (y + held) * np.log1p(shift) - (due + held) * shift
 
 
 def _starts(bins: _Bins, end: int) -> Floats:
@@ -272,12 +280,21 @@ def _ends(bins: _Bins, start: int) -> Floats:
     return _fit(bins, start, np.arange(start + 1, len(bins.total)))
 
 
-def _settled(bins: _Bins, start: int, end: int, *, after: int = 0) -> tuple[int, int, bool]:
+def _later(bins: _Bins, place: int) -> _Bins:
+    """Return the bins from a place on."""
+    total, mean, level, edges = bins
+    edges = np.unique(np.concatenate(([0], edges[edges > place] - place)))
+    return _Bins(
+        total[place:] - total[place], mean[place:] - mean[place], level._replace(group=level.group[place:]), edges
+    )
+
+
+def _settled(bins: _Bins, start: int, end: int) -> tuple[int, int, bool]:
     """Return the ends moved to their best bins near the coarse ones, and whether nothing speaks for an end."""
     count = len(bins.total) - 1
     for _ in range(8):
         before = start, end
-        start = _best_start(bins, start, end, after)
+        start = _best_start(bins, start, end)
         low, high = _near(bins.edges, end, count)
         low = max(low, start + 1)
         end = low + int(np.argmax(_ends(bins, start)[low - start - 1 : high - start]))
@@ -286,14 +303,13 @@ def _settled(bins: _Bins, start: int, end: int, *, after: int = 0) -> tuple[int,
     if end < count:
         ends = _ends(bins, start)
         if ends[-1] >= ends[end - start - 1] - _margin(bins, start, end):
-            return _best_start(bins, start, count, after), count, True
+            return _best_start(bins, start, count), count, True
     return start, end, end == count
 
 
-def _best_start(bins: _Bins, start: int, end: int, after: int) -> int:
+def _best_start(bins: _Bins, start: int, end: int) -> int:
     low, high = _near(bins.edges, start, len(bins.total) - 1)
-    low = max(low, after)
-    return low + int(np.argmax(_starts(bins, end)[low : max(high, low) + 1]))
+    return low + int(np.argmax(_starts(bins, end)[low : high + 1]))
 
 
 def _near(edges: Ints, place: int, bins: int) -> tuple[int, int]:

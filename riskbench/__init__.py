@@ -22,12 +22,15 @@ _HOMES = {
     "Dataset": "riskbench.data.dataset",
     "Decision": "riskbench.calibration.decision",
     "EngineError": "riskbench.errors",
+    "Entities": "riskbench.incidents.entities",
     "Explanation": "riskbench.explanation.explanation",
     "Feature": "riskbench.data.velocity",
     "Incident": "riskbench.incidents.incident",
     "IncidentRecord": "riskbench.incidents.record",
     "InfeasibleError": "riskbench.errors",
+    "Investigation": "riskbench.incidents.investigation",
     "LabelRecipe": "riskbench.data.verdicts",
+    "Links": "riskbench.incidents.links",
     "Marketplace": "riskbench.data.marketplace.market",
     "MissingDependencyError": "riskbench.errors",
     "ParameterError": "riskbench.errors",
@@ -38,6 +41,7 @@ _HOMES = {
     "RuleBook": "riskbench.rules.book",
     "RuleError": "riskbench.errors",
     "Run": "riskbench.runner.run",
+    "Scan": "riskbench.incidents.scan",
     "Simulation": "riskbench.rules.simulation",
     "StoreError": "riskbench.errors",
     "at_least": "riskbench.metrics.constraints",
@@ -48,11 +52,14 @@ _HOMES = {
     "decide": "riskbench.calibration.decision",
     "explain": "riskbench.explanation.explanation",
     "explain_alerts": "riskbench.explanation.alerts",
+    "investigate": "riskbench.incidents.investigation",
     "marketplace": "riskbench.data.marketplace.market",
     "open_casebook": "riskbench.incidents.casebook",
+    "open_record": "riskbench.incidents.opening",
     "read": "riskbench.data.read",
     "run": "riskbench.runner.run",
     "sample": "riskbench.data.marketplace.market",
+    "scan": "riskbench.incidents.scan",
     "score_baseline": "riskbench.calibration.baseline",
     "simulate": "riskbench.rules.simulation",
     "start": "riskbench.runner.session",
@@ -96,8 +103,15 @@ if TYPE_CHECKING:
     from riskbench.explanation.explanation import explain as explain
     from riskbench.incidents.casebook import Casebook as Casebook
     from riskbench.incidents.casebook import open_casebook as open_casebook
+    from riskbench.incidents.entities import Entities as Entities
     from riskbench.incidents.incident import Incident as Incident
+    from riskbench.incidents.investigation import Investigation as Investigation
+    from riskbench.incidents.investigation import investigate as investigate
+    from riskbench.incidents.links import Links as Links
+    from riskbench.incidents.opening import open_record as open_record
     from riskbench.incidents.record import IncidentRecord as IncidentRecord
+    from riskbench.incidents.scan import Scan as Scan
+    from riskbench.incidents.scan import scan as scan
     from riskbench.metrics.constraints import at_least as at_least
     from riskbench.metrics.constraints import at_most as at_most
     from riskbench.metrics.costs import Costs as Costs

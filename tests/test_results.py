@@ -247,6 +247,54 @@ def _containment() -> Result:
     return contain(*_suspected())
 
 
+def _entities() -> Result:
+    from riskbench.incidents.entities import who
+    from riskbench.incidents.scope import scope_of
+
+    rows = np.arange(900)
+    frame = _events().frame().assign(device=[HOSTILE if n % 90 < 4 else f"d{n % 200}" for n in rows])
+    frame["device"] = frame["device"].where(frame["placed"] > "2026-03-01", [f"d{n % 200}" for n in rows])
+    frame["buyer"] = [f"{HOSTILE}{n % 200}" for n in rows]
+    roles = _events().roles.with_roles(entities=("buyer", "device"))
+    incident = rb.Incident("2026-03-01", "2026-03-15", title=HOSTILE)
+    return who(scope_of(incident, rb.read(frame, roles=roles, name=HOSTILE)), links=("device",))
+
+
+def _scanned() -> Result:
+    """A burst of frauds in a hostile segment, and among hostile entities."""
+    rng = np.random.default_rng(5)
+    rows = 3000
+    placed = pd.Timestamp("2026-01-01") + pd.to_timedelta(np.sort(rng.integers(0, 60 * 86_400, rows)), unit="s")
+    raid = (placed >= "2026-02-10") & (placed < "2026-02-11") & (rng.random(rows) < 0.8)
+    frame = pd.DataFrame(
+        {
+            "order": np.arange(rows),
+            "placed": placed,
+            "amount": rng.integers(1, 900, rows).astype(float),
+            HOSTILE: np.where(raid, HOSTILE, rng.choice(["a'b", "NO"], rows)),
+            "device": np.where(raid & (rng.random(rows) < 0.5), HOSTILE, rng.integers(0, 500, rows).astype(str)),
+            "fraud": (rng.random(rows) < np.where(raid, 0.9, 0.01)).astype(int),
+        }
+    )
+    roles = rb.Roles(
+        id="order", time="placed", amount="amount", label="fraud", segments=(HOSTILE,), entities=("device",)
+    )
+    return rb.scan(rb.read(frame, roles=roles, name=HOSTILE))
+
+
+def _exposure() -> Result:
+    from dataclasses import replace
+
+    from riskbench.incidents.exposure import cost
+
+    scope, cluster = _suspected()
+    events = scope.dataset.with_columns({HOSTILE: np.array([f"{HOSTILE}{n % 60}" for n in range(scope.dataset.rows)])})
+    runs = ["2026-01-01", "2026-02-20", "2026-03-20", "2026-06-01T02:20+07:00"]
+    return cost(
+        replace(scope, dataset=events), cluster, payouts={"payee": HOSTILE, "money": "amount", "runs": runs}
+    )
+
+
 SPECIMENS: dict[str, Callable[[], Result]] = {
     "alert_shift": _alert_shift,
     "baseline": lambda: rb.score_baseline(_events()),
@@ -258,10 +306,13 @@ SPECIMENS: dict[str, Callable[[], Result]] = {
     "containment": _containment,
     "coverage": _coverage,
     "decision": lambda: rb.decide(rb.calibrate(_events(), given=_book()), title=HOSTILE),
+    "entities": _entities,
     "explanation": _explained,
+    "exposure": _exposure,
     "finished": _finished,
     "hostile": _hostile,
     "inspection": _inspection,
+    "scan": _scanned,
     "scored": _scored,
     "session": _session,
     "simulation": lambda: rb.simulate(_book(), _events()),

@@ -1,0 +1,365 @@
+"""Who is linked to whom, by which evidence, and do they fare otherwise than the rest?"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from riskbench.data.labels import BLOCKED, FRAUD, GOOD
+from riskbench.display import Fact, Result, result
+from riskbench.errors import ParameterError
+from riskbench.incidents.links import Links
+from riskbench.incidents.measure import Measure
+from riskbench.incidents.ring_tables import EDGES, HUBS, MEMBERS, RINGS, Ringed, edges_of, hubs_of, members_of, rings_of
+from riskbench.incidents.rings import Grouped, grouped
+from riskbench.incidents.scope import Scope
+from riskbench.incidents.web import Web, web_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What a result keeps to answer further questions: no events, only who they were of.
+
+    Attributes
+    ----------
+    web : Web
+        What links the accounts.
+    groups : Grouped
+        The rings.
+    rows : ndarray of intp
+        The positions of the rings' events of the window.
+    ring : ndarray of int64
+        The ring of each of them.
+    suspicious : ndarray of bool
+        Which rings bear more fraud (or more of the measure) than chance allows.
+    """
+
+    web: Web
+    groups: Grouped
+    rows: npt.NDArray[np.intp]
+    ring: npt.NDArray[np.int64]
+    suspicious: Mask
+
+
+@result
+class Entities(Result):
+    """Who is linked in the window of an incident, by which evidence, and how they fare beside the rest.
+
+    Dense is not fraud: families, boarding houses and agencies are dense too. A ring is called suspicious only
+    where it bears more fraud told (or, where that cannot be told yet, more of the incident's measure) than chance
+    allows among all rings looked at.
+
+    Attributes
+    ----------
+    rings : DataFrame
+        One row a ring, the suspicious first: ring, kind (`new`: nothing before the window; `faster`: more than
+        its own earlier pace; `standing`: there before, at its usual pace), told (what the verdicts say, in
+        words), suspicious, members (accounts), events and money (of the window), evidence, meeting (whom most of
+        its events meet), frauds, good, unlabelled, fraud_share with lower and upper, elsewhere (the share of the
+        rest), enrichment with lower and upper, p_value and q_value (each account counted once; false findings
+        among all rings), measure_p, share_in_window (of all its events), first_seen, last_seen, density,
+        found_by (`component` or `dense block`).
+    members : DataFrame
+        Who and what belongs to a ring: entity, column, ring, role (`account`, `shared`, `meeting`), events,
+        evidence.
+    edges : DataFrame
+        Each link of a ring: a, b, evidence, ring, events, since.
+    hubs : DataFrame
+        What joins nobody because too many share it: value, column, degree (accounts), in_window (accounts of the
+        window), groups (that it would have joined), events, frauds, labelled, reason.
+    accounts, linked : int
+        The accounts of the window, and those in a ring.
+    found_rings, suspicious_rings, cut : int
+        How many rings were looked at, how many are suspicious, and how many hubs were cut.
+    densest, bound : float
+        The density of the densest block found; no block is denser than the bound, which is at most twice that.
+    account : str
+        The column of those who are linked.
+    currency : str
+        The ISO code of the money.
+    found : Found
+        What further questions need.
+    """
+
+    kind: ClassVar[str] = "entities"
+    title: ClassVar[str] = "Who is linked?"
+    main: ClassVar[str] = "rings"
+    next_step: ClassVar[str] = '.why(a, b) tells why two are linked; .frame("hubs") what was cut'
+    repr_columns: ClassVar[tuple[str, ...]] = (
+        "ring", "told", "kind", "members", "events", "money", "evidence", "frauds", "good", "unlabelled",
+        "fraud_share", "elsewhere", "first_seen",
+    )  # fmt: skip
+    repr_tables: ClassVar[tuple[str, ...]] = ("hubs",)
+
+    rings: pd.DataFrame
+    members: pd.DataFrame
+    edges: pd.DataFrame
+    hubs: pd.DataFrame
+    accounts: int
+    linked: int
+    found_rings: int
+    suspicious_rings: int
+    cut: int
+    densest: float
+    bound: float
+    account: str
+    currency: str
+    found: Found | None = None
+
+    def headline(self) -> tuple[Fact, ...]:
+        """Return how many rings there are, what the worst is, and what was cut."""
+        facts = [
+            Fact("Suspicious rings", self.suspicious_rings, "count", note=f"of {self.found_rings:,} looked at"),
+            Fact("Rings looked at", self.found_rings, "count"),
+        ]
+        held = self.rings[self.rings["suspicious"].astype(bool)] if len(self.rings) else self.rings
+        if len(held):
+            top = held.iloc[0]
+            facts.append(Fact("The first", str(top["evidence"]), "text"))
+            facts.append(Fact("Money of the suspicious", _money(held), "money", currency=self.currency))
+            share, rest = top["fraud_share"], top["elsewhere"]
+            if pd.notna(share):
+                told = int(top["frauds"] + top["good"])
+                facts.append(
+                    Fact(
+                        "Fraud told in the first", float(share), "share",
+                        lower=float(top["fraud_share_lower"]), upper=float(top["fraud_share_upper"]), n=told,
+                        note=f"elsewhere {rest:.1%}" if pd.notna(rest) else "",
+                    )
+                )  # fmt: skip
+        facts.append(Fact("Hubs that join nobody", self.cut, "count"))
+        return tuple(facts[:6])
+
+    @property
+    def drawable(self) -> bool:
+        """Whether there is a ring to draw."""
+        return bool(len(self.rings)) and bool(len(self.edges))
+
+    @property
+    def height(self) -> float:
+        """The picture's height in inches."""
+        return 5.0
+
+    @property
+    def alt(self) -> str:
+        """The picture in words."""
+        if not self.drawable:
+            return f"{self.title} No ring was found."
+        top = self.rings.iloc[0]
+        return f"Ring {top['ring']}: {top['evidence']}. {str(top['told']).capitalize()}."
+
+    def _draw(self, ax: Axes) -> None:
+        from riskbench.incidents.ring_picture import draw
+
+        top = self.rings.iloc[0]
+        inside = (self.edges["ring"] == top["ring"]).to_numpy()
+        draw(ax, self.edges[inside], members=self.members[self.members["ring"] == top["ring"]], top=top)
+
+    def why(self, a: str, b: str) -> pd.DataFrame:
+        """Return the cheapest chain of evidence between two accounts or values: why they are linked.
+
+        A value that few share is cheap to pass, one that many share is dear. Read it from top to bottom.
+
+        Parameters
+        ----------
+        a, b : str
+            Two accounts, or values that accounts share, as they were given.
+
+        Returns
+        -------
+        DataFrame
+            step, a, b, evidence (the column), shared_by (accounts), events, since; empty where only hubs, or
+            nothing, link them.
+
+        Raises
+        ------
+        ParameterError
+            When one of them is in none of the events up to the end of the window.
+        """
+        from riskbench.incidents.evidence import chain
+
+        if self.found is None:
+            raise ParameterError("There is nobody to link", hint="name the role 'entities', or links=[column, ...]")
+        return chain(self.found.web, str(a), str(b))
+
+
+def _money(rings: pd.DataFrame) -> float | None:
+    held = rings["money"].dropna()
+    return float(held.sum()) if len(held) else None
+
+
+def who(
+    scope: Scope,
+    *,
+    links: Links | Sequence[str] | pd.DataFrame | None = None,
+    measure: Measure | None = None,
+    focus: Mask | None = None,
+    most: int = 10,
+) -> Entities:
+    """Return who is linked in the window: rings with their evidence, money, labels and what was cut.
+
+    Links rest on all events up to the end of the window; rings are made of accounts that are active in it. What
+    nobody could know by then plays no part.
+
+    Parameters
+    ----------
+    scope : Scope
+        The incident's events.
+    links : Links, sequence of str or DataFrame, optional
+        What links: columns, a table of edges (a, b, evidence, since), or a `Links`. By default the entities.
+    measure : Measure, optional
+        What the incident moved; it judges rings on which no verdict is told yet.
+    focus : ndarray of bool, shape (rows,), optional
+        Only these events of the window are looked at.
+    most : int
+        How many rings beside the suspicious ones are told in full.
+
+    Raises
+    ------
+    ParameterError
+        When nothing names who is linked.
+    """
+    begun = time.perf_counter()
+    dataset, times = scope.dataset, scope.times
+    present = dataset.column("time").present & (times <= scope.asof)
+    start, end = scope.incident.window
+    history = present & (times < end)
+    before = history & (times < start)
+    current = scope.current & present if focus is None else scope.current & present & focus
+    given = Links.of(links)
+    if not dataset.roles.entities and given.columns is None and given.edges is None:
+        return _nobody(scope, begun)
+    web = web_of(dataset, given, times=times, history=history, before=before)
+    active = np.zeros(web.account.size, dtype=bool)
+    active[web.account.codes[current & (web.account.codes >= 0)]] = True
+    groups = grouped(web, active)
+    state = scope.state.state
+    held = Ringed(
+        scope,
+        web,
+        groups,
+        current=current,
+        history=history,
+        fraud=state == FRAUD,
+        good=state == GOOD,
+        tellable=state != BLOCKED,
+        measure=measure,
+    )
+    rings = rings_of(held)
+    suspicious = rings["suspicious"].to_numpy(dtype=bool)
+    shown = rings.iloc[: int(suspicious.sum()) + most] if len(rings) else rings
+    order = held.ranked[: len(shown)]
+    hubs = hubs_of(held)
+    of = held.ring_of_event
+    rows = np.flatnonzero(of >= 0)
+    by_number = np.zeros(groups.rings, dtype=bool)
+    by_number[held.ranked[suspicious]] = True
+    provenance = dict(scope.provenance)
+    stated = provenance.get("parameters")
+    provenance["parameters"] = {
+        **(stated if isinstance(stated, Mapping) else {}),
+        "links": repr(given),
+        "account": web.account.name,
+        "hub_limits": {kind.name: kind.limit for kind in web.kinds},
+        "measure": measure.name if measure is not None else None,
+    }
+    return Entities(
+        rings=shown.reset_index(drop=True),
+        members=members_of(held, order),
+        edges=edges_of(held, order),
+        hubs=hubs,
+        accounts=int(active.sum()),
+        linked=int((groups.ring >= 0).sum()),
+        found_rings=groups.rings,
+        suspicious_rings=int(suspicious.sum()),
+        cut=int(sum(int(kind.hub.sum()) for kind in web.kinds)),
+        densest=groups.densest,
+        bound=groups.bound,
+        account=web.account.name,
+        currency=dataset.currency.code if dataset.has("amount") else "",
+        found=Found(web, groups, rows, of[rows], by_number),
+        notes=(*scope.notes, *_notes(web, groups, active, rings)),
+        provenance={**provenance, "seconds": round(time.perf_counter() - begun, 3)},
+    )
+
+
+def rows_of(scope: Scope, entities: Entities, *, suspicious_only: bool = True) -> npt.NDArray[np.intp]:
+    """Return the positions of the window's events of the rings that were found, ascending.
+
+    Parameters
+    ----------
+    scope : Scope
+        The scope in which they were found.
+    entities : Entities
+        What was found.
+    suspicious_only : bool
+        Only rings that bear more fraud, or more of the measure, than chance allows.
+    """
+    held = entities.found
+    if held is None:
+        return np.zeros(0, dtype=np.intp)
+    keep = scope.current[held.rows]
+    if suspicious_only:
+        keep &= held.suspicious[held.ring]
+    return held.rows[keep]
+
+
+def _nobody(scope: Scope, begun: float) -> Entities:
+    """Return the answer where nothing names who acted."""
+    return Entities(
+        rings=pd.DataFrame(columns=list(RINGS)),
+        members=pd.DataFrame(columns=list(MEMBERS)),
+        edges=pd.DataFrame(columns=list(EDGES)),
+        hubs=pd.DataFrame(columns=list(HUBS)),
+        accounts=0,
+        linked=0,
+        found_rings=0,
+        suspicious_rings=0,
+        cut=0,
+        densest=0.0,
+        bound=0.0,
+        account="",
+        currency="",
+        notes=(*scope.notes, "Who is linked is not measurable: no entities are named in the roles."),
+        provenance={**scope.provenance, "seconds": round(time.perf_counter() - begun, 3)},
+    )
+
+
+def _notes(web: Web, groups: Grouped, active: Mask, rings: pd.DataFrame) -> tuple[str, ...]:
+    """Return what a reader must know: how hubs were cut, what the search promises, that dense is not fraud."""
+    notes = list(web.notes)
+    accounts = int(active.sum())
+    cut = {kind.name: int(kind.hub.sum()) for kind in web.kinds if kind.hub.any()}
+    if cut:
+        said = ", ".join(f"{count:,} of {name}" for name, count in cut.items())
+        notes.append(
+            f"Hubs, values that too many share, join nobody: {said}. With them the largest group would have "
+            f"{groups.joined:,} of {accounts:,} accounts; without them it has {groups.largest:,}."
+        )
+        if groups.joined > accounts / 2 and groups.largest <= 1:
+            notes.append("What was shared links everybody and so tells nobody apart; no ring can be found by it.")
+    if web.places:
+        notes.append(
+            f"{', '.join(kind.name for kind in web.places)}: unrelated {web.account.name} meet there; links nobody."
+        )
+    if not groups.rings:
+        notes.append("No three accounts of the window share anything that links.")
+        return tuple(notes)
+    notes.append(
+        f"The densest block has density {groups.densest:.3g}; none exceeds {groups.bound:.3g} (greedy peeling, at "
+        "least half of the best). Dense is not fraud: families, boarding houses and agencies are dense too."
+    )
+    if len(rings) and rings["p_value"].isna().all():
+        notes.append("Whether rings bear more fraud is not measurable: no fraud is told in the window yet.")
+    return tuple(notes)

@@ -1,0 +1,105 @@
+"""What does a ring look like? Its accounts in one column, what they share in the next, a line for each link."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from riskbench.display.chart import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, YELLOW
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Floats = npt.NDArray[np.float64]
+
+#: The most that stand in one column; the rest is counted in words.
+MOST = 16
+#: Marker and colour of each kind of value, in the order in which they tie the ring; accounts are blue circles.
+LOOKS = (("s", ORANGE), ("^", GREEN), ("D", PURPLE), ("v", SKY), ("P", YELLOW), ("X", RED))
+ACCOUNT, PLACE = ("o", BLUE), ("*", GREY)
+
+
+def short(name: str) -> str:
+    """Return an id as a picture shows it: long ones lose their middle, so that no whole address or mail is printed.
+
+    >>> short("B2MT84H36"), short("someone@example.com")
+    ('B2MT84H36', 'som...com')
+    """
+    plain = "".join(sign if sign.isprintable() and ord(sign) < 0x250 else "?" for sign in name)
+    return plain if len(plain) <= 9 else f"{plain[:3]}...{plain[-3:]}"
+
+
+def ordered(links: list[tuple[str, str]], left: list[str], right: list[str]) -> tuple[list[str], list[str]]:
+    """Return both columns in an order in which few lines cross: each by the mean place of what it is tied to."""
+    for _ in range(4):
+        for turn in (1, 0):
+            mine, other = (right, left) if turn else (left, right)
+            place = {name: at for at, name in enumerate(other)}
+            met: dict[str, list[int]] = {name: [] for name in mine}
+            for a, b in links:
+                me, them = (b, a) if turn else (a, b)
+                if me in met and them in place:
+                    met[me].append(place[them])
+            was = {name: at for at, name in enumerate(mine)}
+            mine.sort(key=lambda name: (float(np.mean(met[name])) if met[name] else was[name], was[name]))
+    return left, right
+
+
+def draw(ax: Axes, edges: pd.DataFrame, *, members: pd.DataFrame, top: pd.Series) -> None:
+    """Draw one ring: whom most of its events meet, its accounts, and what these share."""
+    from riskbench.incidents.ring_tables import noun
+
+    accounts = members[members["role"] == "account"]
+    values = members[members["role"] == "shared"]
+    kinds = list(dict.fromkeys(values["column"]))
+    looks = {kind: LOOKS[at % len(LOOKS)] for at, kind in enumerate(kinds)}
+    links = [(str(a), f"{kind}\n{b}") for a, b, kind in zip(edges["a"], edges["b"], edges["evidence"], strict=True)]
+    ties = pd.Series([b for _, b in links]).value_counts() if links else pd.Series(dtype=int)
+    wanted = sorted(ties.index, key=lambda name: (-int(ties[name]), name))[:MOST]
+    tied = pd.Series([a for a, b in links if b in set(wanted)]).value_counts()
+    left = sorted(set(accounts["entity"]), key=lambda name: (-int(tied.get(name, 0)), name))[:MOST]
+    left, right = ordered([link for link in links if link[1] in set(wanted)], left, list(wanted))
+    ax.set_axis_off()
+    ax.set_title(f"Ring {top['ring']}: {top['evidence']}", loc="left", fontsize=11, fontweight="bold", parse_math=False)
+    heights = {name: y for names in (left, right) for name, y in zip(names, _spread(len(names)), strict=True)}
+    meeting = members[members["role"] == "meeting"]
+    for place in meeting.itertuples():
+        for name in left:
+            ax.plot([0, 1], [0.5, heights[name]], color="#CCCCCC", linewidth=0.7, zorder=1)
+        ax.scatter([0], [0.5], marker=PLACE[0], s=180, color=PLACE[1], zorder=3, label=noun(str(place.column), 1))
+        ax.text(0, 0.5 - 0.05, short(str(place.entity)), ha="center", va="top", fontsize=8, parse_math=False)
+        ax.text(0, 0.5 - 0.1, f"meets {place.evidence}", ha="center", va="top", fontsize=8, color=GREY)
+    for (a, b), events in zip(links, edges["events"], strict=True):
+        if a in heights and b in heights:
+            colour = looks[b.split("\n", 1)[0]][1]
+            width = 0.8 + 0.5 * min(4.0, float(np.log2(1 + events)))
+            ax.plot([1, 2], [heights[a], heights[b]], color=colour, linewidth=width, alpha=0.75, zorder=2)
+    what = noun(str(accounts["column"].iloc[0])) if len(accounts) else "accounts"
+    ax.scatter([1] * len(left), [heights[name] for name in left], marker=ACCOUNT[0], s=55, color=ACCOUNT[1], zorder=3,
+               label=what, edgecolors="white")  # fmt: skip
+    for kind in kinds:
+        mine = [name for name in right if name.split("\n", 1)[0] == kind]
+        if mine:
+            marker, colour = looks[kind]
+            ax.scatter([2] * len(mine), [heights[name] for name in mine], marker=marker, s=65, color=colour, zorder=3,
+                       label=noun(kind), edgecolors="#333333", linewidths=0.5)  # fmt: skip
+    for name in left:
+        ax.text(0.96, heights[name], short(name), ha="right", va="center", fontsize=8, parse_math=False,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.8}, zorder=4)  # fmt: skip
+    for name in right:
+        said = f"{short(name.split(chr(10), 1)[1])} ({int(ties[name])})"
+        ax.text(2.04, heights[name], said, ha="left", va="center", fontsize=8, parse_math=False)
+    for at, missing in ((1, len(set(accounts["entity"])) - len(left)), (2, len(ties) - len(right))):
+        if missing > 0:
+            ax.text(at, -0.045, f"and {missing:,} more", ha="center", va="top", fontsize=8, color=GREY)
+    ax.set_xlim(-0.3 if len(meeting) else 0.55, 2.5)
+    ax.set_ylim(-0.09, 1.05)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=4, frameon=False, fontsize=8, title=None)
+
+
+def _spread(count: int) -> Floats:
+    """Return places from top to bottom, evenly."""
+    return np.linspace(1.0, 0.0, count) if count > 1 else np.array([0.5])

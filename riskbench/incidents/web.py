@@ -1,0 +1,397 @@
+"""Which values may join two accounts, and which join nobody because everybody shares them?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow.compute as pc
+
+from riskbench.data.dataset import Dataset, micros
+from riskbench.engine.columns import Column
+from riskbench.errors import ParameterError, listed
+from riskbench.incidents.links import Links
+
+Ints = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+
+#: Through what they share, an account meets on average fewer others than this by chance: above it a random graph
+#: has a component that spans it, so that everybody is linked to everybody.
+MEETS = 1.0
+#: A value that joins no more accounts than this is never cut for its size alone: a person can look at them all.
+DOZEN = 12
+#: A column is a person's own when its usual value belongs to at most so many accounts (a household), ...
+HOUSEHOLD = 2
+#: ... and when an account that comes again brings the same value at least this often.
+COMES_AGAIN = 0.2
+#: Fewer repeats than this say nothing of a column.
+FEWEST_REPEATS = 30
+
+
+@dataclass(frozen=True, eq=False)
+class Coded:
+    """A column's values as whole numbers, and how they are written.
+
+    Attributes
+    ----------
+    name : str
+        The column.
+    codes : ndarray of int64, shape (rows,)
+        Each event's value; -1 where it is missing or blank.
+    size : int
+        How many values there are.
+    held : Column or ndarray
+        What writes them.
+    """
+
+    name: str
+    codes: Ints
+    size: int
+    held: Column | npt.NDArray[np.generic]
+
+    def written(self, codes: Ints) -> list[str]:
+        """Return some values as text, as they were given."""
+        if isinstance(self.held, Column):
+            assert self.held.words is not None
+            return [str(word) for word in self.held.words.take(np.asarray(codes, dtype=np.int64)).to_pylist()]
+        return [_text(value) for value in self.held[codes].tolist()]
+
+    def find(self, text: str) -> int:
+        """Return the value that is written so, or -1."""
+        if isinstance(self.held, Column):
+            return int(pc.index(self.held.words, text).as_py())
+        return next((code for code, value in enumerate(self.held.tolist()) if _text(value) == text), -1)
+
+
+def _text(value: object) -> str:
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def coded(dataset: Dataset, name: str) -> Coded:
+    """Return a column's values as whole numbers; blank text is no value."""
+    column = dataset.column(name)
+    if column.kind == "string" and column.words is not None:
+        blank = pc.equal(pc.utf8_trim_whitespace(column.words), "").to_numpy(zero_copy_only=False).astype(bool)
+        codes = column.values.astype(np.int64)
+        absent = ~column.present
+        if blank.any():
+            absent |= blank[np.where(absent, 0, codes)]
+        return Coded(name, np.where(absent, -1, codes), len(column.words), column)
+    values, codes = np.unique(column.values[column.present], return_inverse=True)
+    whole = np.full(len(column), -1, dtype=np.int64)
+    whole[column.present] = codes
+    return Coded(name, whole, len(values), values)
+
+
+@dataclass(frozen=True, eq=False)
+class Kind:
+    """One kind of value that links, how widely it is shared, and how widely it may be.
+
+    Attributes
+    ----------
+    coded : Coded
+        Its values.
+    account, value, events, first : ndarray of int64, shape (edges,)
+        Each pair of an account and a value: how many events it had, and when first (microseconds since 1970).
+    degree : ndarray of int64, shape (values,)
+        How many accounts each value joins.
+    usual : float
+        How many accounts its usual value joins.
+    meets : float
+        How many others an account meets by it on average, before the window.
+    limit : int
+        A value that joins more accounts is a hub; 0: none of them links.
+    reason : str
+        Why the limit is what it is.
+    """
+
+    coded: Coded
+    account: Ints
+    value: Ints
+    events: Ints
+    first: Ints
+    degree: Ints
+    usual: float
+    meets: float
+    limit: int
+    reason: str
+
+    @property
+    def name(self) -> str:
+        """The column."""
+        return self.coded.name
+
+    @property
+    def hub(self) -> Mask:
+        """Which values join nobody because they are shared too widely."""
+        return self.degree > self.limit
+
+
+@dataclass(frozen=True, eq=False)
+class Web:
+    """Accounts and what they share up to a moment.
+
+    Attributes
+    ----------
+    account : Coded
+        Those who are linked.
+    kinds : tuple of Kind
+        What links them.
+    places : tuple of Kind
+        Columns that link nobody, because unrelated accounts meet there.
+    known : int
+        How many accounts there are up to the moment.
+    notes : tuple of str
+        What was left out, and why.
+    """
+
+    account: Coded
+    kinds: tuple[Kind, ...]
+    places: tuple[Kind, ...]
+    known: int
+    notes: tuple[str, ...] = ()
+
+
+def pairs_of(account: Ints, value: Coded, times: Ints, rows: Mask) -> tuple[Ints, Ints, Ints, Ints]:
+    """Return each account and value that came together: account, value, number of events, first time."""
+    at = np.flatnonzero(rows & (account >= 0) & (value.codes >= 0))
+    if not len(at):
+        return tuple(np.zeros(0, dtype=np.int64) for _ in range(4))  # type: ignore[return-value]
+    keys = account[at] * np.int64(max(1, value.size)) + value.codes[at]
+    order = np.argsort(keys, kind="stable")
+    keys = keys[order]
+    starts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
+    first = np.minimum.reduceat(times[at][order], starts)
+    events = np.diff(np.concatenate([starts, [len(keys)]]))
+    return keys[starts] // max(1, value.size), keys[starts] % max(1, value.size), events, first
+
+
+def comes_again(account: Ints, value: Ints, times: Ints) -> tuple[float, int]:
+    """Return how often an account's next event brings the same value, and over how many such events.
+
+    >>> comes_again(np.array([1, 1, 1]), np.array([7, 7, 8]), np.array([0, 1, 2]))
+    (0.5, 2)
+    """
+    at = np.flatnonzero((account >= 0) & (value >= 0))
+    order = at[np.lexsort((times[at], account[at]))]
+    again = account[order][1:] == account[order][:-1]
+    n = int(again.sum())
+    same = int((again & (value[order][1:] == value[order][:-1])).sum())
+    return (same / n if n else 0.0), n
+
+
+def met(degree: Ints, accounts: int) -> tuple[Ints, npt.NDArray[np.float64]]:
+    """Return how many others an account meets on average through values of a degree and below, degree by degree."""
+    held = np.bincount(degree[degree > 0])
+    steps = np.arange(len(held))
+    return steps, np.cumsum(held * steps * np.maximum(steps - 1, 0)) / max(1, accounts)
+
+
+def limits(usual: Mapping[str, Ints], *, accounts: int, known: int, meets: float = MEETS) -> dict[str, int]:
+    """Return for each column how many accounts one of its values may join.
+
+    Through what a column holds, an account may meet fewer than `meets` others on average, before the window. In a
+    column that keeps this, sharing is rare and tells: a value may join up to the square root of all accounts (one
+    shared by more would use up the budget alone), and a dozen in any case. In a column that does not, sharing is
+    common and tells little: it joins by its least shared values only, as far as the budget goes that the others
+    leave.
+
+    Parameters
+    ----------
+    usual : mapping of str to ndarray
+        How many accounts each value of a column joined before the window.
+    accounts : int
+        How many accounts there were then.
+    known : int
+        How many there are by the end of the window.
+    meets : float
+        The budget.
+
+    Source: Molloy, M. and Reed, B. (1995), A critical point for random graphs with a given degree sequence, Random
+    Structures and Algorithms 6, 161-180.
+
+    >>> limits({"device": np.array([1, 1, 1, 2]), "ip": np.array([2, 2, 90])}, accounts=100, known=10_000)
+    {'device': 100, 'ip': 89}
+    """
+    curves = {name: met(degree, accounts) for name, degree in usual.items()}
+    whole = {name: float(total[-1:].sum()) for name, (_, total) in curves.items()}
+    alone = max(DOZEN, int(known**0.5))
+    found = {name: alone for name in usual if whole[name] < meets}
+    left = meets - sum(whole[name] for name in found)
+    for name in sorted(set(usual) - set(found), key=lambda name: (whole[name], name)):
+        steps, total = curves[name]
+        last = int(steps[total < left].max(initial=0))
+        found[name] = min(last, alone) if last >= 2 else 0
+        left -= float(total[found[name]])
+    return {name: found[name] for name in usual}
+
+
+def web_of(dataset: Dataset, links: Links, *, times: Ints, history: Mask, before: Mask) -> Web:
+    """Return who shares what, up to the end of the window.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The events.
+    links : Links
+        What links.
+    times : ndarray of int64, shape (rows,)
+        Each event's time.
+    history, before : ndarray of bool, shape (rows,)
+        The events up to the end of the window, and those before its start, by which hubs are measured.
+
+    Raises
+    ------
+    ColumnNotFoundError
+        When a named column is not there.
+    """
+    notes: list[str] = []
+    chosen = [dataset.resolve(name) for name in (links.columns or ())]
+    entities = chosen if links.columns is not None else list(dataset.roles.entities)
+    held = {name: coded(dataset, name) for name in dict.fromkeys(entities)}
+    if links.account is not None:
+        account = coded(dataset, dataset.resolve(links.account))
+    else:
+        others = {name: coded(dataset, name) for name in dataset.roles.entities if name not in held}
+        account = _account({**{name: (held | others)[name] for name in dataset.roles.entities}, **held}, history)
+    who = np.where(history, account.codes, -1)
+    known = len(np.unique(who[who >= 0]))
+    lost = int((history & (account.codes < 0)).sum())
+    if lost:
+        notes.append(f"{lost:,} events name no {account.name}; they are in no ring.")
+    early = before if len(np.unique(account.codes[before & (account.codes >= 0)])) > DOZEN**2 else history
+    drawn: list[Kind] = []
+    for name, value in held.items():
+        if name == account.name:
+            continue
+        a, v, n, first = pairs_of(who, value, times, history)
+        if not len(a):
+            notes.append(f"{name} has no values in the events: it links nobody.")
+            continue
+        degree = np.bincount(v, minlength=value.size)
+        _, usual_of, _, _ = pairs_of(who, value, times, early)
+        usual = np.bincount(usual_of, minlength=value.size)
+        own = degree[degree > 0]
+        meets = float(met(usual, len(np.unique(who[early & (who >= 0)])))[1][-1:].sum())
+        drawn.append(Kind(value, a, v, n, first, degree, float(np.median(own)), meets, 0, ""))
+    kinds, places = _judged(drawn, links, who=who, times=times, early=early, known=known)
+    if links.edges is not None:
+        kinds = (*kinds, *_given(links, account, who=who, times=times, history=history, known=known, notes=notes))
+    if not drawn and links.edges is None:
+        notes.append("No column links: name the role 'entities', or links=.")
+    return Web(account, kinds, places, known, tuple(notes))
+
+
+def _account(held: Mapping[str, Coded], history: Mask) -> Coded:
+    """Return the first column whose values meet few of the others': somebody, not a place where many meet."""
+    if not held:
+        raise ParameterError(
+            "There is nobody to link",
+            got="no entities in the roles",
+            hint="name the role 'entities', or links=[column, ...]",
+        )
+    rows = history.copy()
+    rows[: max(0, len(rows) - 200_000)] = False
+    none = np.zeros(len(rows), dtype=np.int64)
+    width: dict[str, float] = {}
+    for name, one in held.items():
+        counts = []
+        for other, two in held.items():
+            if other != name and (two.codes[rows] >= 0).any():
+                a = pairs_of(one.codes, two, none, rows)[0]
+                counts.append(float(np.median(np.unique(a, return_counts=True)[1])) if len(a) else 0.0)
+        width[name] = float(np.median(counts)) if counts else 0.0
+    first = next(iter(held))
+    fits = [name for name, one in held.items() if name == first or _comes_back(one, rows)]
+    return held[min(fits, key=lambda name: (not (held[name].codes >= 0).any(), width[name]))]
+
+
+def _comes_back(one: Coded, rows: Mask) -> bool:
+    """Tell whether some of a column's values stand at more than one event: else it numbers the events."""
+    codes = one.codes[rows & (one.codes >= 0)]
+    return len(np.unique(codes)) < len(codes)
+
+
+def _judged(
+    drawn: Sequence[Kind], links: Links, *, who: Ints, times: Ints, early: Mask, known: int
+) -> tuple[tuple[Kind, ...], tuple[Kind, ...]]:
+    """Return the kinds that link, each with its limit, and those that are meeting places."""
+    own, places, named = [], [], bool(links.columns)
+    for kind in drawn:
+        same, n = comes_again(np.where(early, who, -1), kind.coded.codes, times)
+        if not named and kind.usual > HOUSEHOLD:
+            places.append(
+                replace(kind, limit=0, reason=f"its usual value is shared by {kind.usual:g}: a place where many meet")
+            )
+        elif not named and n >= FEWEST_REPEATS and same < COMES_AGAIN:
+            places.append(
+                replace(
+                    kind, limit=0, reason=f"who comes again brings another one {1 - same:.0%} of the time: many meet"
+                )
+            )
+        else:
+            own.append(kind)
+    accounts = len(np.unique(who[early & (who >= 0)]))
+    degrees = {kind.name: np.bincount(pairs_of(who, kind.coded, times, early)[1]) for kind in own}
+    found = limits(degrees, accounts=accounts, known=known)
+    kinds = []
+    for kind in own:
+        stated = links.hubs.get(kind.name) if isinstance(links.hubs, Mapping) else links.hubs
+        if stated is not None:
+            kinds.append(replace(kind, limit=int(stated), reason="the limit that was named"))
+        elif kind.meets >= MEETS or found[kind.name] < DOZEN:
+            kinds.append(
+                replace(
+                    kind,
+                    limit=found[kind.name],
+                    reason=f"by {kind.name} an account meets {kind.meets:.2g} others on average",
+                )
+            )
+        else:
+            kinds.append(replace(kind, limit=found[kind.name], reason="more than the square root of all accounts"))
+    return tuple(kinds), tuple(places)
+
+
+def _given(
+    links: Links, account: Coded, *, who: Ints, times: Ints, history: Mask, known: int, notes: list[str]
+) -> tuple[Kind, ...]:
+    """Return a caller's edges as kinds, one for each word of evidence."""
+    frame = links.edges
+    assert frame is not None
+    end = int(times[history].max()) if history.any() else 0
+    since = [micros(moment) if not pd.isna(moment) else None for moment in frame["since"]] if "since" in frame else None
+    words = frame["evidence"].astype(str).to_numpy() if "evidence" in frame else np.full(len(frame), "given")
+    first = np.array([end if moment is None else moment for moment in since or [None] * len(frame)], dtype=np.int64)
+    kept = first <= end
+    if not kept.all():
+        notes.append(f"{int((~kept).sum()):,} of the links given are younger than the window and are left out.")
+    held = np.unique(who[who >= 0])
+    code_of = dict(zip(account.written(held), held.tolist(), strict=True))
+    left, right = (frame[name].map(_text).to_numpy() for name in ("a", "b"))
+    kinds = []
+    for word in dict.fromkeys(words[kept].tolist()):
+        at = np.flatnonzero(kept & (words == word))
+        values, codes = np.unique(right[at], return_inverse=True)
+        a = np.array([code_of.get(name, -1) for name in left[at]], dtype=np.int64)
+        b = np.array([code_of.get(name, -1) for name in right[at]], dtype=np.int64)
+        accounts = np.concatenate([a, b])  # where the other end is an account too, it holds its own value
+        held_codes, moments = np.concatenate([codes, codes]), np.concatenate([first[at], first[at]])
+        told = accounts >= 0
+        if not told.any():
+            continue
+        stand_in = Coded(str(word), held_codes[told], len(values), values.astype(object))
+        x, v, n, since_when = pairs_of(accounts[told], stand_in, moments[told], np.ones(int(told.sum()), bool))
+        degree = np.bincount(v, minlength=len(values))
+        stated = links.hubs.get(str(word)) if isinstance(links.hubs, Mapping) else links.hubs
+        limit = int(stated) if stated is not None else max(DOZEN, int(known**0.5))
+        own = degree[degree > 0]
+        kinds.append(
+            Kind(stand_in, x, v, n, since_when, degree, float(np.median(own)), 0.0, limit, "joins too many accounts")
+        )
+    unknown = sorted({name for name in left[kept] if name not in code_of} - set(right[kept]))
+    if unknown:
+        notes.append(f"{len(unknown):,} entities of the links given are in no event: {listed(unknown, most=3)}.")
+    return tuple(kinds)

@@ -288,11 +288,11 @@ def _exposure() -> Result:
     from riskbench.incidents.exposure import cost
 
     scope, cluster = _suspected()
-    events = scope.dataset.with_columns({HOSTILE: np.array([f"{HOSTILE}{n % 60}" for n in range(scope.dataset.rows)])})
+    payees = np.array([f"{HOSTILE}{n % 60}" for n in range(scope.dataset.rows)])
+    events = scope.dataset.with_columns({f"paid {HOSTILE}": payees})
     runs = ["2026-01-01", "2026-02-20", "2026-03-20", "2026-06-01T02:20+07:00"]
-    return cost(
-        replace(scope, dataset=events), cluster, payouts={"payee": HOSTILE, "money": "amount", "runs": runs}
-    )
+    payouts = {"payee": f"paid {HOSTILE}", "money": "amount", "runs": runs}
+    return cost(replace(scope, dataset=events), cluster, payouts=payouts)
 
 
 SPECIMENS: dict[str, Callable[[], Result]] = {

@@ -183,18 +183,18 @@ def due_table(
         status = "paid" if at <= scope.asof else "next" if place == ahead[0] else "later"
         distinct, code = np.unique(codes[rows[mine]], return_inverse=True)
         due = summed(code.astype(np.int64), money[mine], len(distinct))
-        count = np.bincount(code, minlength=len(distinct))
+        count = np.bincount(code, minlength=len(distinct)).astype(np.int64)
         moment, local = pd.Timestamp(at, unit="us"), local_moment(at, scope.dataset.time_zone)
         share = sums.frozen[place] / sums.total if sums.total else None
         run_rows.append(
             (moment, f"{local:%Y-%m-%d %H:%M}", status, (at - scope.asof) / _HOUR, int(mine.sum()), len(distinct),
              sums.due[place] / scale, sums.before[place] / scale, sums.frozen[place] / scale, share)
         )  # fmt: skip
-        payee_rows += _largest(moment, [names[c] for c in distinct], due, count, scale)
+        payee_rows += _largest(moment, names, codes=distinct, due=due, count=count, scale=scale)
     notes = [
         (
             f"A payee's balance is the {plan.said} of suspected events, accrued at their time; a run pays what is "
-            f"accrued up to it. Frozen is what is not paid by an earlier run, if all suspected payees are held before that run."
+            f"accrued up to it. Frozen is what is not paid by an earlier run, if all payees are held before it."
         )
     ]
     nobody = int((~named & ~held.stopped).sum())
@@ -209,18 +209,18 @@ def due_table(
 
 
 def _largest(
-    moment: pd.Timestamp, names: list[str], due: Ints, count: npt.NDArray[np.intp], scale: int
+    moment: pd.Timestamp, names: tuple[str, ...], *, codes: Ints, due: Ints, count: Ints, scale: int
 ) -> list[tuple[object, ...]]:
     """Return the payees of a run, the largest first; those past a number as one line."""
-    order = sorted(range(len(names)), key=lambda at: (-int(due[at]), names[at]))
+    order = np.argsort(-due, kind="stable")  # codes are in the order of the names
     total = int(due.sum())
 
     def row(name: str, events: int, money: int) -> tuple[object, ...]:
         return (moment, name, events, money / scale, money / total if total else None)
 
-    rows = [row(names[at], int(count[at]), int(due[at])) for at in order[:PAYEES]]
+    rows = [row(names[int(codes[at])], int(count[at]), int(due[at])) for at in order[:PAYEES]]
     rest = order[PAYEES:]
-    if rest:
+    if len(rest):
         rows.append(row(OTHERS, int(count[rest].sum()), int(due[rest].sum())))
     return rows
 

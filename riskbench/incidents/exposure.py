@@ -28,7 +28,8 @@ Ints = npt.NDArray[np.int64]
 _HOUR = 3_600_000_000
 #: Points of the picture.
 _POINTS = 160
-_PARTS = "part events loss lower upper basis".split()
+PER_DAY = "per day without containment"
+_PARTS = "part events loss lower upper likely_lower likely_upper basis".split()
 _SOURCES = "source meaning events so_far pending expected".split()
 _DAYS = "day events told open told_by_now so_far expected upper".split()
 
@@ -40,8 +41,10 @@ class Exposure(Result):
     Attributes
     ----------
     parts : DataFrame
-        One row a part: part (lost so far, still pending, both, stopped, caught in review, told good), events, loss,
-        lower, upper, basis. What is pending is expected to cost `loss`; `lower` is none of it fraud, `upper` all.
+        One row a part: part (lost so far, still pending, lost and pending, stopped, caught in review, told good, per
+        day without containment), events, loss, lower, upper, likely_lower, likely_upper, basis. What is pending is
+        expected to cost `loss`: `lower` if none of it is fraud, `upper` if all is; the likely ends are those of the
+        95 % interval of the share of frauds. Per day, lower and upper are the ends of a 95 % interval.
     sources : DataFrame
         By source of loss: source, meaning, events, so_far (in told frauds), pending (in events without verdict),
         expected (of the pending). The loss stands first; the others are the events' money of that kind.
@@ -101,7 +104,7 @@ class Exposure(Result):
             at = (pd.Timestamp(str(run.run_local)) - origin) / pd.Timedelta(hours=1)
             if first <= at <= last + max(12.0, last - first):
                 paid = run.status == "paid"
-                mark = None if run.status in told else f"payout run, {run.status}"
+                mark = "" if run.status in told else f"payout run, {run.status}"
                 ax.vlines(at, 0, 1.02 * top, color=GREY if paid else RED, linestyle=":", linewidth=1.8, label=mark)
                 told, last = told | {str(run.status)}, max(last, float(at))
         ticks, words = _ticks(origin, first, last)
@@ -162,7 +165,7 @@ def cost(scope: Scope, cluster: Cluster, *, payouts: Mapping[str, Any] | None = 
     scale = scope.dataset.currency.scale if money else 1
     currency = scope.dataset.currency.code if money else ""
     notes = [f"Suspected: {len(cluster):,} events, {cluster.said}. A suspicion, not a verdict.", *held.notes]
-    if held.chances.why:
+    if not held.known:
         notes.append(f"What is still pending is not measurable: {held.chances.why}. Its bounds are none and all of it.")
     rate = rate_of(scope, held)
     plan, run_rows, payee_rows = None, pd.DataFrame(columns=RUN_COLUMNS), pd.DataFrame(columns=PAYEE_COLUMNS)
@@ -175,7 +178,7 @@ def cost(scope: Scope, cluster: Cluster, *, payouts: Mapping[str, Any] | None = 
         notes += more
     paid_in = "" if plan is None else scope.dataset.currency.code
     return Exposure(
-        parts=_parts(held, scale),
+        parts=_parts(held, rate, scale),
         sources=_sources(scope, held, scale),
         pending=_by_day(scope, held, scale),
         runs=run_rows,
@@ -189,24 +192,34 @@ def cost(scope: Scope, cluster: Cluster, *, payouts: Mapping[str, Any] | None = 
     )
 
 
-def _parts(held: Losses, scale: int) -> pd.DataFrame:
-    """Return what is lost, pending, stopped, caught and good, with what each costs."""
-    value, expected = held.value, held.expected()
+def _parts(held: Losses, rate: Rate | None, scale: int) -> pd.DataFrame:
+    """Return what is lost, pending, stopped, caught and good with what each costs, and what a day costs."""
+    value = held.value
     so_far = float(value[held.lost].sum()) / scale
-    open_ = float(value[held.open].sum()) / scale
-    unknown = held.chances.share is None and bool(held.open.any())
-    pending = None if unknown else float(expected[held.open].sum()) / scale
-    both = None if pending is None else so_far + pending
-    rows = [
-        ("lost so far", held.lost, so_far, so_far, so_far, "told fraud, and let through"),
-        ("still pending", held.open, pending, 0.0, open_, "expected of the events without verdict; none or all"),
-        ("lost and pending", held.lost | held.open, both, so_far, so_far + open_, "both"),
-        ("stopped", held.stopped, 0.0, 0.0, 0.0, "stopped by history: nothing lost"),
-        ("caught in review", held.caught, 0.0, 0.0, 0.0, "told fraud by the review that held it: nothing lost"),
-        ("told good", held.good, 0.0, 0.0, 0.0, "nothing lost"),
+    open_ = float(value[held.open].sum()) / scale if held.known or held.open.any() else None
+    likely = [
+        float(held.expected(end)[held.open].sum()) / scale if held.known else None
+        for end in ("expected", "expected_lower", "expected_upper")
     ]
-    frame = pd.DataFrame([(name, int(mask.sum()), *rest) for name, mask, *rest in rows], columns=_PARTS)
-    return frame.astype({"loss": "Float64"})
+    both = [None if money is None else so_far + money for money in (*likely, open_)]
+    basis = "expected of the events without verdict; none or all of them"
+    rows: list[tuple[object, ...]] = [
+        ("lost so far", held.lost, so_far, so_far, so_far, so_far, so_far, "told fraud, and let through"),
+        ("still pending", held.open, likely[0], 0.0, open_, likely[1], likely[2], basis),
+        ("lost and pending", held.lost | held.open, both[0], so_far, both[3], both[1], both[2], "both"),
+    ]
+    nothing = (
+        ("stopped", held.stopped, "stopped by history: nothing lost"),
+        ("caught in review", held.caught, "told fraud by the review that held it: nothing lost"),
+        ("told good", held.good, "nothing lost"),
+    )
+    rows += [(name, mask, *[0.0] * 5, said) for name, mask, said in nothing]
+    made = [(name, int(np.count_nonzero(mask)), *rest) for name, mask, *rest in rows]  # type: ignore[call-overload]
+    if rate is not None:
+        ends = (rate.lower / scale, rate.upper / scale)
+        day = rate.per_day / scale if held.known else None
+        made.append((PER_DAY, rate.events, day, *ends, *ends, f"as in the last {rate.hours:.0f} hours of the window"))
+    return pd.DataFrame(made, columns=_PARTS).astype(dict.fromkeys(_PARTS[2:-1], "Float64"))
 
 
 def _sources(scope: Scope, held: Losses, scale: int) -> pd.DataFrame:
@@ -220,11 +233,10 @@ def _sources(scope: Scope, held: Losses, scale: int) -> pd.DataFrame:
     for meaning, column in roles.measures.items():
         if meaning not in ("loss", "margin"):
             kinds.append((meaning, MEASURES[meaning], scope.dataset.minor(column)[held.rows].astype(np.float64)))
-    known = held.chances.share is not None or not held.open.any()
     made = []
     for name, meaning, value in kinds:
         open_ = value[held.open]
-        expected = float((open_ * held.chances.expected[held.open]).sum()) / scale if known else None
+        expected = float((open_ * held.chances.expected[held.open]).sum()) / scale if held.known else None
         some = int(np.count_nonzero(value[held.lost | held.open]))
         made.append((name, meaning, some, float(value[held.lost].sum()) / scale, float(open_.sum()) / scale, expected))
     return pd.DataFrame(made, columns=_SOURCES).astype({"expected": "Float64"})
@@ -236,7 +248,6 @@ def _by_day(scope: Scope, held: Losses, scale: int) -> pd.DataFrame:
         return pd.DataFrame(columns=_DAYS)
     local = scope.dataset.local_times[held.rows] // (24 * _HOUR)
     days, code = np.unique(local, return_inverse=True)
-    known = held.chances.share is not None or not held.open.any()
 
     def per_day(values: Floats) -> Floats:
         return np.bincount(code, weights=values, minlength=len(days)).astype(np.float64)
@@ -253,10 +264,12 @@ def _by_day(scope: Scope, held: Losses, scale: int) -> pd.DataFrame:
             "events": count.astype(np.int64),
             "told": per_day((held.lost | held.caught).astype(np.float64)).astype(np.int64),
             "open": per_day(held.open.astype(np.float64)).astype(np.int64),
-            "told_by_now": pd.array(np.where(running > 0, by_now, np.nan) if known else [None] * len(days), "Float64"),
+            "told_by_now": pd.array(
+                np.where(running > 0, by_now, np.nan) if held.known else [None] * len(days), "Float64"
+            ),
             "so_far": so_far,
             "expected": pd.array(
-                per_day(np.where(held.open, expected, 0.0)) / scale if known else [None] * len(days), "Float64"
+                per_day(np.where(held.open, expected, 0.0)) / scale if held.known else [None] * len(days), "Float64"
             ),
             "upper": per_day(np.where(held.open, value, 0.0)) / scale,
         }
@@ -277,14 +290,13 @@ def _curve(scope: Scope, held: Losses, scale: int) -> pd.DataFrame:
     def cumulative(values: Floats) -> Floats:
         return np.concatenate([[0.0], np.cumsum(values)])[place] / scale
 
-    known = held.chances.share is not None or not held.open.any()
     so_far = cumulative(np.where(held.lost, value, 0.0))
     zone = scope.dataset.time_zone
     return pd.DataFrame(
         {
             "at": pd.to_datetime(at, unit="us", utc=True).tz_convert(zone).tz_localize(None),
             "so_far": so_far,
-            "expected": cumulative(held.expected()) if known else np.full(len(at), np.nan),
+            "expected": cumulative(held.expected()) if held.known else np.full(len(at), np.nan),
             "upper": cumulative(np.where(held.lost | held.open, value, 0.0)),
         }
     )
@@ -298,17 +310,16 @@ def _facts(
     value, told, pending = held.value, int(held.lost.sum()), int(held.open.sum())
     so_far, most = float(value[held.lost].sum()) / scale, float(value[held.open].sum()) / scale
     facts = [Fact("Lost so far", so_far, unit, n=told, currency=currency, note=f"{told:,} frauds told")]
-    known = held.chances.share is not None or not pending
-    expected = float(held.expected()[held.open].sum()) / scale if known else None
+    expected = float(held.expected()[held.open].sum()) / scale if held.known else None
     shown = number(most, unit, currency=currency)
-    facts.append(
-        Fact("Still pending", expected, unit, lower=0.0, upper=most, n=pending, currency=currency,
-             note=f"{pending:,} events without verdict: none or all of them" if known else f"up to {shown}")
-    )  # fmt: skip
-    name = "Per day without containment"
+    said = f"{pending:,} events without verdict: none or all of them"
+    if not held.known:
+        said = f"up to {shown}" if pending else "only told frauds are suspected"
+    facts.append(Fact("Still pending", expected, unit, lower=0.0, upper=most, n=pending, currency=currency, note=said))
+    name = PER_DAY.capitalize()
     if rate is None:
         facts.append(Fact(name, None, unit, currency=currency, note="less than an hour of the window has passed"))
-    elif not known:
+    elif not held.known:
         top = number(rate.upper / scale, unit, currency=currency)
         facts.append(Fact(name, None, unit, n=rate.events, currency=currency, note=f"up to {top}"))
     else:

@@ -41,6 +41,8 @@ class Losses:
         What each costs if it is fraud and let through, minor units; None without money.
     chances : Chances
         How likely each is fraud.
+    known : bool
+        Whether what is pending can be estimated.
     notes : tuple of str
         What the figures rest on.
     """
@@ -53,6 +55,7 @@ class Losses:
     open: Mask
     loss: Floats | None
     chances: Chances
+    known: bool
     notes: tuple[str, ...]
 
     @property
@@ -82,9 +85,11 @@ def losses(scope: Scope, cluster: Cluster) -> Losses:
     loss, said = _loss(scope, rows, fraud & ~caught)
     running = np.flatnonzero(~halted)
     part, basis = chances(scope, cluster, rows[running])
+    open_ = ~halted & ~fraud & ~good
+    known = part.share is not None or not (open_.any() or cluster.by == "labels")
     return Losses(
-        rows, fraud & ~caught, good, halted, caught, ~halted & ~fraud & ~good, loss,
-        _spread(part, running, len(rows)), (*notes, *said, *basis),
+        rows, fraud & ~caught, good, halted, caught, open_, loss, _spread(part, running, len(rows)), known,
+        (*notes, *said, *basis),
     )  # fmt: skip
 
 
@@ -98,7 +103,7 @@ def _spread(part: Chances, running: npt.NDArray[np.intp], size: int) -> Chances:
 
     return Chances(
         part.share, part.lower, part.upper, held(part.expected), held(part.expected_lower), held(part.expected_upper),
-        held(part.told_by_now), part.why,
+        held(part.told_by_now), part.faster, part.why,
     )  # fmt: skip
 
 
@@ -208,7 +213,7 @@ def rate_of(scope: Scope, held: Losses) -> Rate | None:
     at = (scope.times[held.rows] - (last - int(hours * 3_600_000_000))) / 3_600_000_000
     inside = (at >= 0) & (at < hours)
     ends = [held.expected(end)[inside] for end in ("expected", "expected_lower", "expected_upper")]
-    if held.chances.share is None and held.open.any():
+    if not held.known:
         ends[2] = np.where(held.lost | held.open, held.value, 0.0)[inside]
     if not inside.any():
         some = held.value[held.lost | held.open]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +35,8 @@ class Chances:
         Without a share: 0 where nothing is told.
     told_by_now : ndarray of float64, shape (events,)
         The share of frauds of its age that would be told by now.
+    faster : bool
+        Whether more are told than could be even if all were fraud: verdicts come faster than the curves say.
     why : str or None
         Why the share is not measurable.
     """
@@ -46,6 +48,7 @@ class Chances:
     expected_lower: Floats
     expected_upper: Floats
     told_by_now: Floats
+    faster: bool = False
     why: str | None = None
 
 
@@ -96,11 +99,11 @@ def fraud_chances(told: Ints, good: Mask, mute: Mask, known: Mapping[int, Floats
         silent = np.where(rest > 1e-12, of * (1.0 - by_now) / np.maximum(rest, 1e-12), 0.0)
         return np.where(fraud, 1.0, np.where(good, 0.0, np.where(mute, of, silent)))
 
-    return Chances(share, low, high, chance(share), chance(low), chance(high), by_now)
+    return Chances(share, low, high, chance(share), chance(low), chance(high), by_now, total > 1.0 + 1e-9)
 
 
 def _silent(nothing: Floats, why: str) -> Chances:
-    return Chances(None, None, None, nothing, nothing, nothing, nothing, why)
+    return Chances(None, None, None, nothing, nothing, nothing, nothing, why=why)
 
 
 def chances(scope: Scope, cluster: Cluster, rows: npt.NDArray[np.intp]) -> tuple[Chances, tuple[str, ...]]:
@@ -111,7 +114,7 @@ def chances(scope: Scope, cluster: Cluster, rows: npt.NDArray[np.intp]) -> tuple
     told_only = np.where(fraud, 1.0, nothing)
 
     def none(why: str) -> tuple[Chances, tuple[str, ...]]:
-        return Chances(None, None, None, told_only, told_only, told_only, nothing, why), ()
+        return Chances(None, None, None, told_only, told_only, told_only, nothing, why=why), ()
 
     if scope.dataset.roles.label is None:
         return none("there are no labels")
@@ -127,7 +130,26 @@ def chances(scope: Scope, cluster: Cluster, rows: npt.NDArray[np.intp]) -> tuple
     age = ages(scope)[rows]
     known = {source: curve.at(age) for source, curve in held.items()}
     found = fraud_chances(told, good, state == UNKNOWN, known)
+    if found.faster:
+        found = _least(scope, rows, found, told=told, good=good, mute=state == UNKNOWN)
+        more = (
+            "More is told than the baseline's delays allow, so verdicts come faster here: up to all pending is fraud; "
+            "the likely lower end holds if no verdict comes later than those seen."
+        )
+        said = (*said, more)
     return found, said
+
+
+def _least(scope: Scope, rows: npt.NDArray[np.intp], found: Chances, *, told: Ints, good: Mask, mute: Mask) -> Chances:
+    """Return chances whose lower end takes the delays of these very events, none of them later than seen."""
+    column, age = scope.dataset.column("label_time"), ages(scope)[rows]
+    delay = (column.values[rows].astype(np.int64) - scope.times[rows]) / _DAY
+    timed = (told >= 0) & column.present[rows]
+    own = delay_curve(delay[timed], age[timed])
+    least = fraud_chances(np.where(told >= 0, 0, -1), good, mute, {0: own.at(age)})
+    if least.lower is None or found.lower is None or least.lower >= found.lower:
+        return found
+    return replace(found, lower=least.lower, expected_lower=np.minimum(least.expected_lower, found.expected_lower))
 
 
 def _sources(scope: Scope, rows: npt.NDArray[np.intp]) -> tuple[Ints, tuple[str, ...]]:

@@ -136,9 +136,11 @@ class Casebook:
         when : str, optional
             When it was detected; now by default.
         """
-        stated = {name: value for name, value in (facts or {}).items() if name not in LINKS}
-        tied = {name: value for name, value in (facts or {}).items() if name in LINKS}
-        held = checked(stated)
+        given = {} if facts is None else facts
+        if not isinstance(given, Mapping):
+            raise ParameterError("Facts are a mapping", got=type(given).__name__)
+        tied = {name: value for name, value in given.items() if name in LINKS}
+        held = checked({name: value for name, value in given.items() if name not in LINKS})
         at = _when(when or held.get("detected"))
         if when is not None:
             held["detected"] = at

@@ -15,6 +15,7 @@ from riskbench.data.dataset import Dataset
 from riskbench.data.outcomes import ladder
 from riskbench.data.velocity import Feature
 from riskbench.errors import RiskbenchError
+from riskbench.incidents.scope import Scope
 from riskbench.incidents.stakes import DAY
 from riskbench.rules.book import RuleBook
 from riskbench.rules.hits import deciding_order
@@ -49,7 +50,7 @@ class Proposal:
     features : mapping of str to Feature
         Velocity features that the book would need.
     lists : mapping of str to NamedList
-        Lists that the book would need.
+        Lists that the book would need: all members known; the rule was tried with those known where it was found.
     replaces : str or None
         The rule of the book that it changes; None: it is added.
     blind : bool
@@ -79,6 +80,8 @@ class Proposal:
         book = replace(book, features={**book.features, **features}, lists={**book.lists, **self.lists})
         if self.replaces is None:
             return book.with_rule(replace(self.rule, status=status))
+        if self.source == "promoted":
+            return book.with_status(self.replaces, status)
         if status == "live":
             return book.with_rule(replace(self.rule, id=self.replaces, status="live"))
         own = free_id(book, f"{self.replaces}-B")
@@ -114,19 +117,20 @@ def with_outcome(proposal: Proposal, book: RuleBook, outcome: str) -> Proposal:
 
 
 def added(
-    book: RuleBook, dataset: Dataset, conditions: Iterable[str], source: str, *, blind: bool
+    book: RuleBook, dataset: Dataset, found: Iterable[str | Rule], source: str, *, blind: bool
 ) -> tuple[list[Proposal], list[str]]:
-    """Return a proposal for each condition that can be read, and a remark for each that cannot."""
+    """Return a proposal for each condition or rule that can be read, and a remark for each that cannot."""
     made: list[Proposal] = []
     notes = []
-    for condition in conditions:
+    for one in found:
         name = free_id(book, f"CONTAIN-{source.upper()}-{len(made) + 1}")
         outcome = ladder(dataset.domain).first("review")
         try:
-            rule = Rule(name, condition, outcome, status="live")
+            rule = Rule(name, one, outcome) if isinstance(one, str) else replace(one, id=name, outcome=outcome)
+            rule = replace(rule, status="live")
             rule.bind(dataset.kinds, aliases=dataset.roles.named())
         except RiskbenchError as wrong:
-            notes.append(f"A condition of the {source} findings cannot stand in a rule: {wrong.what}")
+            notes.append(f"A condition found ({source}) cannot stand in a rule: {wrong.what}")
             continue
         made.append(Proposal(name, source, rule, blind=blind))
     return made, notes
@@ -171,7 +175,7 @@ def promoted(book: RuleBook) -> list[Proposal]:
 
 
 def listed_members(
-    book: RuleBook, dataset: Dataset, members: pd.DataFrame, rows: npt.NDArray[np.intp], *, until: int, blind: bool
+    scope: Scope, members: pd.DataFrame, rows: npt.NDArray[np.intp], *, known: npt.NDArray[np.intp], blind: bool
 ) -> list[Proposal]:
     """Return block lists of ring members that suspected events bear, one a column.
 
@@ -180,34 +184,37 @@ def listed_members(
     members : DataFrame
         entity, column; as a ring finder gives them.
     rows : ndarray of intp
-        The suspected events known when the list is made.
-    until : int
-        The end of the window, microseconds since 1970: the list expires a while later.
+        All suspected events: the list that a book gets.
+    known : ndarray of intp
+        Those from before the check: the list that is tried.
     """
+    book, dataset = scope.book, scope.dataset
     made: list[Proposal] = []
-    expires = str(pd.Timestamp(until + EXPIRES * DAY, unit="us").date())
+    expires = str(pd.Timestamp(scope.incident.window[1] + EXPIRES * DAY, unit="us").date())
     for column in dict.fromkeys(str(name) for name in members["column"]):
         if column not in dataset.table or dataset.kinds[column] not in ("string", "int"):
             continue
         wanted = {str(value) for value in members.loc[members["column"] == column, "entity"]}
-        values = tuple(value for value in _values(dataset, column, rows) if str(value) in wanted)[:MAX_VALUES]
-        if not values:
+        every, tried = (
+            tuple(value for value in _values(dataset, column, some) if str(value) in wanted)[:MAX_VALUES]
+            for some in (rows, known)
+        )
+        if not tried:
             continue
-        stem = re.sub(r"[^A-Za-z0-9_]+", "_", column).strip("_") or "entities"
-        name = f"incident_{stem}"[:70]
+        stem = re.sub(r"[^A-Za-z0-9_]+", "_", column)[:50].strip("_") or "entities"
+        name = f"incident_{stem}"
         while name in book.lists:
             name += "_2"
-        held = NamedList(values, expires=expires, reason="Members of rings found in an incident")
-        rule_id = free_id(book, f"CONTAIN-LIST-{len(made) + 1}")
         rule = Rule(
-            rule_id,
+            free_id(book, f"CONTAIN-LIST-{len(made) + 1}"),
             f"{column_text(column)} IN :{name}",
             ladder(dataset.domain).first("stop"),
             status="live",
-            title=f"Ring members by {column}, until {expires}",
-            lists={name: values},
+            title=f"Ring members by {stem}, until {expires}",
+            lists={name: tried},
         )
-        made.append(Proposal(rule_id, "list", rule, lists={name: held}, blind=blind))
+        held = NamedList(every, expires=expires, reason="Members of rings found in an incident")
+        made.append(Proposal(rule.id, "list", rule, lists={name: held}, blind=blind))
     return made
 
 

@@ -168,9 +168,10 @@ def proposals_of(
     made, said = added(book, dataset, dict.fromkeys(conditions), "segment", blind=plan.whole)
     held += made
     notes += said
-    for rule in getattr(causes, "rules", ()):
-        if isinstance(rule, Rule):
-            held.append(Proposal(rule.id, "attribution", rule, blind=plan.whole))
+    rules = [rule for rule in getattr(causes, "rules", ()) if isinstance(rule, Rule)]
+    made, said = added(book, dataset, rules, "attribution", blind=plan.whole)
+    held += made
+    notes += said
     sought = np.flatnonzero(plan.learn.mask & stakes.suspected & stakes.fraud)
     held += moved_cuts(book, dataset, sought)
     held += promoted(book)
@@ -178,9 +179,10 @@ def proposals_of(
         held += _mined(scope, stakes, plan, sought, outcome=outcome, weight=weight)
     except DataError as nothing:
         notes.append(f"No rules were mined: {nothing.what}")
-    if entities is not None and {"entity", "column"} <= set(_members(entities).columns):
-        until = scope.incident.window[1]
-        held += listed_members(book, dataset, _members(entities), sought, until=until, blind=plan.whole)
+    members = _members(entities) if entities is not None else pd.DataFrame()
+    if {"entity", "column"} <= set(members.columns):
+        every = np.flatnonzero(plan.window.mask & stakes.suspected & stakes.fraud)
+        held += listed_members(scope, members, every, known=sought, blind=plan.whole)
     return held, notes
 
 

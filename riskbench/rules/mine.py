@@ -222,7 +222,7 @@ def _ground(
     target[:targets] = True
     each = np.where(target, 1.0, -targets / max(1, len(rows) - targets)) if worth is None else worth[rows]
     size = float(np.abs(each).sum())
-    whole = np.rint(each * (_EXACT / size)).astype(np.int64) if size else np.zeros(len(rows), dtype=np.int64)
+    whole = np.rint(each / size * _EXACT).astype(np.int64) if size else np.zeros(len(rows), dtype=np.int64)
     least = max(5, -(-targets // 50)) if at_least is None else at_least
     parts = tuple(binned(name, column, rows, target) for name, column in columns.items())
     # What a target event costs (a review of it, say) counts as less gain, and what another gains as less cost.

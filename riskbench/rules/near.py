@@ -22,6 +22,8 @@ Floats = npt.NDArray[np.float64]
 _FLIP = {">=": "<", ">": "<=", "<=": ">", "<": ">="}
 #: Digits to which a loosened cut is rounded, always to the side that catches more.
 _DIGITS = 3
+#: Beyond it a rounded cut may be no number any more.
+_LARGEST = 1e300
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +120,8 @@ def near_misses(rule: Rule, dataset: Dataset) -> tuple[NearMiss, ...]:
         elsewhere = elsewhere & ~inside
         for atom, flipped, missed, unknown in _kept_off(nodes[region], dataset):
             gap = _gap(atom, dataset, flipped=flipped)
-            key = (atom.sql,) if not atom.params else (*atom.params, str(atom.column), str(atom.shape), str(flipped))
+            named = (*atom.params, str(atom.column), str(atom.shape)) if atom.params else (atom.sql,)
+            key = (*named, str(flipped))
             found.setdefault(key, []).append((atom, flipped, missed & inside, unknown & inside, gap))
     return tuple(_joined(rule, parts, dataset) for parts in found.values())
 
@@ -223,11 +226,11 @@ def loosened(value: float, op: str, *, whole: bool) -> float:
         return {">=": near, ">": near - 1, "<=": near, "<": near + 1}[op]
     if value == 0.0 or not np.isfinite(value):
         return {">=": 0.0, ">": -1e-6, "<=": 0.0, "<": 1e-6}[op] if value == 0.0 else value
-    step = 10.0 ** (np.floor(np.log10(abs(value))) - _DIGITS + 1)
-    if not np.isfinite(step) or step == 0.0:
+    step = 10.0 ** float(np.floor(np.log10(abs(value))) - _DIGITS + 1)
+    if step == 0.0 or abs(value) > _LARGEST:
         return value
     down = op in (">=", ">")
-    steps = np.floor(value / step) if down else np.ceil(value / step)
+    steps = float(np.floor(value / step) if down else np.ceil(value / step))
     cut = _even(steps, step)
     meets: Any = {">=": value >= cut, ">": value > cut, "<=": value <= cut, "<": value < cut}
     while not meets[op]:

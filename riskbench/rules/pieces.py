@@ -99,8 +99,10 @@ class Binned:
         sums = [np.concatenate([[0], np.cumsum(part)]) for part in (gain, cost, frauds)]
         g, c, n = (part[highs] - part[lows] for part in sums)
         keep: dict[int, None] = {}
+        # What leaves out no target event and no cost says nothing.
+        says = (n < sums[2][-1]) | (c != sums[1][-1]) | (g != sums[0][-1])
         for weight in weights:
-            score = np.where(n >= at_least, g - weight * c, -np.inf)
+            score = np.where((n >= at_least) & says, g - weight * c, -np.inf)
             for place in np.argsort(-score, kind="stable")[:2]:
                 if np.isfinite(score[place]):
                     keep[int(place)] = None
@@ -125,7 +127,8 @@ class Binned:
         for weight in weights:
             worth = {place: float(gain[place] - weight * cost[place]) for place in can}
             order = [place for place in sorted(can, key=lambda place: (-worth[place], place)) if worth[place] > 0]
-            for count in {1, len(order[:MOST_LISTED])} if order else ():
+            longest = len(order[:MOST_LISTED])
+            for count in sorted({1, longest - 1, longest} - {0}) if order else ():
                 bins = tuple(sorted(order[:count]))
                 if int(frauds[list(bins)].sum()) >= at_least:
                     found[bins] = Piece(self.name, "in", tuple(str(self.words[place - 1]) for place in bins), bins=bins)

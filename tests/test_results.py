@@ -295,6 +295,19 @@ def _exposure() -> Result:
     return cost(replace(scope, dataset=events), cluster, payouts=payouts)
 
 
+def _segments() -> Result:
+    from riskbench.incidents.incident import Incident
+    from riskbench.incidents.measure import Measure
+    from riskbench.incidents.scope import scope_of
+    from riskbench.incidents.segments import where
+
+    events = _events()
+    codes, names = events.segment("land")
+    scope = scope_of(Incident("2026-03-01", "2026-03-15"), events)
+    struck = scope.current & (codes == names.index(HOSTILE))
+    return where(scope, Measure(HOSTILE, HOSTILE, "share", struck.astype(np.int64), np.ones(events.rows)))
+
+
 SPECIMENS: dict[str, Callable[[], Result]] = {
     "alert_shift": _alert_shift,
     "baseline": lambda: rb.score_baseline(_events()),
@@ -314,6 +327,7 @@ SPECIMENS: dict[str, Callable[[], Result]] = {
     "inspection": _inspection,
     "scan": _scanned,
     "scored": _scored,
+    "segments": _segments,
     "session": _session,
     "simulation": lambda: rb.simulate(_book(), _events()),
     "stored": _stored,

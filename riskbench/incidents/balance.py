@@ -167,7 +167,7 @@ def due_table(
     """Return what each run pays of the suspected events, to whom, and what a hold before it freezes."""
     codes, names = scope.dataset.segment(plan.payee)
     named = scope.dataset.column(plan.payee).present[held.rows]
-    earned = named & ~held.stopped & ~held.caught
+    earned = named & (held.lost | held.open)
     rows = held.rows[earned]
     run = paid_by(scope.times[rows], plan.runs)
     money = scope.dataset.minor(plan.money)[rows]
@@ -193,11 +193,11 @@ def due_table(
         payee_rows += _largest(moment, names, codes=distinct, due=due, count=count, scale=scale)
     notes = [
         (
-            f"A payee's balance is the {plan.said} of suspected events, accrued at their time; a run pays what is "
-            f"accrued up to it. Frozen is what is not paid by an earlier run, if all payees are held before it."
+            f"A payee's balance is the {plan.said} of suspected events not stopped and not told good, accrued at "
+            f"their time; a run pays what is accrued up to it. Frozen is what no earlier run pays, if all are held before it."
         )
     ]
-    nobody = int((~named & ~held.stopped).sum())
+    nobody = int((~named & (held.lost | held.open)).sum())
     if nobody:
         notes.append(f"{nobody:,} suspected events name no {plan.payee} and are in no balance.")
     if not len(ahead):

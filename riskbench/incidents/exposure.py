@@ -133,7 +133,7 @@ def cost(scope: Scope, cluster: Cluster, *, payouts: Mapping[str, Any] | None = 
         Those suspected.
     payouts : mapping, optional
         payee (a column), money (a measure or a column), runs (ISO moments; without a zone UTC). An event's money is
-        accrued at its time, and paid by the first run from then on; what history stopped is not accrued.
+        accrued at its time, and paid by the first run from then on; what is stopped or told good is in no balance.
 
     Returns
     -------

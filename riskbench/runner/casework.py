@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from riskbench.errors import DataError, ParameterError, listed, nearest
@@ -10,6 +11,8 @@ from riskbench.incidents.incident import Incident
 
 if TYPE_CHECKING:
     from riskbench.data.dataset import Dataset
+    from riskbench.incidents.investigation import Investigation
+    from riskbench.incidents.record import IncidentRecord
 
 
 def incident_of(values: Mapping[str, Any], events: Dataset) -> Incident:
@@ -22,11 +25,11 @@ def incident_of(values: Mapping[str, Any], events: Dataset) -> Incident:
     DataError
         When no window is given and a scan finds nothing.
     """
-    own = {"where": values.get("where"), "measure": values.get("measure")}
+    where, measure = values.get("where"), values.get("measure")
     baseline = _pair(values, "baseline_start", "baseline_end")
     window = _pair(values, "start", "end")
     if window is not None:
-        return Incident(*window, baseline=baseline, **own)
+        return Incident(*window, baseline=baseline, where=where, measure=measure)
     from riskbench.incidents.scan import scan
 
     found = scan(events, asof=values.get("asof"), seed=values.get("seed", 0)).strongest
@@ -39,8 +42,8 @@ def incident_of(values: Mapping[str, Any], events: Dataset) -> Incident:
         found.start,
         found.end,
         baseline=baseline or found.baseline,
-        where=own["where"],
-        measure=own["measure"] or found.measure,
+        where=where,
+        measure=measure or found.measure,
         title=found.title,
     )
 
@@ -51,6 +54,22 @@ def _pair(values: Mapping[str, Any], first: str, last: str) -> tuple[str, str] |
         lacking = first if start is None else last
         raise ParameterError(f"A window has two ends: {lacking!r} is missing", hint=f"-p {lacking}=2026-11-11")
     return None if start is None else (str(start), str(end))
+
+
+def recorded(
+    investigation: Investigation, *, store: str | None, run: str | None, folder: Path | None
+) -> IncidentRecord:
+    """Open an investigation's record in a store (in memory where none is named); write its post-mortem to a folder."""
+    from riskbench.incidents.casebook import open_casebook
+    from riskbench.incidents.opening import open_record
+
+    with open_casebook(store or "sqlite://") as casebook:
+        made = open_record(casebook, investigation, run=run if store else None)
+    if folder is not None:
+        page = made.postmortem()
+        for name in ("postmortem.html", "postmortem.md"):
+            page.save(folder / name)
+    return made
 
 
 def payout_runs(values: Mapping[str, Any]) -> dict[str, Any] | None:

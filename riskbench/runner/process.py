@@ -19,7 +19,7 @@ from riskbench.config import redact, secrets_in
 from riskbench.errors import ParameterError
 from riskbench.runner import bundle
 from riskbench.runner.catalogue import Playbook
-from riskbench.runner.session import FOLDER, NOTEBOOK
+from riskbench.runner.session import FOLDER, NOTEBOOK, RUN, STORE
 from riskbench.store import Status
 
 SECRET = "RISKBENCH_SECRET_"  # noqa: S105 the beginning of a variable's name
@@ -39,6 +39,7 @@ class Job:
     shown: Mapping[str, Any]
     secrets: tuple[str, ...]
     timeout: float | None
+    store: str
 
 
 def work(job: Job, folder: Path, record: Mapping[str, Any], progress: Progress | None) -> dict[str, Any]:
@@ -49,6 +50,8 @@ def work(job: Job, folder: Path, record: Mapping[str, Any], progress: Progress |
         **job.variables,
         FOLDER: str(folder.resolve()),
         NOTEBOOK: str(job.playbook.path),
+        RUN: str(record["id"]),
+        STORE: job.store,
         "IPYTHONDIR": str((folder / ".kernel" / "ipython").resolve()),
         "JUPYTER_RUNTIME_DIR": str((folder / ".kernel" / "runtime").resolve()),
         "PYTHONHASHSEED": "0",

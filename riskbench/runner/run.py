@@ -165,10 +165,11 @@ def run(
         passed=hidden,
         variables=variables,
         shown=redact_all(values, known),
-        secrets=known,
+        secrets=(*known, *secrets_in(store or "")),
         timeout=timeout,
+        store=store or str((out / "riskbench.db").resolve()),
     )
-    with Ledger(store or str(out / "riskbench.db")) as ledger:
+    with Ledger(job.store) as ledger:
         return _run(job, out, ledger, progress)
 
 

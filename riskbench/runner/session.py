@@ -24,12 +24,16 @@ if TYPE_CHECKING:
     from riskbench.data.dataset import Dataset
     from riskbench.data.roles import Domain
     from riskbench.incidents.incident import Incident
+    from riskbench.incidents.investigation import Investigation
+    from riskbench.incidents.record import IncidentRecord
     from riskbench.metrics.constraints import Constraint
     from riskbench.metrics.costs import Costs
     from riskbench.rules.book import RuleBook
 
 #: Where the runner wants the results, and which notebook it runs.
 FOLDER, NOTEBOOK = "RISKBENCH_RUN_FOLDER", "RISKBENCH_RUN_NOTEBOOK"
+#: The run's id, and the store that keeps it.
+RUN, STORE = "RISKBENCH_RUN_ID", "RISKBENCH_RUN_STORE"
 SESSION = "session.json"
 
 
@@ -152,6 +156,20 @@ class Session(Result):
         from riskbench.calibration.model import read_model
 
         return read_model(self.values["model"])
+
+    def record(self, investigation: Investigation) -> IncidentRecord:
+        """Open the incident's record in the run's store, or in memory where there is none, and draft its post-mortem.
+
+        Raises
+        ------
+        StoreError
+            When the store cannot be written.
+        """
+        from riskbench.runner.casework import recorded
+
+        made = recorded(investigation, store=os.environ.get(STORE), run=os.environ.get(RUN), folder=self.folder)
+        self._note(incident=made.id)
+        return made
 
     def scored(self, events: Dataset) -> Dataset:
         """Return the events with the score to cut in the role `score`, and say which score it is.

@@ -308,6 +308,27 @@ def _segments() -> Result:
     return where(scope, Measure(HOSTILE, HOSTILE, "share", struck.astype(np.int64), np.ones(events.rows)))
 
 
+@cache
+def _casebook() -> dict[str, Result]:
+    """Return what a casebook with hostile incidents makes: each kind of result by its name."""
+    with rb.open_casebook("sqlite://") as book:
+        facts = {"scheme": HOSTILE, "people": 7, "rings": [{"id": HOSTILE, "members": [HOSTILE]}], "rules": [HOSTILE]}
+        first, second = (book.open(HOSTILE, by=HOSTILE, facts={**facts, "segments": [HOSTILE]}) for _ in range(2))
+        book.decide(first, HOSTILE, by=HOSTILE, reason=HOSTILE, alternatives=[HOSTILE])
+        book.act(first, HOSTILE, by=HOSTILE, owner=HOSTILE, due="2026-01-01")
+        row = {"remedy": "refund", "role": "buyer", "subject": HOSTILE, "what": HOSTILE}
+        book.put_right(first, [row, {**row, "what": "paid", "amount": 1.5, "currency": "BRL"}], by=HOSTILE)
+        record = book.write(first, "summary", text=HOSTILE, by=HOSTILE)
+        return {
+            "incident_record": record,
+            "incident_list": book.incidents(),
+            "incident_page": record.postmortem(),
+            "remedy_list": record.remedies(show_ids=True),
+            "similar_incidents": book.similar(second),
+            "history_check": book.verify(heads={"7": HOSTILE}),
+        }
+
+
 SPECIMENS: dict[str, Callable[[], Result]] = {
     "alert_shift": _alert_shift,
     "baseline": lambda: rb.score_baseline(_events()),
@@ -323,12 +344,18 @@ SPECIMENS: dict[str, Callable[[], Result]] = {
     "explanation": _explained,
     "exposure": _exposure,
     "finished": _finished,
+    "history_check": lambda: _casebook()["history_check"],
     "hostile": _hostile,
+    "incident_list": lambda: _casebook()["incident_list"],
+    "incident_page": lambda: _casebook()["incident_page"],
+    "incident_record": lambda: _casebook()["incident_record"],
     "inspection": _inspection,
+    "remedy_list": lambda: _casebook()["remedy_list"],
     "scan": _scanned,
     "scored": _scored,
     "segments": _segments,
     "session": _session,
+    "similar_incidents": lambda: _casebook()["similar_incidents"],
     "simulation": lambda: rb.simulate(_book(), _events()),
     "stored": _stored,
 }

@@ -141,9 +141,9 @@ class Casebook:
             raise ParameterError("Facts are a mapping", got=type(given).__name__)
         tied = {name: value for name, value in given.items() if name in LINKS}
         held = checked({name: value for name, value in given.items() if name not in LINKS})
-        at = _when(when or held.get("detected"))
+        at = held.get("detected") or _when(None)
         if when is not None:
-            held["detected"] = at
+            held["detected"] = at = _when(when)
         body = {"title": clean(title, "The title", most=TITLE), "facts": held, "when": at, **self._tied(tied)}
         line = self.journal.open(("opened", body), actor=_who(by))
         return self._record(line.incident)
@@ -171,12 +171,12 @@ class Casebook:
                     hint="read it again with record(), then decide",
                 )
             target, at = check_move(held.state, to, reason=why), _when(when)
-            before = [held.stages[stage][0] for stage in STAGES if stage in held.stages]
-            if before and seconds_between(max(before), at) < 0 and target in STAGES:
+            before = max(held.stages[stage][0] for stage in STAGES if stage in held.stages)
+            if when is None:
+                at = max(at, before)
+            elif at < before and target in STAGES:
                 raise ParameterError(
-                    f"{held.id} cannot be {target} before it was {held.state}",
-                    got=at,
-                    allowed=f"{max(before)} or later",
+                    f"{held.id} cannot be {target} before it was {held.state}", got=at, allowed=f"{before} or later"
                 )
             return [("moved", {"from": held.state, "to": target, "reason": why, "when": at})]
 

@@ -138,7 +138,7 @@ def test_an_unknown_audience_is_answered_with_the_nearest(book):
         book.open("x", by="ana").update("leaders")
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     member=st.text(alphabet="QZqz719-_. @店é/", min_size=3, max_size=12).filter(
         lambda name: (

@@ -217,6 +217,12 @@ def test_an_unknown_start_is_said_and_not_made_up(book):
     assert "not stated" in record.headline()[2].note
 
 
+def test_a_detection_by_the_clock_of_the_data_does_not_stop_the_way_on(book):
+    record = book.open("x", by="scan", facts={"detected": "2199-01-01"})
+    record = book.move(record, "triaged", by="ana")
+    assert record.frame("stages")["hours"].tolist()[:2] == [0.0, 0.0]
+
+
 def test_opening_again_needs_a_reason_and_forgets_the_old_containment(book):
     record = book.open("x", by="ana", when="2026-01-01T00:00Z")
     book.move(record.id, "triaged", by="ana", when="2026-01-01T01:00Z")

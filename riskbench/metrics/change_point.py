@@ -34,7 +34,7 @@ class ChangePoint:
     Attributes
     ----------
     start : int
-        The first bin of the stretch.
+        The first bin that is wholly in the stretch: the change may lie within the bin before.
     start_lower, start_upper : int
         The 95 % interval of the first bin, both ends included.
     end : int or None
@@ -233,13 +233,19 @@ def _departure(y: Floats, e: Floats) -> Floats:
 
 def _weight(bins: _Bins, first: Ints, last: Ints) -> Floats:
     """Return the share of a stretch's variance that is the events' own, the rest being its uncertain level."""
+    due = bins.mean[last] - bins.mean[first]
+    return due / (due + _variance(bins, first, last))
+
+
+def _variance(bins: _Bins, first: Ints, last: Ints) -> Floats:
+    """Return the variance of a stretch's sum that its uncertain level makes."""
     mean, level = bins.mean, bins.level
     groups = int(level.group[-1]) + 1
     begin = np.searchsorted(level.group, np.arange(groups), "left")
     stop = np.searchsorted(level.group, np.arange(groups), "right")
     square = level.spread[:groups] ** 2
     whole = np.concatenate(([0.0], np.cumsum(square * (mean[stop] - mean[begin]) ** 2)))
-    one, other = level.group[first], level.group[last - 1]
+    one, other = level.group[np.minimum(first, len(level.group) - 1)], level.group[np.maximum(last, 1) - 1]
     due = mean[last] - mean[first]
     apart = (
         square[one] * (mean[stop[one]] - mean[first]) ** 2
@@ -247,37 +253,40 @@ def _weight(bins: _Bins, first: Ints, last: Ints) -> Floats:
         + whole[other]
         - whole[np.minimum(one + 1, other)]
     )
-    extra = np.where(one == other, square[one] * due**2, apart) + level.shared**2 * due**2
-    return due / (due + extra)
+    return np.where(one == other, square[one] * due**2, apart) + level.shared**2 * due**2
 
 
-def _fit(bins: _Bins, first: Ints | int, last: Ints | int) -> Floats:
+def _fit(bins: _Bins, first: Ints, last: Ints) -> Floats:
     """Return the log-likelihood with a stretch at its own level, and what is before and after it about the expected.
 
-    How far these two may lie from what is expected is as much as the level is uncertain: a gamma prior.
+    How far these two may lie from what is expected is as much as their level is uncertain: a gamma prior.
     """
-    total, mean, level, _ = bins
-    spread = level.shared**2 + float(np.mean(level.spread[level.group] ** 2))
-    held = min(1.0 / spread, 1e9) if spread > 0 else 1e9
-    inside = _departure(np.asarray(total[last] - total[first]), np.asarray(mean[last] - mean[first]))
+    total, mean = bins.total, bins.mean
+    count = np.full(1, len(total) - 1)
     return (
-        inside + _about(total[first], mean[first], held) + _about(total[-1] - total[last], mean[-1] - mean[last], held)
+        _departure(total[last] - total[first], mean[last] - mean[first])
+        + _about(bins, np.zeros(1, dtype=np.intp), first)
+        + _about(bins, last, count)
     )
 
 
-def _about(y: Floats, due: Floats, held: float) -> Floats:
-    """Return the log-likelihood ratio of a sum whose level is drawn towards 1 with a strength of `held` events."""
+def _about(bins: _Bins, first: Ints, last: Ints) -> Floats:
+    """Return the log-likelihood ratio of a sum whose level is drawn towards 1, the more the surer the level is."""
+    y, due = bins.total[last] - bins.total[first], bins.mean[last] - bins.mean[first]
+    variance = np.maximum(_variance(bins, first, last), due**2 * _LEAST)
+    held = np.divide(due**2, variance, out=np.full(len(due), 1 / _LEAST), where=due > 0)
     shift = (y - due) / (due + held)
     # y log(y/e) written about its expectation, so that nothing large cancels
     return (y + held) * np.log1p(shift) - (due + held) * shift
 
 
 def _starts(bins: _Bins, end: int) -> Floats:
-    return _fit(bins, np.arange(end), end)
+    return _fit(bins, np.arange(end), np.full(end, end))
 
 
 def _ends(bins: _Bins, start: int) -> Floats:
-    return _fit(bins, start, np.arange(start + 1, len(bins.total)))
+    ends = np.arange(start + 1, len(bins.total))
+    return _fit(bins, np.full(len(ends), start), ends)
 
 
 def _later(bins: _Bins, place: int) -> _Bins:

@@ -75,6 +75,9 @@ def test_the_catalogue_and_what_a_playbook_takes(told):
         (("runs", "--limit", "0"), 2, "--limit"),
         (("run", "threshold_calibration", "--out", "/proc"), 2, "'/proc' cannot be written"),
         (("show", "x"), 1, "no runs"),
+        (("incidents", "list"), 1, "no incidents"),
+        (("incidents", "show", "7"), 1, "no incidents"),
+        (("incidents", "show"), 2, "Missing argument"),
         (("rules", "check", "nowhere.yaml"), 2, "no such rule book"),
         (("sample", "there", "--region", "XX"), 2, "XX"),
         (("sample", "there", "--orders", "3"), 2, "out of range"),
@@ -267,3 +270,54 @@ def test_the_module_is_the_command():
     for name in ("demo", "sample", "playbooks", "describe", "run", "runs", "show", "rules"):
         assert name in done.stdout
     assert json.dumps(done.stderr) == '""'
+
+
+def test_the_book_of_incidents_is_read(told):
+    import riskbench as rb
+
+    Path("runs").mkdir()
+    with rb.open_casebook("runs/riskbench.db") as book:
+        book.open("Refusals <b>jump</b>", by="ana", facts={"region": "ID", "people": 7}, when="2026-01-01")
+        book.open("Stolen cards", by="bo", facts={"region": "BR"})
+        book.write("1", "public_summary", text="Some parcels were refused in bad faith.", by="ana")
+    code, out, _ = told("incidents", "list", "--region", "ID")
+    assert (code, "INC-0001" in out, "INC-0002" in out) == (0, True, False)
+    code, out, _ = told("incidents", "show", "inc-1")
+    assert (code, "Refusals <b>jump</b>" in out, "ana: opened" in out) == (0, True, True)
+    code, out, _ = told("incidents", "postmortem", "1", "page.html")
+    assert code == 0
+    assert "Refusals &lt;b&gt;jump" in Path("page.html").read_text()
+    code, out, _ = told("incidents", "postmortem", "1")
+    assert (code, out.startswith("# Post-mortem INC-0001")) == (0, True)
+    code, out, _ = told("incidents", "update", "1", "sellers")
+    assert (code, "refused in bad faith" in out, "Refusals" in out) == (0, True, False)
+    code, out, _ = told("incidents", "handover", "2026-01-01", "America/Sao_Paulo", "--from", "Asia/Jakarta")
+    assert (code, "INC-0002" in out, "UTC-03:00" in out) == (0, True, True)
+    code, out, _ = told("incidents", "verify")
+    assert (code, "they hold" in out) == (0, True)
+    for arguments, end, words in (
+        (("show", "9"), 1, "no incident INC-0009"),
+        (("show", "x"), 1, "no incident's id"),
+        (("postmortem", "1", "page.pdf"), 2, ".html or .md"),
+        (("update", "1", "leaders"), 2, "leadership"),
+        (("list", "--state", "opne"), 2, "'open'"),
+        (("handover", "now", "UTC"), 2, "no moment"),
+    ):
+        code, out, err = told("incidents", *arguments)
+        assert (code, out) == (end, "")
+        assert words in err
+
+
+def test_a_history_that_was_changed_ends_with_one(told):
+    import sqlite3
+
+    import riskbench as rb
+
+    with rb.open_casebook("book.db") as book:
+        book.open("x", by="ana")
+    with sqlite3.connect("book.db") as changed:
+        changed.execute("drop trigger riskbench_incident_events_update")
+        changed.execute("update riskbench_incident_events set actor = 'eve'")
+    changed.close()
+    code, out, _ = told("incidents", "verify", "--store", "book.db")
+    assert (code, "event 1 was changed" in out) == (1, True)

@@ -6,6 +6,7 @@ import time as clock
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from riskbench.data.outcomes import ladder
@@ -135,19 +136,44 @@ class Containment(Result):
         pre = "check_" if self.candidates["check_caught_share"].notna().any() else ""
         shown = self.candidates[self.candidates[f"{pre}caught_share"].notna()]
         right = shown[f"{pre}good_hit_per_day"].to_numpy(dtype=float)
-        up = 100 * shown[f"{pre}caught_share"].to_numpy(dtype=float)
-        low, high = (100 * shown[f"{pre}caught_share_{end}"].to_numpy(dtype=float) for end in ("lower", "upper"))
-        for place, (verdict, decays) in enumerate(zip(shown["verdict"], shown["decays"], strict=True)):
-            colour = GREY if decays else BLUE if verdict in ("worth it", "not checked") else ORANGE
-            ax.vlines(right[place], low[place], high[place], color=colour, linewidth=1, alpha=0.5)
-            ax.scatter(right[place], up[place], color=colour, s=130, zorder=3)
-            ax.annotate(str(place + 1), (right[place], up[place]), ha="center", va="center", color="white",
-                        fontsize=8, fontweight="bold", zorder=4)  # fmt: skip
+        up, low, high = (
+            100 * shown[f"{pre}caught_share{end}"].to_numpy(dtype=float) for end in ("", "_lower", "_upper")
+        )
+        colours = [
+            GREY if decays else BLUE if verdict in ("worth it", "not checked") else ORANGE
+            for verdict, decays in zip(shown["verdict"], shown["decays"], strict=True)
+        ]
+        ax.vlines(right, low, high, color=colours, linewidth=1, alpha=0.5)
+        ax.scatter(right, up, color=colours, s=130, zorder=3)
+        size = np.log10(1 + right)
+        for places in _neighbours(size / (0.6 + float(size.max(initial=0))), up / 112):
+            point = (right[places[0]], up[places[0]])
+            if len(places) == 1:
+                ax.annotate(str(places[0] + 1), point, ha="center", va="center", color="white", fontsize=8,
+                            fontweight="bold", zorder=4)  # fmt: skip
+            else:
+                ax.annotate(", ".join(str(place + 1) for place in places), point, xytext=(9, 0), va="center",
+                            textcoords="offset points", fontsize=9, zorder=4)  # fmt: skip
         ax.set_ylim(-6, 106)
         ax.set_xscale("symlog", linthresh=1)
-        ax.set_xlim(left=-0.1)
-        style(ax, title="Catch and collateral, by place in the table (grey: list)",
+        most = float(right.max(initial=1.0))
+        ticks = [0, *(10**power for power in range(7) if 10**power <= 2 * most)]
+        ax.set_xticks(ticks, [f"{tick:,}" for tick in ticks], minor=False)
+        ax.set_xlim(-0.15, 2.5 * max(1.0, most))
+        style(ax, title="Catch and collateral, by place in the table (blue: worth it, grey: list)",
               x="other events hit a day", y="suspected events caught (%)")  # fmt: skip
+
+
+def _neighbours(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> list[list[int]]:
+    """Return points in groups that lie too close for a label each, in their order."""
+    groups: list[list[int]] = []
+    for place in range(len(x)):
+        near = [group for group in groups if abs(x[group[0]] - x[place]) < 0.035 and abs(y[group[0]] - y[place]) < 0.08]
+        if near:
+            near[0].append(place)
+        else:
+            groups.append([place])
+    return groups
 
 
 def contain(

@@ -108,15 +108,17 @@ def remedy_list(rows: Iterable[Mapping[str, Any]], *, show_ids: bool = False, cu
         ]
         for row in held
     ]
-    totals: dict[tuple[str, ...], tuple[set[str], int, bool]] = {}
+    people: dict[tuple[str, ...], set[str]] = {}
+    sums: dict[tuple[str, ...], int | None] = {}
     for row in held:
         key = (row["remedy"], row["role"], row["status"], row["currency"])
-        people, minor, money = totals.get(key, (set(), 0, False))
-        totals[key] = (people | {row["subject"]}, minor + (row["minor"] or 0), money or row["minor"] is not None)
-    summed = [
-        (*key, len(people), Currency.of(key[3]).major(minor) if money else None)
-        for key, (people, minor, money) in sorted(totals.items())
-    ]
+        people.setdefault(key, set()).add(row["subject"])
+        before = sums.setdefault(key, None)
+        sums[key] = before if row["minor"] is None else (before or 0) + row["minor"]
+    summed = []
+    for key in sorted(people):
+        minor = sums[key]
+        summed.append((*key, len(people[key]), None if minor is None else Currency.of(key[3]).major(minor)))
     notes = () if show_ids or not held else ("Ids are masked on pages; .csv() holds them.",)
     return RemedyList(
         remedies=pd.DataFrame(shown, columns=_COLUMNS[:-1]),

@@ -97,7 +97,7 @@ def share_out(
     for trees, Nature Machine Intelligence 2, 56-67 (both games); Jullum, M., Redelmeier, A. and Aas, K. (2021),
     groupShapley (groups as players).
     """
-    from riskbench.explanation.loops import explain_trees
+    from riskbench.explanation.loops import explain_deep, explain_dense
 
     players = int(player.max(initial=-1)) + 1
     if players > 60:
@@ -110,10 +110,9 @@ def share_out(
         sums = np.zeros((len(edges) - 1, players, held.shape[1]))
 
         def one(part: int, held: Floats = held, sums: Floats = sums) -> None:
-            explain_trees(
-                ensemble.nodes, edges[part], edges[part + 1], player, held, others, _rules(),
-                reference is None, limit, sums[part],
-            )  # fmt: skip
+            given = (ensemble.nodes, edges[part], edges[part + 1], player, held, others, _rules())
+            if explain_dense(*given, reference is None, limit, sums[part]):
+                explain_deep(*given, reference is None, limit, sums[part])
 
         _spread(one, range(len(edges) - 1))
         values[low : low + _CHUNK] = sums.sum(axis=0).T

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from riskbench.engine.compiled import compiled, inner
+from riskbench.engine.compiled import compiled, merged
 from riskbench.explanation.kernels import decide, path_pattern, reference_pairs, reference_table
 from riskbench.explanation.trees import (
     BLOCK,
@@ -21,8 +21,8 @@ from riskbench.explanation.trees import (
 
 
 @compiled
-def explain_trees(nodes, first, last, player, X, R, rules, path, limit, out):
-    """Add the Shapley values of trees first..last-1 to `out`.
+def explain_dense(nodes, first, last, player, X, R, rules, path, limit, out):
+    """Add the Shapley values of the dense units of trees first..last-1 to `out`; return how many units are deep.
 
     Parameters
     ----------
@@ -43,29 +43,47 @@ def explain_trees(nodes, first, last, player, X, R, rules, path, limit, out):
     """
     roots, feature = nodes[0], nodes[1]
     own = (np.empty(64, np.int64), np.empty(64), np.empty(64, np.uint64), np.empty(64, np.uint64))
-    most = max(X.shape[1], R.shape[1])
-    scratch, ready = scratch_for(0), False
+    deep = 0
     for t in range(first, last):
-        begin = np.int64(roots[t])
-        end = np.int64(roots[t + 1]) if t + 1 < len(roots) else np.int64(len(feature))
+        begin, end = span_of(roots, feature, t)
         if feature[begin] < 0:
             continue
         tree = shape(nodes, begin, end)
         units, n_dense = cut_units(nodes, begin, tree, player, limit)
+        deep += len(units) - n_dense
         if n_dense > 0:
             add_dense(nodes, begin, tree, player, units[:n_dense], X, R, own, rules, path, limit, out)
+    return deep
+
+
+@compiled
+def explain_deep(nodes, first, last, player, X, R, rules, path, limit, out):
+    """Add the Shapley values of the deep units of trees first..last-1 to `out`; see `explain_dense`."""
+    roots, feature = nodes[0], nodes[1]
+    own = (np.empty(64, np.int64), np.empty(64), np.empty(64, np.uint64), np.empty(64, np.uint64))
+    scratch = scratch_for(max(X.shape[1], R.shape[1]))
+    for t in range(first, last):
+        begin, end = span_of(roots, feature, t)
+        if feature[begin] < 0:
+            continue
+        tree = shape(nodes, begin, end)
+        units, n_dense = cut_units(nodes, begin, tree, player, limit)
         if n_dense < len(units):
-            if not ready:
-                scratch, ready = scratch_for(most), True
             add_deep(nodes, begin, tree, player, units[n_dense:], X, R, own, rules, path, scratch, out)
 
 
-@inner
+@merged
+def span_of(roots, feature, t):
+    """Return a tree's first node, and one past its last."""
+    return np.int64(roots[t]), np.int64(roots[t + 1]) if t + 1 < len(roots) else np.int64(len(feature))
+
+
+@merged
 def add_dense(nodes, begin, tree, player, units, X, R, own, rules, path, limit, out):
     """Add a tree's dense units: tables over all patterns, then a look into each for every row."""
     feature = nodes[1]
     rows, others, size, n_units = X.shape[1], R.shape[1], len(tree[0]), len(units)
-    widest = tree[2].max() + 1
+    widest = tree[3]
     paths, sides = np.empty((n_units, widest), np.int64), np.empty((n_units, widest), np.uint8)
     bits, inside = np.empty((n_units, widest), np.int64), np.empty((n_units, limit + 1), np.int64)
     slots, sizes = np.empty((n_units, 64), np.int64), np.empty((n_units, 4), np.int64)
@@ -116,24 +134,27 @@ def add_dense(nodes, begin, tree, player, units, X, R, own, rules, path, limit, 
                         line[np.uint64(low + i)] += table_row[np.uint64(index[i])]
 
 
-@inner
+@merged
 def scratch_for(most):
     """Return what deep units need, for at most so many rows: indices, slots, a hash table and distinct values."""
     width = 16
     while width < 2 * most:
         width *= 2
+    places = np.empty(width, np.int32)
+    for i in range(width):
+        places[i] = -1
     return (
-        np.empty(most, np.uint64), np.empty(most, np.int32), np.full(width, -1, np.int32), np.empty(width, np.uint64),
+        np.empty(most, np.uint64), np.empty(most, np.int32), places, np.empty(width, np.uint64),
         np.empty(most, np.int64), np.empty(most, np.uint64), np.empty(most, np.uint64), np.empty(most),
     )  # fmt: skip
 
 
-@inner
+@merged
 def add_deep(nodes, begin, tree, player, units, X, R, own, rules, path, scratch, out):
     """Add a tree's deep units: tables over the patterns that occur."""
     rows, others = X.shape[1], R.shape[1]
     long, slot, places, keys, used, row_codes, other_codes, other_counts = scratch
-    widest = tree[2].max() + 1
+    widest = tree[3]
     buffer = np.empty(BLOCK, np.uint8)
     room = (
         np.empty(widest, np.int64), np.empty(widest, np.uint8), np.empty(widest, np.int64),
@@ -150,7 +171,8 @@ def add_deep(nodes, begin, tree, player, units, X, R, own, rules, path, scratch,
             found = tell_apart(long[:count], keys, places, used, codes, slot)
             if turn == 0:
                 n_others = found
-                other_counts[:n_others] = 0.0
+                for c in range(n_others):
+                    other_counts[c] = 0.0
                 for i in range(others):
                     other_counts[slot[i]] += 1.0 / others
             else:
@@ -164,7 +186,7 @@ def add_deep(nodes, begin, tree, player, units, X, R, own, rules, path, scratch,
                 line[np.uint64(i)] += table_row[np.uint64(slot[i])]
 
 
-@inner
+@merged
 def fill_deep(nodes, begin, tree, player, root, counts, room, own, rules, path, codes, seen, shares, table):
     """Write a deep unit's table: player slot by distinct index, for the indices that occur only."""
     value = nodes[6]
@@ -195,7 +217,8 @@ def fill_deep(nodes, begin, tree, player, root, counts, room, own, rules, path, 
             continue
         for c in range(len(codes)):
             pattern = leaf_pattern(codes[c], k, count, own)
-            one[:count] = 0.0
+            for j in range(count):
+                one[j] = 0.0
             if path:
                 path_pattern(pattern, count, own[1], points[nq, :nq], weights[nq, :nq], one)
             else:

@@ -15,19 +15,20 @@ MOST_PLAYERS = 62
 
 @inner
 def shape(nodes, begin, end):
-    """Return a tree's parents, sides, depths and counts of inner nodes below; positions count from `begin`."""
+    """Return a tree's parents, sides, counts of inner nodes below, and its levels; positions count from `begin`."""
     _, feature, _, left, right, _, _, _, _, _, _, _, _ = nodes
     size = end - begin
-    parent, side = np.full(size, -1, np.int64), np.zeros(size, np.uint8)
-    depth, inner = np.zeros(size, np.int64), np.zeros(size, np.int64)
+    parent, side = np.empty(size, np.int64), np.empty(size, np.uint8)
+    depth, inner = np.empty(size, np.int64), np.empty(size, np.int64)
     order, stack = np.empty(size, np.int64), np.empty(size, np.int64)
-    found, top = 0, 1
-    stack[0] = 0
+    found, top, levels = 0, 1, 1
+    stack[0], parent[0], side[0], depth[0] = 0, -1, 0, 0
     while top > 0:
         top -= 1
         at = stack[top]
-        order[found] = at
+        order[found], inner[at] = at, 0
         found += 1
+        levels = max(levels, depth[at] + 1)
         if feature[begin + at] >= 0:
             for way in range(2):
                 child = (left[begin + at] if way == 1 else right[begin + at]) - begin
@@ -38,7 +39,7 @@ def shape(nodes, begin, end):
         at = order[i]
         if feature[begin + at] >= 0:
             inner[at] = 1 + inner[left[begin + at] - begin] + inner[right[begin + at] - begin]
-    return parent, side, depth, inner
+    return parent, side, inner, levels
 
 
 @inner
@@ -68,9 +69,9 @@ def cut_units(nodes, begin, tree, player, limit):
     path to the unit (all conditions met) and a bit for each inner node of the unit (goes left).
     """
     _, feature, _, left, right, _, _, _, _, _, _, _, _ = nodes
-    parent, _, _, inner = tree
+    parent, _, inner, _ = tree
     size = len(parent)
-    dense, deep, stack = np.empty(size, np.int64), np.empty(size, np.int64), np.empty(size, np.int64)
+    roots, deep, stack = np.empty(size, np.int64), np.empty(size, np.int64), np.empty(size, np.int64)
     slots = np.empty(64, np.int64)
     n_dense, n_deep, top = 0, 0, 1
     stack[0] = 0
@@ -79,7 +80,7 @@ def cut_units(nodes, begin, tree, player, limit):
         at = stack[top]
         bits = above(at, parent, begin, feature, player, slots) + inner[at]
         if bits <= limit:
-            dense[n_dense] = at
+            roots[n_dense] = at
             n_dense += 1
         elif inner[at] <= 1:
             deep[n_deep] = at
@@ -88,9 +89,9 @@ def cut_units(nodes, begin, tree, player, limit):
             stack[top] = left[begin + at] - begin
             stack[top + 1] = right[begin + at] - begin
             top += 2
-    roots = np.empty(n_dense + n_deep, np.int64)
-    roots[:n_dense], roots[n_dense:] = dense[:n_dense], deep[:n_deep]
-    return roots, n_dense
+    for u in range(n_deep):
+        roots[n_dense + u] = deep[u]
+    return roots[: n_dense + n_deep], n_dense
 
 
 @inner
@@ -147,9 +148,9 @@ def leaf_at(nodes, begin, tree, player, leaf, root, k, m, room, own):
     parent, side, _, _ = tree
     _, _, _, inside, _, slots = room
     slot, chance, asked, told = own
-    place = np.full(m, -1, np.int64)
-    for j in range(k):
-        place[j] = j
+    place = np.empty(m, np.int64)
+    for j in range(m):
+        place[j] = j if j < k else -1
         slot[j] = j
     count = k
     for j in range(64):
@@ -208,13 +209,16 @@ def fill_table(nodes, begin, tree, player, root, counts, room, own, rules, path,
         count = leaf_at(nodes, begin, tree, player, leaf, root, k, m, room, own)
         nq = (count + 1) // 2
         some = 1 << count
-        out[:count, :some] = 0.0
+        for j in range(count):
+            for index in range(some):
+                out[j, index] = 0.0
         for index in range(size):
             patterns[index] = np.int64(leaf_pattern(np.uint64(index), k, count, own))
         if path:
             path_table(own[1], count, points[nq, :nq], weights[nq, :nq], held, out)
         else:
-            shares[:some] = 0.0
+            for index in range(some):
+                shares[index] = 0.0
             for index in range(size):
                 shares[patterns[index]] += counts[index]
             reference_table(shares, count, points[nq, :nq], weights[nq, :nq], held, out)

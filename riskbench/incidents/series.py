@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from riskbench.display import number
 from riskbench.incidents.scope import Scope
 from riskbench.incidents.signals import (
     DAY,
@@ -110,17 +111,23 @@ def draw(ax: Axes, timeline: Timeline) -> None:
         )
         ax.axvspan(low, high, color=RED, alpha=0.25, lw=0)
         ax.axvline(begin, color=RED, lw=1.4, label=f"start {begin:%d %b %H:%M}")
-    young = time[frame["told"] < MATURE]
+    if timeline.end is not None:
+        ax.axvline(_local(timeline.end, timeline.time_zone), color=RED, lw=1.2, ls="--", label="stop")
+    young = frame["told"] < MATURE
+    if young.any():
+        least, most = frame.loc[young, "told"].min(), frame.loc[young, "told"].max()
+        told = f"verdicts still to come ({100 * least:.0f}-{100 * most:.0f} % told)"
+        ax.axvspan(time[young].iloc[0], time.iloc[-1], facecolor="none", edgecolor=GREY, hatch="//", alpha=0.2, lw=0,
+                   label=told)  # fmt: skip
     top = float(np.nanmax([frame["observed"].max(), frame["expected"].max() * 1.5, 0.0]))
-    if len(young):
-        ax.axvspan(young.iloc[0], time.iloc[-1], facecolor="none", edgecolor=GREY, hatch="///", alpha=0.35, lw=0,
-                   label="verdicts still to come (allowed for)")  # fmt: skip
-    ax.set_ylim(0, top * 1.35 if top > 0 else 1.0)
+    ax.set_ylim(0, top * 1.4 if top > 0 else 1.0)
     width = time.iloc[1] - time.iloc[0] if len(time) > 1 else pd.Timedelta("1h")
     y = timeline.unit if timeline.unit == "mean rank" else f"{timeline.unit} per {_width(width)}"
     style(ax, title=f"{title[:1].upper()}{title[1:]}", x=f"local time ({timeline.time_zone})", y=y)
     _ticks(ax, time.iloc[0], time.iloc[-1] + width)
-    ax.legend(loc="upper left", fontsize=7.5, ncols=3, frameon=False)
+    if top >= 10_000:
+        ax.yaxis.set_major_formatter(lambda value, _: number(float(value), "money"))
+    ax.legend(loc="upper left", fontsize=7.5, ncols=3, facecolor="white", framealpha=0.85, edgecolor="none")
 
 
 def _width(width: pd.Timedelta) -> str:

@@ -24,6 +24,8 @@ MINUTE, HOUR, DAY = 60_000_000, 3_600_000_000, 86_400_000_000
 #: The widths that bins may have, in minutes; the narrowest that makes no more than `MOST_BINS`.
 WIDTHS = (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440)
 MOST_BINS = 20_000
+#: A window with fewer events that bear a measure dates no change.
+FEWEST_EVENTS = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,6 +142,10 @@ def signal(scope: Scope, measure: Measure, *, calendar: pd.DataFrame | None = No
         return Signal(measure, measure.unmeasurable)
     if not scope.baseline.any():
         return Signal(measure, "there is no baseline to compare with")
+    bears = scope.current if measure.exposure is None else scope.current & (measure.exposure > 0)
+    n = int(np.count_nonzero(bears))
+    if n < FEWEST_EVENTS:
+        return Signal(measure, f"too few events in the window bear it: {n}", n=n)
     past = bins_of(scope, *scope.reference, HOUR, calendar)
     profile = _profile(scope, measure, past)
     if profile is None:
@@ -169,11 +175,10 @@ def signal(scope: Scope, measure: Measure, *, calendar: pd.DataFrame | None = No
         seed=scope.seed,
     )
     level = profile.level if measure.exposure is not None else _a_day(scope, measure)
-    bears = scope.current if measure.exposure is None else scope.current & (measure.exposure > 0)
     said = "measurable" if change is not None else "nothing is observed, and nothing was to be expected"
     return Signal(
         measure, said, profile, change, bins.start, width, float(y.sum()), float(due.sum()), level,
-        int(np.count_nonzero(bears)), notes,
+        n, notes,
     )  # fmt: skip
 
 
@@ -248,7 +253,7 @@ def _single(scope: Scope, measure: Measure) -> float:
             return float((amount**2).sum()) / total
         exposure = measure.exposure[rows]
         level = total / float(exposure.sum())
-        return max(float(((amount - level * exposure) ** 2).sum()) / total, 1e-6)
+        return max(float(((amount - level * exposure) ** 2).sum()) / total, 1.0 / len(amount))
     return 1.0
 
 

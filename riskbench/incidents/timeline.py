@@ -342,10 +342,10 @@ def _notes(scope: Scope, chosen: Signal, found: Sequence[Signal], calendar: pd.D
             notes.append(
                 f"Younger frauds are told {pace} than older ones (p {_chance(curve.drift_p)}): read it with care."
             )
-    if chosen.change is not None and chosen.change.start == 0 and chosen.change.p_value <= LEVEL:
-        notes.append(
-            "It departs from the window's first bin on: it may have begun earlier. Let the window begin earlier."
-        )
+    if chosen.change is not None and chosen.change.start_lower == 0 and chosen.change.p_value <= LEVEL:
+        earlier = bool((scope.times[scope.dataset.column("time").present] < scope.incident.window[0]).any())
+        hint = "Let the window begin earlier." if earlier else "The events begin with it."
+        notes.append(f"It may have begun before the window. {hint}")
     if profile is not None and profile.days < 14:
         notes.append(f"The baseline has {profile.days} days only: weekdays are barely told apart.")
     if calendar is None:

@@ -227,14 +227,15 @@ def _coarse(mean: Floats, group: Ints) -> Ints:
 
 def _departure(y: Floats, e: Floats) -> Floats:
     """Return the log-likelihood ratio of a sum against its expectation."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(y > 0, y * np.log(y / e), 0.0) - (y - e)
+    e = np.maximum(e, _LEAST)
+    return np.where(y > 0, y * np.log(np.maximum(y, _LEAST) / e), 0.0) - (y - e)
 
 
 def _weight(bins: _Bins, first: Ints, last: Ints) -> Floats:
     """Return the share of a stretch's variance that is the events' own, the rest being its uncertain level."""
     due = bins.mean[last] - bins.mean[first]
-    return due / (due + _variance(bins, first, last))
+    whole = due + _variance(bins, first, last)
+    return np.divide(due, whole, out=np.ones(len(due)), where=whole > 0)
 
 
 def _variance(bins: _Bins, first: Ints, last: Ints) -> Floats:

@@ -8,7 +8,8 @@ accounts and 60 objects at density .5, 30 edges a member to popular objects besi
 
 Rings. Week after week of each seed's marketplace is a window; nothing of the truth is seen. A planted ring counts
 with at least three accounts active in the week. recall: its accounts in the found ring that holds most of them;
-purity: that ring's accounts which are its own (cover trade of the same ring is its own); called: shares of
+purity: that ring's accounts which are its own (cover trade of the same ring is its own), and of its own scheme
+(several planted rings may work for one creator); called: shares of
 its found rings that are called suspicious, with labels as known two days after the week (live) and at the end of the
 data (told). Honest look-alikes are counted apart. Exit code 1 when a bar is missed.
 """
@@ -134,9 +135,12 @@ def planted(orders: int, seed: int, region: str, domain: str) -> pd.DataFrame:
         told = who(scope_of(incident, events))
         accounts, group = told.found.web.account.codes, told.found.groups.ring
         now = (times >= day.value // 1000) & (times < (day + pd.Timedelta(days=7)).value // 1000) & (accounts >= 0)
-        frame = pd.DataFrame({"account": accounts[now], "ring": ring[now], "scheme": scheme[now], "honest": honest[now]})
+        frame = pd.DataFrame(
+            {"account": accounts[now], "ring": ring[now], "scheme": scheme[now], "honest": honest[now]}
+        )
         frame["found"] = group[frame["account"]]
         own = frame[frame["ring"] != ""].groupby("ring")["account"].agg(set)
+        like = frame[frame["scheme"] != ""].groupby("scheme")["account"].agg(set)
         of_found = frame[frame["found"] >= 0].groupby("found")["account"].agg(set)
         flagged = {"live": live.found.suspicious, "told": told.found.suspicious}
         real = frame[frame["scheme"].isin(["", "cover_trade"]) == 0]
@@ -153,6 +157,7 @@ def planted(orders: int, seed: int, region: str, domain: str) -> pd.DataFrame:
                     "scheme": which, "look_alike": bool(part["honest"].iloc[0]), "accounts": len(members),
                     "recall": len(members & inside) / len(members),
                     "purity": len(inside & own[name]) / len(inside) if inside else np.nan,
+                    "purity_scheme": len(inside & (like[which] | own[name])) / len(inside) if inside else np.nan,
                     "found": len(members & inside) >= 3,
                     **{f"called_{how}": best >= 0 and bool(flag[best]) for how, flag in flagged.items()},
                 }
@@ -160,9 +165,10 @@ def planted(orders: int, seed: int, region: str, domain: str) -> pd.DataFrame:
         for how, flag in flagged.items():
             mine = frame[(frame["found"] >= 0)]
             mine = mine[flag[mine["found"].to_numpy()]]
-            bad = ~mine["honest"]
-            rows.append({"scheme": f"(events called, {how})", "accounts": len(mine),
-                         "recall": np.nan, "purity": float(bad.sum()), "found": False, "look_alike": False})  # fmt: skip
+            kinds = [mine["scheme"] == "", mine["scheme"] == "cover_trade", mine["honest"]]
+            said = np.select(kinds, ["plain honest", "cover trade", "look-alike"], "scheme")
+            rows += [{"scheme": f"({how}) {what}", "accounts": int((said == what).sum()), "look_alike": False}
+                     for what in ("scheme", "cover trade", "look-alike", "plain honest")]  # fmt: skip
     return pd.DataFrame(rows)
 
 
@@ -172,15 +178,18 @@ def rings(orders: int, seeds: int, region: str, domain: str) -> None:
     asides = whole["scheme"].str.startswith("(")
     held = whole[~asides]
     print(f"\n{domain}, {region}: {seeds} seeds of {orders:,} orders, {time.process_time() - begun:.0f} CPU s")
-    for title, part in (("schemes", held[~held["look_alike"].astype(bool)]), ("honest look-alikes", held[held["look_alike"].astype(bool)])):  # noqa: E501
+    for title, part in (
+        ("schemes", held[~held["look_alike"].astype(bool)]),
+        ("honest look-alikes", held[held["look_alike"].astype(bool)]),
+    ):
         table = part.groupby("scheme").agg(
-            rings=("recall", "size"), recall=("recall", "mean"), purity=("purity", "mean"), found=("found", "mean"),
+            rings=("recall", "size"), recall=("recall", "mean"), purity=("purity", "mean"),
+            purity_scheme=("purity_scheme", "mean"), found=("found", "mean"),
             called_live=("called_live", "mean"), called_told=("called_told", "mean"),
         )  # fmt: skip
         print(f"{title}\n{table.round(2).to_string()}")
-    for name, part in whole[asides].groupby("scheme"):
-        total = int(part["accounts"].sum())
-        print(f"{name}: {total:,}, of a scheme {part['purity'].sum() / max(1, total):.1%}")
+    called = whole[asides].groupby("scheme", sort=False)["accounts"].sum()
+    print("events of rings called suspicious: " + "; ".join(f"{name} {int(n):,}" for name, n in called.items()))
 
 
 def main() -> int:

@@ -16,7 +16,8 @@ from riskbench.display import Fact, Result, result
 from riskbench.errors import ParameterError
 from riskbench.incidents.links import Links
 from riskbench.incidents.measure import Measure
-from riskbench.incidents.ring_tables import EDGES, HUBS, MEMBERS, RINGS, Ringed, edges_of, hubs_of, members_of, rings_of
+from riskbench.incidents.ring_tables import EDGES, HUBS, MEMBERS, RINGS, edges_of, hubs_of, members_of, rings_of
+from riskbench.incidents.ringed import Ringed
 from riskbench.incidents.rings import Grouped, grouped
 from riskbench.incidents.scope import Scope
 from riskbench.incidents.web import Web, web_of
@@ -67,9 +68,10 @@ class Entities(Result):
         its own earlier pace; `standing`: there before, at its usual pace), told (what the verdicts say, in
         words), suspicious, members (accounts), events and money (of the window), evidence, meeting (whom most of
         its events meet), frauds, good, unlabelled, fraud_share with lower and upper, elsewhere (the share of the
-        rest), enrichment with lower and upper, p_value and q_value (each account counted once; false findings
-        among all rings), measure_p, share_in_window (of all its events), first_seen, last_seen, density,
-        found_by (`component` or `dense block`).
+        rest of the window), usually (that of the baseline), enrichment (over elsewhere) with lower and upper,
+        p_value and q_value (against the rest or the usual, each account counted once; false findings among all
+        rings), measure_p (the same of the measure), share_in_window (of all its events), first_seen, last_seen,
+        density, found_by (`component` or `dense block`).
     members : DataFrame
         Who and what belongs to a ring: entity, column, ring, role (`account`, `shared`, `meeting`), events,
         evidence.
@@ -240,11 +242,12 @@ def who(
     given = Links.of(links)
     if not dataset.roles.entities and given.columns is None and given.edges is None:
         return _nobody(scope, begun)
-    web = web_of(dataset, given, times=times, history=history, before=before)
+    state = scope.state.state
+    usual = before if before.any() else scope.baseline & present
+    web = web_of(dataset, given, times=times, history=history, usual=usual & (state != FRAUD))
     active = np.zeros(web.account.size, dtype=bool)
     active[web.account.codes[current & (web.account.codes >= 0)]] = True
-    groups = grouped(web, active)
-    state = scope.state.state
+    groups = grouped(web, active, current=current, before=before)
     held = Ringed(
         scope,
         web,

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from riskbench.engine.graph import blocks, components, densest
-from riskbench.incidents.web import DOZEN, Web
+from riskbench.incidents.web import Web, too_large
 from riskbench.metrics.discovery import q_values
 from riskbench.metrics.intervals import wilson
 
@@ -20,6 +20,8 @@ Mask = npt.NDArray[np.bool_]
 FEWEST = 3
 #: A component that only hangs together by chance is cut into at most so many blocks.
 MOST_BLOCKS = 25
+#: How likely chance may be, over all components and places, to join any two that meet at one.
+JOINED = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,29 +92,32 @@ def tied(web: Web, active: Mask, *, hubs: bool = False) -> Tied:
     return Tied(a, v, k, int(offset[-1]), offset)
 
 
-def grouped(web: Web, active: Mask) -> Grouped:
+def grouped(web: Web, active: Mask, *, current: Mask | None = None, before: Mask | None = None) -> Grouped:
     """Return the rings among the active accounts: components, and dense blocks of those that are too large.
+
+    Accounts that share nothing rarely meet by chance where groups of them keep meeting: small components which
+    bring most of their events of the window to one place, far beyond that place's usual share, are one ring.
 
     At the point where chance alone joins everybody, the largest component has about n to the power of two thirds
     of n accounts. A larger one is no ring: the densest blocks in it are taken instead, each at least half as dense
     as the densest there is.
-
-    Source: Bollobas, B. (2001), Random Graphs, 2nd ed., chapter 6.
     """
     accounts, held = len(active), tied(web, active)
     label, size = _components(held, active)
+    if current is not None and before is not None:
+        label, size = _met(web, label, size, active=active, current=current, before=before)
     largest = int(size.max(initial=0))
     everybody = tied(web, active, hubs=True)
     joined = int(_components(everybody, active)[1].max(initial=0))
-    too_large = max(DOZEN, int(np.count_nonzero(active) ** (2 / 3)))
+    limit = too_large(int(np.count_nonzero(active)))
     ring = np.full(accounts, -1, dtype=np.int64)
-    fits = (size >= FEWEST) & (size <= too_large)
+    fits = (size >= FEWEST) & (size <= limit)
     number = np.cumsum(fits) - 1
     inside = active & fits[label]
     ring[inside] = number[label[inside]]
     count = int(fits.sum())
     whole = [True] * count
-    for big in np.flatnonzero(size > too_large):
+    for big in np.flatnonzero(size > limit):
         own = label[held.account] == big
         found = blocks(held.account[own], held.value[own], sizes=(accounts, held.values))
         for _, block in zip(range(MOST_BLOCKS), found, strict=False):
@@ -138,6 +143,38 @@ def _components(held: Tied, active: Mask) -> tuple[Ints, Ints]:
     label = components(held.account, held.value + len(active), nodes=len(active) + held.values)
     own = label[: len(active)]
     return own, np.bincount(own[active], minlength=int(label.max(initial=-1)) + 1)
+
+
+def _met(web: Web, label: Ints, size: Ints, *, active: Mask, current: Mask, before: Mask) -> tuple[Ints, Ints]:
+    """Return the components, those joined that keep meeting at one place beyond chance.
+
+    A component of k events of which n meet a place that has the share p of all earlier events does so by chance
+    with the binomial probability of n or more; of all components and places at most one in twenty is so joined.
+    """
+    from scipy.stats import binom
+
+    codes = web.account.codes
+    if not len(size) or not web.places:
+        return label, size
+    of = np.where(codes >= 0, label[np.maximum(codes, 0)], -1)
+    of = np.where(current & (of >= 0) & (size[np.maximum(of, 0)] >= 2), of, -1)
+    events = np.bincount(of[of >= 0], minlength=len(size))
+    tests = max(1, len(web.places) * int((events > 0).sum()))
+    a, b = [], []
+    offset = len(size)
+    for place in web.places:
+        value, at = place.coded.codes, np.flatnonzero((of >= 0) & (place.coded.codes >= 0))
+        usual = np.bincount(value[before & (value >= 0)], minlength=place.coded.size)
+        share = (usual + 1) / max(1, int(usual.sum()) + 1)
+        keys, n = np.unique(of[at] * np.int64(max(1, place.coded.size)) + value[at], return_counts=True)
+        group, where = keys // max(1, place.coded.size), keys % max(1, place.coded.size)
+        chance = binom.sf(n - 1, events[group], np.minimum(1.0, share[where]))
+        kept = (2 * n > events[group]) & (chance * tests < JOINED) & (usual.sum() > 0)
+        a.append(group[kept])
+        b.append(where[kept] + offset)
+        offset += place.coded.size
+    joined = components(np.concatenate(a), np.concatenate(b), nodes=offset)[label]
+    return joined, np.bincount(joined[active], minlength=int(joined.max(initial=-1)) + 1)
 
 
 def _density(held: Tied, ring: Ints, count: int) -> Floats:
@@ -169,6 +206,8 @@ class Fared:
     p_value : ndarray of float64
         One-sided, each account counted once: how often as many accounts with fraud come by chance; NaN where
         fewer than three accounts, no rest, or no fraud told at all allow no answer.
+    usual_p : ndarray of float64
+        The same against the time outside the window.
     """
 
     share: Floats
@@ -179,9 +218,20 @@ class Fared:
     ratio_lower: Floats
     ratio_upper: Floats
     p_value: Floats
+    usual_p: Floats
+
+    @property
+    def either(self) -> Floats:
+        """The p-value against the rest or the usual, whichever tells more; two looks, so twice the smaller."""
+        both = np.stack([self.p_value, self.usual_p])
+        known = np.isfinite(both)
+        smaller = np.min(np.where(known, both, np.inf), axis=0)
+        return np.where(known.any(axis=0), np.minimum(1.0, smaller * np.maximum(1, known.sum(axis=0))), np.nan)
 
 
-def fared(ring: Ints, account: Ints, fraud: Mask, *, tellable: Mask, rings: int) -> Fared:
+def fared(
+    ring: Ints, account: Ints, fraud: Mask, *, tellable: Mask, rings: int, usual: tuple[int, int] = (0, 0)
+) -> Fared:
     """Return how the events of each ring fare against all other events.
 
     Parameters
@@ -195,6 +245,9 @@ def fared(ring: Ints, account: Ints, fraud: Mask, *, tellable: Mask, rings: int)
         and rest are equally old, so what is not told yet is missing on both sides.
     rings : int
         How many rings there are.
+    usual : (int, int)
+        How many accounts usually had a fraud in a span as long as the window, and how many there were: of the time
+        outside the window. Where a whole window is under attack, the rest of it is no yardstick.
     """
     from scipy.stats import hypergeom
 
@@ -213,7 +266,10 @@ def fared(ring: Ints, account: Ints, fraud: Mask, *, tellable: Mask, rings: int)
     total, bads = int(known.sum()), int(bad.sum())
     p = hypergeom.sf(a - 1, max(total, 1), bads, b).astype(np.float64) if rings else np.zeros(0)
     p[(b < FEWEST) | (total - b < FEWEST) | (bads == 0)] = np.nan
-    return Fared(share, lower, upper, rest, ratio, ratio_lower, ratio_upper, p)
+    ill, whole = usual
+    than_usual = hypergeom.sf(a - 1, whole + b, ill + a, b).astype(np.float64) if rings else np.zeros(0)
+    than_usual[(b < FEWEST) | (whole < FEWEST) | (bads + ill == 0)] = np.nan
+    return Fared(share, lower, upper, rest, ratio, ratio_lower, ratio_upper, p, than_usual)
 
 
 def ratio_of_shares(

@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 
 from riskbench.data.dataset import Dataset, micros
 from riskbench.engine.columns import Column
-from riskbench.errors import ParameterError, listed
+from riskbench.engine.graph import components
+from riskbench.errors import listed
 from riskbench.incidents.links import Links
 
 Ints = npt.NDArray[np.int64]
@@ -101,7 +102,7 @@ class Kind:
     usual : float
         How many accounts its usual value joins.
     meets : float
-        How many others an account meets by it on average, before the window.
+        How many others an account usually meets by it, on average.
     limit : int
         A value that joins more accounts is a hub; 0: none of them links.
     reason : str
@@ -229,7 +230,7 @@ def limits(usual: Mapping[str, Ints], *, accounts: int, known: int, meets: float
     return {name: found[name] for name in usual}
 
 
-def web_of(dataset: Dataset, links: Links, *, times: Ints, history: Mask, before: Mask) -> Web:
+def web_of(dataset: Dataset, links: Links, *, times: Ints, history: Mask, usual: Mask) -> Web:
     """Return who shares what, up to the end of the window.
 
     Parameters
@@ -240,8 +241,10 @@ def web_of(dataset: Dataset, links: Links, *, times: Ints, history: Mask, before
         What links.
     times : ndarray of int64, shape (rows,)
         Each event's time.
-    history, before : ndarray of bool, shape (rows,)
-        The events up to the end of the window, and those before its start, by which hubs are measured.
+    history, usual : ndarray of bool, shape (rows,)
+        The events up to the end of the window, by which accounts are linked; and those outside the window, by
+        which it is measured how widely values are usually shared. Where these hold too few accounts, all events of
+        the history serve, and a column is only cut back if without that chance would join everybody.
 
     Raises
     ------
@@ -255,14 +258,17 @@ def web_of(dataset: Dataset, links: Links, *, times: Ints, history: Mask, before
     if links.account is not None:
         account = coded(dataset, dataset.resolve(links.account))
     else:
-        others = {name: coded(dataset, name) for name in dataset.roles.entities if name not in held}
-        account = _account({**{name: (held | others)[name] for name in dataset.roles.entities}, **held}, history)
+        free = {name: coded(dataset, name) for name in dataset.roles.entities if not chosen or name not in held}
+        account = _account(free, history) if free else coded(dataset, dataset.roles.id)
+        if not free:
+            notes.append(f"Every entity links, so each {account.name} is an account of its own.")
     who = np.where(history, account.codes, -1)
     known = len(np.unique(who[who >= 0]))
     lost = int((history & (account.codes < 0)).sum())
     if lost:
         notes.append(f"{lost:,} events name no {account.name}; they are in no ring.")
-    early = before if len(np.unique(account.codes[before & (account.codes >= 0)])) > DOZEN**2 else history
+    known_usual = len(np.unique(account.codes[usual & (account.codes >= 0)])) > DOZEN**2
+    early = usual if known_usual else history
     drawn: list[Kind] = []
     for name, value in held.items():
         if name == account.name:
@@ -272,12 +278,10 @@ def web_of(dataset: Dataset, links: Links, *, times: Ints, history: Mask, before
             notes.append(f"{name} has no values in the events: it links nobody.")
             continue
         degree = np.bincount(v, minlength=value.size)
-        _, usual_of, _, _ = pairs_of(who, value, times, early)
-        usual = np.bincount(usual_of, minlength=value.size)
-        own = degree[degree > 0]
-        meets = float(met(usual, len(np.unique(who[early & (who >= 0)])))[1][-1:].sum())
-        drawn.append(Kind(value, a, v, n, first, degree, float(np.median(own)), meets, 0, ""))
-    kinds, places = _judged(drawn, links, who=who, times=times, early=early, known=known)
+        drawn.append(Kind(value, a, v, n, first, degree, float(np.median(degree[degree > 0])), 0.0, 0, ""))
+    kinds, places = _judged(
+        drawn, links, account=account.codes, times=times, early=early, known=known, measured=known_usual
+    )
     if links.edges is not None:
         kinds = (*kinds, *_given(links, account, who=who, times=times, history=history, known=known, notes=notes))
     if not drawn and links.edges is None:
@@ -287,14 +291,8 @@ def web_of(dataset: Dataset, links: Links, *, times: Ints, history: Mask, before
 
 def _account(held: Mapping[str, Coded], history: Mask) -> Coded:
     """Return the first column whose values meet few of the others': somebody, not a place where many meet."""
-    if not held:
-        raise ParameterError(
-            "There is nobody to link",
-            got="no entities in the roles",
-            hint="name the role 'entities', or links=[column, ...]",
-        )
-    rows = history.copy()
-    rows[: max(0, len(rows) - 200_000)] = False
+    rows = np.zeros(len(history), dtype=bool)
+    rows[np.flatnonzero(history)[-200_000:]] = True
     none = np.zeros(len(rows), dtype=np.int64)
     width: dict[str, float] = {}
     for name, one in held.items():
@@ -316,43 +314,63 @@ def _comes_back(one: Coded, rows: Mask) -> bool:
 
 
 def _judged(
-    drawn: Sequence[Kind], links: Links, *, who: Ints, times: Ints, early: Mask, known: int
+    drawn: Sequence[Kind], links: Links, *, account: Ints, times: Ints, early: Mask, known: int, measured: bool
 ) -> tuple[tuple[Kind, ...], tuple[Kind, ...]]:
     """Return the kinds that link, each with its limit, and those that are meeting places."""
     own, places, named = [], [], bool(links.columns)
+    who = np.where(early, account, -1)
     for kind in drawn:
-        same, n = comes_again(np.where(early, who, -1), kind.coded.codes, times)
-        if not named and kind.usual > HOUSEHOLD:
-            places.append(
-                replace(kind, limit=0, reason=f"its usual value is shared by {kind.usual:g}: a place where many meet")
-            )
-        elif not named and n >= FEWEST_REPEATS and same < COMES_AGAIN:
-            places.append(
-                replace(
-                    kind, limit=0, reason=f"who comes again brings another one {1 - same:.0%} of the time: many meet"
-                )
-            )
+        same, n = comes_again(who, kind.coded.codes, times)
+        why = ""
+        if kind.usual > HOUSEHOLD:
+            why = f"its usual value is shared by {kind.usual:g}: a place where many meet"
+        elif n >= FEWEST_REPEATS and same < COMES_AGAIN:
+            why = f"who comes again brings another one {1 - same:.0%} of the time: a place where many meet"
+        if why and not named:
+            places.append(replace(kind, reason=why))
         else:
             own.append(kind)
-    accounts = len(np.unique(who[early & (who >= 0)]))
+    accounts = len(np.unique(who[who >= 0]))
     degrees = {kind.name: np.bincount(pairs_of(who, kind.coded, times, early)[1]) for kind in own}
+    meets = {name: float(met(degree, accounts)[1][-1:].sum()) for name, degree in degrees.items()}
+    alone = max(DOZEN, int(known**0.5))
     found = limits(degrees, accounts=accounts, known=known)
+    if not measured and not _spans([replace(kind, limit=alone) for kind in own], len(account), known):
+        found = dict.fromkeys(found, alone)
     kinds = []
     for kind in own:
         stated = links.hubs.get(kind.name) if isinstance(links.hubs, Mapping) else links.hubs
+        limit, why = found[kind.name], "more than the square root of all accounts"
         if stated is not None:
-            kinds.append(replace(kind, limit=int(stated), reason="the limit that was named"))
-        elif kind.meets >= MEETS or found[kind.name] < DOZEN:
-            kinds.append(
-                replace(
-                    kind,
-                    limit=found[kind.name],
-                    reason=f"by {kind.name} an account meets {kind.meets:.2g} others on average",
-                )
-            )
-        else:
-            kinds.append(replace(kind, limit=found[kind.name], reason="more than the square root of all accounts"))
+            limit, why = int(stated), "the limit that was named"
+        elif limit < alone:
+            why = f"by {kind.name} an account usually meets {meets[kind.name]:.2g} others"
+        kinds.append(replace(kind, meets=meets[kind.name], limit=limit, reason=why))
     return tuple(kinds), tuple(places)
+
+
+def _spans(kinds: Sequence[Kind], size: int, known: int) -> bool:
+    """Tell whether the links join more accounts into one component than a graph below its critical point does."""
+    offset = np.cumsum([size, *(kind.coded.size for kind in kinds)])
+    keep = [~kind.hub[kind.value] for kind in kinds]
+    a = [kind.account[kept] for kind, kept in zip(kinds, keep, strict=True)]
+    b = [kind.value[kept] + offset[place] for place, (kind, kept) in enumerate(zip(kinds, keep, strict=True))]
+    if not a:
+        return False
+    who, what = np.concatenate(a), np.concatenate(b)
+    label = components(who, what, nodes=int(offset[-1]))
+    return int(np.bincount(label[np.unique(who)]).max(initial=0)) > too_large(known)
+
+
+def too_large(accounts: int) -> int:
+    """Return how many accounts a component may have: at the critical point it is about n to the two thirds.
+
+    Source: Bollobas, B. (2001), Random Graphs, 2nd ed., chapter 6.
+
+    >>> too_large(1_000), too_large(10)
+    (100, 12)
+    """
+    return max(DOZEN, round(accounts ** (2 / 3)))
 
 
 def _given(

@@ -42,7 +42,7 @@ def web(frame: pd.DataFrame, links: Links | None = None, **roles: object) -> Web
     held = dataset(frame, **({"entities": ("seller", "buyer", "device", "ip")} | roles))
     times = held.column("at").values.astype(np.int64)
     start = times.min() + 50 * DAY
-    return web_of(held, links or Links(), times=times, history=times <= times.max(), before=times < start)
+    return web_of(held, links or Links(), times=times, history=times <= times.max(), usual=times < start)
 
 
 # -- what is a person's own ----------------------------------------------------------------------------------

@@ -194,7 +194,7 @@ def due_table(
     notes = [
         (
             f"A payee's balance is the {plan.said} of suspected events not stopped and not told good, accrued at "
-            f"their time; a run pays what is accrued up to it. Frozen is what no earlier run pays, if all are held before it."
+            f"their time; a run pays what is accrued up to it. Frozen is what no earlier run pays, if all are held."
         )
     ]
     nobody = int((~named & (held.lost | held.open)).sum())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,10 @@ Mask = npt.NDArray[np.bool_]
 
 #: From so many told frauds on, the loss of others is taken from theirs.
 ENOUGH = 5
+#: A loss is a sum of other money where both differ by at most this share, for at least this share of told frauds.
+ALIKE, NEARLY_ALL = 0.01, 0.9
+#: The money that a loss may be the sum of, beside the amount.
+_PARTS = ("subsidy", "commission", "shipping", "refund")
 #: The recent rate is that of so many hours at the end of the window, cut into so many blocks.
 RECENT_HOURS, BLOCKS = 24.0, 24
 #: With no event at all, fewer than this many are expected in 95 of 100 windows.
@@ -133,6 +138,12 @@ def _loss(scope: Scope, rows: npt.NDArray[np.intp], lost: Mask) -> tuple[Floats 
             net: Floats = np.where(lost, np.maximum(found - back, 0.0), found)
             return net, (f"{said}, less what was recovered.",)
         return found, (f"{said}.",)
+    composed = _composed(scope, rows, lost)
+    if composed is not None:
+        sums, parts = composed
+        return np.where(lost, held.loss[rows], sums), (
+            f"A told fraud's loss is measured; it is the event's {' and '.join(parts)}, and so is that of others.",
+        )
     fraud = scope.state.state == FRAUD
     inside, before = rows[fraud[rows]], np.flatnonzero(fraud & scope.baseline)
     some = inside if len(inside) >= ENOUGH or not len(before) else before
@@ -152,6 +163,22 @@ def _loss(scope: Scope, rows: npt.NDArray[np.intp], lost: Mask) -> tuple[Floats 
     else:
         return None, ("No fraud is told, so what one costs is not known: events are counted instead.",)
     return np.where(lost, held.loss[rows], found), (f"A told fraud's loss is measured; that of others is {said}.",)
+
+
+def _composed(scope: Scope, rows: npt.NDArray[np.intp], lost: Mask) -> tuple[Floats, list[str]] | None:
+    """Return the sum of the fewest kinds of money that is the loss of nearly all told frauds, and which; or None."""
+    if int(lost.sum()) < ENOUGH:
+        return None
+    roles, target = scope.dataset.roles, scope.worth.loss[rows].astype(np.float64)
+    kinds = {"amount": roles.amount, **{name: column for name, column in roles.measures.items() if name in _PARTS}}
+    money = {name: scope.dataset.minor(column)[rows].astype(np.float64) for name, column in kinds.items() if column}
+    for size in range(1, len(money) + 1):
+        for names in combinations(money, size):
+            whole = np.sum([money[name] for name in names], axis=0)
+            near = np.abs(whole[lost] - target[lost]) <= ALIKE * np.maximum(target[lost], 1.0)
+            if near.mean() >= NEARLY_ALL and bool((target[lost] > 0).any()):
+                return whole, list(names)
+    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,15 @@ from riskbench.data.labels import FRAUD, GOOD, UNKNOWN
 from riskbench.incidents.cluster import Cluster
 from riskbench.incidents.measure import ages
 from riskbench.incidents.scope import Scope
-from riskbench.metrics.intervals import wilson
+from riskbench.metrics.intervals import Z95, wilson
 from riskbench.metrics.maturity import FEWEST, DelayCurve, delay_curve
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
+
+#: So many times as fast, or as slow, as in the baseline verdicts may come.
+FASTEST = 5.0
 
 _DAY = 86_400_000_000
 
@@ -128,10 +131,21 @@ def chances(scope: Scope, cluster: Cluster, rows: npt.NDArray[np.intp]) -> tuple
     told = np.where(fraud, sources, -1)
     held, said = _curves(scope, np.unique(told[fraud]), names)
     age = ages(scope)[rows]
-    known = {source: curve.at(age) for source, curve in held.items()}
-    found = fraud_chances(told, good, state == UNKNOWN, known)
+    delay = (scope.dataset.column("label_time").values[rows].astype(np.int64) - scope.times[rows]) / _DAY
+    timed = fraud & scope.dataset.column("label_time").present[rows]
+    speed = pace(delay[timed], age[timed], told[timed], held)
+
+    def known(factor: float) -> dict[int, Floats]:
+        return {source: curve.at(age * factor) for source, curve in held.items()}
+
+    mute = state == UNKNOWN
+    found = fraud_chances(told, good, mute, known(speed.factor))
+    if speed.told:
+        said = (*said, speed.told)
+        most, least = (fraud_chances(told, good, mute, known(end)) for end in (speed.lower, speed.upper))
+        found = _between(found, least, most)
     if found.faster:
-        found = _least(scope, rows, found, told=told, good=good, mute=state == UNKNOWN)
+        found = _between(found, _own(told, good, mute, delay=delay, timed=timed, age=age), found)
         more = (
             "More is told than the baseline's delays allow, so verdicts come faster here: up to all pending is fraud; "
             "the likely lower end holds if no verdict comes later than those seen."
@@ -140,16 +154,84 @@ def chances(scope: Scope, cluster: Cluster, rows: npt.NDArray[np.intp]) -> tuple
     return found, said
 
 
-def _least(scope: Scope, rows: npt.NDArray[np.intp], found: Chances, *, told: Ints, good: Mask, mute: Mask) -> Chances:
-    """Return chances whose lower end takes the delays of these very events, none of them later than seen."""
-    column, age = scope.dataset.column("label_time"), ages(scope)[rows]
-    delay = (column.values[rows].astype(np.int64) - scope.times[rows]) / _DAY
-    timed = (told >= 0) & column.present[rows]
-    own = delay_curve(delay[timed], age[timed])
-    least = fraud_chances(np.where(told >= 0, 0, -1), good, mute, {0: own.at(age)})
-    if least.lower is None or found.lower is None or least.lower >= found.lower:
+def _between(found: Chances, least: Chances, most: Chances) -> Chances:
+    """Return chances whose ends are at least as far out as those of two others."""
+    if found.lower is None or found.upper is None:
         return found
-    return replace(found, lower=least.lower, expected_lower=np.minimum(least.expected_lower, found.expected_lower))
+    lower = min(found.lower, found.lower if least.lower is None else least.lower)
+    upper = max(found.upper, found.upper if most.upper is None else most.upper)
+    return replace(
+        found, lower=lower, upper=upper, expected_lower=np.minimum(found.expected_lower, least.expected_lower),
+        expected_upper=np.maximum(found.expected_upper, most.expected_upper),
+    )  # fmt: skip
+
+
+def _own(told: Ints, good: Mask, mute: Mask, *, delay: Floats, timed: Mask, age: Floats) -> Chances:
+    """Return chances by the delays of these very events, none of them later than those seen."""
+    own = delay_curve(delay[timed], age[timed])
+    return fraud_chances(np.where(told >= 0, 0, -1), good, mute, {0: own.at(age)})
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How many times as fast as in the baseline verdicts come, with its 95 % interval; 1 where nothing speaks else."""
+
+    factor: float = 1.0
+    lower: float = 1.0
+    upper: float = 1.0
+    told: str = ""
+
+
+def pace(delays: Floats, ages_: Floats, sources: Ints, curves: Mapping[int, DelayCurve]) -> Pace:
+    """Return how many times as fast as some curves verdicts come, when their delays tell it.
+
+    Only delays up to an event's age can be seen. The factor is the one at which the curve, cut at each event's age,
+    has the mean delay that was seen; it is 1 unless its 95 % interval excludes 1.
+
+    Parameters
+    ----------
+    delays, ages_ : ndarray of float64, shape (verdicts,)
+        Days from the event to the verdict, and to the as-of moment.
+    sources : ndarray of int64
+        Whose curve holds for each.
+    curves : mapping of int to DelayCurve
+        How fast each source tells in the baseline.
+
+    Examples
+    --------
+    >>> usual = delay_curve(np.arange(1.0, 101.0), np.full(100, 200.0))
+    >>> held = pace(np.arange(1.0, 101.0) / 2, np.full(100, 200.0), np.zeros(100, dtype=np.int64), {0: usual})
+    >>> round(held.factor, 1)
+    2.0
+    """
+    inside = (delays <= ages_) & (ages_ > 0)
+    delays, ages_, sources = delays[inside], ages_[inside], sources[inside]
+    if len(delays) < FEWEST or any(not curves[source].n for source in np.unique(sources).tolist()):
+        return Pace()
+    slowness = np.exp(np.linspace(np.log(1 / FASTEST), np.log(FASTEST), 121))
+    means = np.array([_cut_means(ages_, sources, curves, slow) for slow in slowness])
+    rising = np.maximum.accumulate(means)
+    seen, half = float(delays.mean()), Z95 * float(delays.std(ddof=1)) / len(delays) ** 0.5
+    slow, fast, late = (float(np.interp(mean, rising, slowness)) for mean in (seen, seen - half, seen + half))
+    if fast <= 1.0 <= late:
+        return Pace()
+    said = f"Verdicts come {1 / slow:.1f} times as fast as in the baseline ({1 / late:.1f} to {1 / fast:.1f})."
+    return Pace(1 / slow, 1 / late, 1 / fast, said)
+
+
+def _cut_means(ages_: Floats, sources: Ints, curves: Mapping[int, DelayCurve], slow: float) -> float:
+    """Return the mean delay of curves stretched by a factor and cut at the events' ages."""
+    total = 0.0
+    for source, curve in curves.items():
+        some = ages_[sources == source]
+        mass = np.diff(curve.share, prepend=0.0)
+        whole = np.concatenate(([0.0], np.cumsum(mass)))
+        moment = np.concatenate(([0.0], np.cumsum(mass * curve.days)))
+        place = np.searchsorted(curve.days, some / slow, side="right")
+        with np.errstate(invalid="ignore", divide="ignore"):
+            mean = np.where(place > 0, slow * moment[place] / whole[place], some)
+        total += float(mean.sum())
+    return total / len(ages_)
 
 
 def _sources(scope: Scope, rows: npt.NDArray[np.intp]) -> tuple[Ints, tuple[str, ...]]:

@@ -15,8 +15,9 @@ from riskbench.incidents.balance import OTHERS, balances, paid_by, summed
 from riskbench.incidents.cluster import Cluster
 from riskbench.incidents.exposure import PER_DAY, cost
 from riskbench.incidents.losses import recent_rate
-from riskbench.incidents.pending import fraud_chances
+from riskbench.incidents.pending import fraud_chances, pace
 from riskbench.incidents.scope import scope_of
+from riskbench.metrics.maturity import delay_curve
 
 START, END, ASOF = "2026-03-10", "2026-03-12", "2026-03-14"
 HOUR = pd.Timedelta("1h")
@@ -168,6 +169,45 @@ def test_all_told_and_mature_leaves_nothing_pending():
     assert held.expected.tolist() == [1.0, 1.0, 0.0, 0.0]
 
 
+# The pace of verdicts
+
+
+def drawn(rng, size, *, times):
+    """Return delays of a lognormal divided by a factor, as far as events of two to six days can show them."""
+    age = 2 + 4 * rng.random(size * 6)
+    delay = 5 * np.exp(rng.normal(0, 0.5, size * 6)) / times
+    seen = delay <= age
+    return delay[seen][:size], age[seen][:size]
+
+
+@pytest.mark.parametrize("times", [0.6, 1.7, 2.5])
+def test_the_pace_of_verdicts_is_found_though_only_the_early_ones_are_seen(times):
+    rng = np.random.default_rng(11)
+    curve = delay_curve(5 * np.exp(rng.normal(0, 0.5, 2_000)), np.full(2_000, 100.0))
+    inside = 0
+    for _ in range(20):
+        delay, age = drawn(rng, 150, times=times)
+        held = pace(delay, age, np.zeros(len(delay), dtype=np.int64), {0: curve})
+        assert held.lower <= held.factor <= held.upper
+        inside += held.lower <= times <= held.upper
+    assert inside >= (17 if times > 1 else 12), "0.6 is near to 1, where the interval is given up"
+
+
+def test_the_pace_stays_that_of_the_baseline_unless_the_delays_speak_against_it():
+    rng = np.random.default_rng(12)
+    curve = delay_curve(5 * np.exp(rng.normal(0, 0.5, 2_000)), np.full(2_000, 100.0))
+    ones = 0
+    for _ in range(40):
+        delay, age = drawn(rng, 60, times=1.0)
+        ones += pace(delay, age, np.zeros(60, dtype=np.int64), {0: curve}).factor == 1.0
+    assert ones >= 34
+    few = pace(np.ones(5), np.full(5, 9.0), np.zeros(5, dtype=np.int64), {0: curve})
+    assert few.factor == 1.0
+    assert not few.told
+    nothing = delay_curve([], [])
+    assert pace(np.ones(50), np.full(50, 9.0), np.zeros(50, dtype=np.int64), {0: nothing}).factor == 1.0
+
+
 # The rate
 
 
@@ -317,6 +357,21 @@ def test_a_measured_loss_stands_and_tells_that_of_the_others():
     assert any("20.0 % of the amount" in note for note in found.notes)
 
 
+def test_a_loss_that_is_a_sum_of_other_money_is_known_of_every_event():
+    frauds = [(float(place), 1, 2.0, "approve", 100.0 + place, 8.0 + place % 3, "anna", None) for place in range(8)]
+    dataset = events([*baseline(), *frauds, OPEN])
+    amount, commission = (dataset.column(name).values for name in ("amount", "commission"))
+    shipping = np.full(dataset.rows, 3.0)
+    loss = np.where(dataset.column("fraud").values == 1, commission + shipping, np.nan)
+    measures = {"loss": "lost", "commission": "commission", "shipping": "sent"}
+    dataset = dataset.with_columns({"lost": loss, "sent": shipping}).with_roles(measures=measures)
+    scope = scope_of(rb.Incident(START, END), dataset, asof=ASOF)
+    found = cost(scope, Cluster(np.flatnonzero(scope.current), "all", None, "segments"))
+    assert part(found, "still pending")["upper"] == 4.0 + 3.0
+    assert any("it is the event's commission and shipping" in note for note in found.notes)
+    assert (amount > loss)[dataset.column("fraud").values == 1].any()
+
+
 def test_past_runs_are_paid_and_the_next_one_is_named():
     found = asked([FRAUD, OPEN], payouts=PAYOUTS)
     table = found.frame("runs")
@@ -348,6 +403,23 @@ def test_payees_past_fifty_stand_in_one_line():
     assert payees["due"].sum() == found.frame("runs")["due"].sum() == sum(range(1, 61))
     assert payees["due_share"].sum() == pytest.approx(1)
     assert found.frame("runs")["payees"].iloc[0] == 60
+
+
+def test_a_mixed_cluster_is_not_taken_for_fraud_as_a_whole(market):
+    """Half of the live or cash-on-delivery orders of the raid's days are honest, and their frauds are told early."""
+    held = market.incidents.loc[0]
+    window = rb.Incident(str(held["starts_at"]), str(held["ends_at"]))
+    scope = scope_of(window, market.datasets["transactions"], asof="2026-11-15T17:00")
+    frame = scope.dataset.frame(["order_id", "is_live_session", "payment_method", "outcome"])
+    wide = (frame["is_live_session"] | (frame["payment_method"] == "cod")).to_numpy()
+    rows = np.flatnonzero(scope.current & wide & (scope.state.state != 0))
+    found = cost(scope, Cluster(rows, "live or cash on delivery", None, "segments"))
+    loss = market.truth.set_index("event_id")["loss"].reindex(frame["order_id"].iloc[rows]).fillna(0.0).to_numpy()
+    real = loss[(frame["outcome"] != "block").to_numpy()[rows]].sum()
+    both = part(found, "lost and pending")
+    assert both["likely_lower"] < real < both["upper"]
+    assert both["loss"] < 0.75 * both["upper"]
+    assert any("times as fast as in the baseline" in note for note in found.notes)
 
 
 # What is not measurable

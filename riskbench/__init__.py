@@ -44,6 +44,7 @@ _HOMES = {
     "Scan": "riskbench.incidents.scan",
     "Simulation": "riskbench.rules.simulation",
     "StoreError": "riskbench.errors",
+    "Timeline": "riskbench.incidents.timeline",
     "at_least": "riskbench.metrics.constraints",
     "at_most": "riskbench.metrics.constraints",
     "calibrate": "riskbench.calibration.calibration",
@@ -112,6 +113,7 @@ if TYPE_CHECKING:
     from riskbench.incidents.record import IncidentRecord as IncidentRecord
     from riskbench.incidents.scan import Scan as Scan
     from riskbench.incidents.scan import scan as scan
+    from riskbench.incidents.timeline import Timeline as Timeline
     from riskbench.metrics.constraints import at_least as at_least
     from riskbench.metrics.constraints import at_most as at_most
     from riskbench.metrics.costs import Costs as Costs

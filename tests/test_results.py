@@ -329,6 +329,19 @@ def _casebook() -> dict[str, Result]:
         }
 
 
+def _timeline() -> Result:
+    from riskbench.incidents.incident import Incident
+    from riskbench.incidents.scope import scope_of
+    from riskbench.incidents.timeline import when
+
+    frame = _events().frame()
+    frame["source"] = np.where(frame["fraud"] == 1, HOSTILE, None)
+    events = rb.read(frame, roles=_events().roles.with_roles(label_source="source"), name=HOSTILE)
+    calendar = pd.DataFrame({"name": [HOSTILE], "first": ["2026-03-02"], "last": ["2026-03-03"]})
+    held = scope_of(Incident("2026-03-01", "2026-03-15", title=HOSTILE, measure=f"fraud:{HOSTILE}"), events)
+    return when(held, calendar=calendar)
+
+
 SPECIMENS: dict[str, Callable[[], Result]] = {
     "alert_shift": _alert_shift,
     "baseline": lambda: rb.score_baseline(_events()),
@@ -358,6 +371,7 @@ SPECIMENS: dict[str, Callable[[], Result]] = {
     "similar_incidents": lambda: _casebook()["similar_incidents"],
     "simulation": lambda: rb.simulate(_book(), _events()),
     "stored": _stored,
+    "timeline": _timeline,
 }
 
 

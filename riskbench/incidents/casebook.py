@@ -115,6 +115,7 @@ class Casebook:
             {name: faults(lines, head=known.get(name)) for name, lines in held.items()}
             | dict.fromkeys(missing, ("the incident is gone",)),
             {name: lines[-1].head for name, lines in held.items()},
+            guarded=self.journal.guarded(),
         )
 
     # -- writing ---------------------------------------------------------------------------------------------

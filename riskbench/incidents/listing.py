@@ -80,6 +80,8 @@ class HistoryCheck(Result):
         incident, what: what does not hold; empty where everything does.
     heads : DataFrame
         incident, head: the place and hash of the last event, to be kept elsewhere.
+    guarded : bool
+        Whether the database itself still refuses a change.
     """
 
     kind: ClassVar[str] = "history_check"
@@ -88,6 +90,7 @@ class HistoryCheck(Result):
 
     faults: pd.DataFrame
     heads: pd.DataFrame
+    guarded: bool
 
     @property
     def holds(self) -> bool:
@@ -98,14 +101,22 @@ class HistoryCheck(Result):
         """Return whether all hold, and how many were looked at."""
         wrong = self.faults["incident"].nunique()
         told = "they hold" if self.holds else f"{wrong} of {len(self.heads)} were changed outside of riskbench"
-        return (Fact("Histories", told, "text"), Fact("Looked at", len(self.heads), "count"))
+        guards = "on" if self.guarded else "off: the database no longer refuses a change"
+        return (
+            Fact("Histories", told, "text"),
+            Fact("Guards", guards, "text"),
+            Fact("Looked at", len(self.heads), "count"),
+        )
 
 
-def history_check(faults: Mapping[str, Sequence[str]], heads: Mapping[str, str]) -> HistoryCheck:
-    """Return what does not hold, by incident."""
+def history_check(
+    faults: Mapping[str, Sequence[str]], heads: Mapping[str, str], *, guarded: bool = True
+) -> HistoryCheck:
+    """Return what does not hold, by incident, and whether the database still guards the histories."""
     rows = [(name, what) for name, found in faults.items() for what in found]
     return HistoryCheck(
         faults=pd.DataFrame(rows, columns=["incident", "what"]),
         heads=pd.DataFrame(list(heads.items()), columns=["incident", "head"]),
+        guarded=guarded,
         notes=("A chain alone does not show what was cut off at the end: keep the heads elsewhere.",),
     )

@@ -13,7 +13,7 @@ from riskbench.incidents.history import Standing
 from riskbench.incidents.lifecycle import MEANING, STAGES
 from riskbench.incidents.page import IncidentPage, Section, make_page
 from riskbench.incidents.record import IncidentRecord
-from riskbench.incidents.wording import Scrubber
+from riskbench.incidents.wording import Scrubber, is_program, spoken
 
 #: Kinds of events that a reader of the timeline needs; the rest are book-keeping.
 _TOLD = ("opened", "moved", "decided", "acted", "progressed", "noted", "rated", "merged", "absorbed")
@@ -36,7 +36,7 @@ ASKS = {
 def postmortem(record: IncidentRecord) -> IncidentPage:
     """Return the post-mortem of an incident: roles for names, ids masked, and what is still to be written."""
     held, roles = record.held, role_names(record.held)
-    scrub = Scrubber(held.ids, _spoken(roles))
+    scrub = Scrubber(held.ids, spoken(roles))
     parts = [
         _written(held, "summary", "Summary", scrub),
         _impact(record),
@@ -90,7 +90,7 @@ def role_names(held: Standing) -> dict[str, str]:
     for actor in actors:
         if actor in names:
             continue
-        if actor == "scan" or actor.startswith("riskbench"):
+        if is_program(actor):
             names[actor] = actor
             continue
         letters, rest = "", plain
@@ -101,18 +101,6 @@ def role_names(held: Standing) -> dict[str, str]:
                 break
         names[actor], plain = f"analyst {letters}", plain + 1
     return names
-
-
-def _spoken(roles: dict[str, str]) -> dict[str, str]:
-    """Return the names as texts say them: also the part before an @, and each word of a full name."""
-    said: dict[str, str] = {}
-    for name, role in roles.items():
-        if name == role:
-            continue
-        for form in (name, name.partition("@")[0], *name.replace(".", " ").partition("@")[0].split()):
-            if len(form) > 2:
-                said.setdefault(form, role)
-    return said
 
 
 def _written(held: Standing, section: str, heading: str, told: Callable[[str], str]) -> Section:

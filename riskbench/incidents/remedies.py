@@ -116,9 +116,9 @@ def remedy_list(rows: Iterable[Mapping[str, Any]], *, show_ids: bool = False, cu
         before = sums.setdefault(key, None)
         sums[key] = before if row["minor"] is None else (before or 0) + row["minor"]
     summed = []
-    for key in sorted(people):
-        minor = sums[key]
-        summed.append((*key, len(people[key]), None if minor is None else Currency.of(key[3]).major(minor)))
+    for group in sorted(people):
+        minor = sums[group]
+        summed.append((*group, len(people[group]), None if minor is None else Currency.of(group[3]).major(minor)))
     notes = () if show_ids or not held else ("Ids are masked on pages; .csv() holds them.",)
     return RemedyList(
         remedies=pd.DataFrame(shown, columns=_COLUMNS[:-1]),

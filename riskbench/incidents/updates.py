@@ -13,7 +13,7 @@ from riskbench.errors import ParameterError, listed, nearest
 from riskbench.incidents.facts import completed, local
 from riskbench.incidents.page import IncidentPage, Section, make_page
 from riskbench.incidents.record import IncidentRecord
-from riskbench.incidents.wording import Scrubber
+from riskbench.incidents.wording import Scrubber, is_program, spoken
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ def update(record: IncidentRecord, audience: str) -> IncidentPage:
         )
     who, held = AUDIENCES[audience], record.held
     ids = [*held.ids, *held.rings]
-    names = dict.fromkeys((name for name in held.people if len(name) > 2), "a colleague")
+    names = spoken({name: name if is_program(name) else "a colleague" for name in held.people})
     if not who.inside:
         ids += [*(rule for _, rule in held.rules), *held.segments, *held.columns, *held.runs]
     scrub = Scrubber(ids, names)

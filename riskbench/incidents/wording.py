@@ -110,6 +110,28 @@ def _is_latin(letter: str) -> bool:
     return letter.isascii() and letter.isalnum()
 
 
+def is_program(actor: str) -> bool:
+    """Return whether a program wrote it, not a person."""
+    return actor == "scan" or actor.startswith("riskbench")
+
+
+def spoken(roles: Mapping[str, str]) -> dict[str, str]:
+    """Return what stands for people by the names that texts give them: whole, before an @, and each part.
+
+    >>> spoken({"ana.putri@shop.example": "the lead"})["putri"]
+    'the lead'
+    """
+    said: dict[str, str] = {}
+    for name, role in roles.items():
+        if name == role:
+            continue
+        account = name.partition("@")[0]
+        for form in (name, account, *re.split(r"[\s._\-]+", account)):
+            if len(form) > 2:
+                said.setdefault(form, role)
+    return said
+
+
 def markdown(text: str) -> str:
     r"""Return a text as Markdown that shows it as it stands: no heading, list, link, tag or picture comes of it.
 

@@ -135,6 +135,19 @@ class Journal(Opened):
                 )
         return {incident: tuple(lines) for incident, lines in held.items()}
 
+    def guarded(self) -> bool:
+        """Return whether the database itself still refuses to change or take away a line."""
+        from sqlalchemy import text
+
+        from riskbench.store.schema import WATCH
+
+        watch = WATCH.get(self._engine.dialect.name)
+        if watch is None:
+            return False
+        query, wanted = watch
+        with self._transaction() as connection:
+            return {name for (name,) in connection.execute(text(query))} >= wanted
+
     def open(self, line: Line, *, actor: str) -> Happening:
         """Give the next id to an incident and write its first line.
 

@@ -81,6 +81,18 @@ _GUARDS = {
     ),
 }
 
+#: How each database tells which guards are on, and which there must be.
+WATCH = {
+    "sqlite": (
+        f"SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = '{incident_events.name}'",
+        {f"{incident_events.name}_{before}" for before in ("update", "delete", "insert")},
+    ),
+    "postgresql": (
+        f"SELECT tgname FROM pg_trigger WHERE tgrelid = '{incident_events.name}'::regclass AND tgenabled IN ('O', 'A')",
+        {f"{incident_events.name}_rows", f"{incident_events.name}_all"},
+    ),
+}
+
 
 def _first(connection: Connection) -> None:
     metadata.create_all(connection, tables=[runs])

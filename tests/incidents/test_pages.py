@@ -114,6 +114,14 @@ def test_outsiders_see_no_rule_no_segment_and_no_internal_text(full, audience):
     assert "A1" not in full.update(audience).markdown
 
 
+def test_a_program_is_named_and_a_person_is_not(book):
+    record = book.open("x", by="riskbench scan")
+    said = "riskbench scan saw it, Maria.Lopez and maria confirmed, Lopez closed"
+    record = book.write(record, "summary", text=said, by="maria.lopez@shop.example")
+    assert "riskbench scan saw it, a colleague and a colleague confirmed" in record.update("leadership").markdown
+    assert "riskbench scan saw it, analyst A and analyst A confirmed, analyst A closed" in record.postmortem().markdown
+
+
 def test_each_audience_gets_what_it_needs(full):
     told = {audience: full.update(audience).markdown for audience in AUDIENCES}
     assert "IDR 900 M" in told["leadership"]

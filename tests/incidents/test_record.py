@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -16,7 +17,7 @@ from riskbench.incidents.casebook import ACTION_STATUSES, PURPOSES
 from riskbench.incidents.history import SECTIONS, fold
 from riskbench.incidents.lifecycle import STAGES, STATES, allowed, check_move, needs_reason, reopens, span_words
 from riskbench.incidents.severity import SEVERITIES, assess
-from riskbench.store import Ledger
+from riskbench.store import Ledger, address
 
 #: The way through the states, written down apart from the code.
 WAYS = {
@@ -584,3 +585,26 @@ def test_every_section_can_be_written_and_the_newest_counts(book):
     assert record.held.sections == {section: f"new {section}" for section in SECTIONS}
     with pytest.raises(ParameterError, match="'lessons'"):
         book.write(record, "lesson", text="x", by="ana")
+
+
+@pytest.mark.postgres
+def test_the_whole_way_on_a_server(postgres):
+    name = f"book_{secrets.token_hex(4)}"
+    engine = create_engine(address(postgres.url()), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"create database {name}"))
+    engine.dispose()
+    with rb.open_casebook(postgres.url(database=name)) as book:
+        assert postgres.password not in repr(book)
+        record = book.open("Café 店 \U0001f600", by="ana", facts={"region": "BR", "people": 7}, when="2026-01-01")
+        other = book.open("the same", by="bo")
+        for state in STAGES[1:]:
+            record = book.move(record, state, by="ana")
+        row = {"remedy": "refund", "role": "buyer", "subject": "BUY-1", "what": "x", "amount": 1.5, "currency": "BRL"}
+        record = book.put_right(record, [row], by="ana")
+        record = book.merge(other, record, by="ana")
+        assert (record.name, record.state) == ("Café 店 \U0001f600", "reviewed")
+        assert record.remedies().frame()["amount"].tolist() == [1.5]
+        assert book.verify().holds
+        assert book.verify().guarded
+        assert book.similar(record).frame().empty

@@ -74,6 +74,8 @@ def test_the_database_itself_refuses_a_change(url, statement):
             "TRUNCATE": f"truncate {TABLE}",
         },
     }
+    with Journal(url) as journal:
+        assert journal.guarded()
     with pytest.raises(DatabaseError, match="append-only"), engine.begin() as connection:
         connection.execute(text(ways[engine.dialect.name].get(statement, statement)))
     engine.dispose()
@@ -97,6 +99,7 @@ def test_a_change_behind_our_back_is_seen_and_nothing_is_added_to_it(url, statem
     name = _grown(url, "two", "three")
     _unguarded(url, statement)
     with Journal(url) as journal:
+        assert not journal.guarded()
         assert told in " ".join(faults(journal.history(name)))
         with pytest.raises(StoreError, match="changed outside"):
             journal.append([name], lambda _: {name: [("noted", {})]}, actor="bo")

@@ -107,7 +107,7 @@ class Timeline(Result):
         ended = "still running at the window's end" if self.still_running else self._local(self.end)
         return (
             Fact("Started", f"{self._local(self.start)} {self.time_zone}", "text", note=began),
-            Fact("Stopped", ended, "text"),
+            Fact("Stopped", ended, "text", note="" if self.still_running else "in all events looked at together"),
             Fact(
                 "Times the expected", self.change, "number", lower=self.change_lower, upper=self.change_upper,
                 note="from start to stop",
@@ -346,6 +346,8 @@ def _notes(scope: Scope, chosen: Signal, found: Sequence[Signal], calendar: pd.D
         earlier = bool((scope.times[scope.dataset.column("time").present] < scope.incident.window[0]).any())
         hint = "Let the window begin earlier." if earlier else "The events begin with it."
         notes.append(f"It may have begun before the window. {hint}")
+    if chosen.change is not None and chosen.change.end is not None and chosen.change.p_value <= LEVEL:
+        notes.append("It stopped in all events together; a small remainder can hide among them: ask again with where=.")
     if profile is not None and profile.days < 14:
         notes.append(f"The baseline has {profile.days} days only: weekdays are barely told apart.")
     if calendar is None:

@@ -136,6 +136,17 @@ def window_end(scope: Scope) -> int:
     return min(scope.incident.window[1], scope.asof + 1, int(scope.times[present].max()) + 1)
 
 
+def reference(scope: Scope) -> tuple[int, int]:
+    """Return the part of time that the baseline covers with events, whether or not the incident's condition holds."""
+    present = scope.dataset.column("time").present
+    first, last = int(scope.times[present].min()), min(int(scope.times[present].max()), scope.asof) + 1
+    start, end = scope.incident.window
+    given = scope.reference
+    if scope.incident.baseline is not None:
+        return max(given[0], first), min(given[1], last)
+    return (end, last) if given[0] >= end else (first, start)
+
+
 def signal(scope: Scope, measure: Measure, *, calendar: pd.DataFrame | None = None) -> Signal:
     """Return what a measure did in the window, against what the baseline leads to expect."""
     if measure.unmeasurable is not None:
@@ -146,7 +157,7 @@ def signal(scope: Scope, measure: Measure, *, calendar: pd.DataFrame | None = No
     n = int(np.count_nonzero(bears))
     if n < FEWEST_EVENTS:
         return Signal(measure, f"too few events in the window bear it: {n}", n=n)
-    past = bins_of(scope, *scope.reference, HOUR, calendar)
+    past = bins_of(scope, *reference(scope), HOUR, calendar)
     profile = _profile(scope, measure, past)
     if profile is None:
         return Signal(measure, "no event of the baseline bears it")
@@ -238,7 +249,7 @@ def _profile(scope: Scope, measure: Measure, bins: Bins) -> Profile | None:
         day=bins.day,
         campaign=bins.campaign,
         floor=_single(scope, measure),
-        later=scope.reference[0] >= scope.incident.window[1],
+        later=bins.first >= scope.incident.window[1],
     )
 
 
@@ -269,4 +280,5 @@ def _day_spreads(scope: Scope, measure: Measure, profile: Profile, bins: Bins, g
 
 
 def _a_day(scope: Scope, measure: Measure) -> float:
-    return float(np.maximum(measure.amount[scope.baseline], 0).sum()) / max(scope.days[1], 1e-9)
+    first, last = reference(scope)
+    return float(np.maximum(measure.amount[scope.baseline], 0).sum()) / max((last - first) / DAY, 1e-9)

@@ -226,6 +226,16 @@ def test_a_baseline_may_lie_after_the_window():
     assert "The events begin with it" in " ".join(found.notes)
 
 
+def test_a_baseline_wider_than_the_events_or_a_rare_condition_changes_no_level():
+    held = frame(per_day=100)
+    one = when(scope(held, "2026-04-02", "2026-04-05", measure="events"))
+    wide = when(scope(held, "2026-04-02", "2026-04-05", measure="events", baseline=("2020-01-01", "2026-04-02")))
+    assert row(wide, "events")["expected"] == pytest.approx(row(one, "events")["expected"], rel=1e-3)
+    rare = held.assign(amount=np.where(held["at"] < "2026-03-25", 1.0, held["amount"]))
+    few = when(scope(rare, "2026-04-02", "2026-04-05", measure="events", where="amount > 5"))
+    assert row(few, "events")["baseline"] < 0.4 * row(one, "events")["baseline"]
+
+
 def test_a_window_of_one_event_or_of_one_moment():
     held = frame(days=20)
     first = held["at"].iloc[-50]

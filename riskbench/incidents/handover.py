@@ -60,14 +60,19 @@ def handover(
     facts = [
         Fact("Open incidents", len(open_), "count", note=f"{sum(not record.owner for record in open_)} led by nobody"),
         Fact("Next deadline", _next(coming[0], end) if coming else "none", "text", note=coming[0][2] if coming else ""),
-        Fact("Shift", f"{_both(start, here, there)} to {_both(end, here, there)}", "text"),
+        Fact(
+            "Shift",
+            span_words(seconds_between(start, end)),
+            "text",
+            note=f"{_both(start, here, there)} to {_both(end, here, there)}",
+        ),
     ]
     return make_page(
         f"Hand-over, {here} to {there}",
         parts,
         about="hand-over note",
         facts=facts,
-        foot=" · ".join(f"{record.id} {record.held.head[:20]}" for record in shown) or "no incident",
+        foot=" · ".join(f"{record.id} {record.held.head[:24]}" for record in shown) or "no incident",
         notes=notes,
     )
 

@@ -13,7 +13,7 @@ import pandas as pd
 from riskbench.data.money import LARGEST_SUM, Currency
 from riskbench.display import Fact, Result, number, result
 from riskbench.errors import ParameterError, listed, nearest
-from riskbench.incidents.wording import clean, masked
+from riskbench.incidents.wording import Scrubber, clean, masked
 
 #: Undo what was done to somebody honest; pay back what a victim lost.
 REMEDIES = ("reverse", "refund")
@@ -95,16 +95,17 @@ def remedy_list(rows: Iterable[Mapping[str, Any]], *, show_ids: bool = False, cu
     'BUY…23'
     """
     held = tuple({"at": "", **row, "currency": row["currency"] or currency} for row in rows)
+    told = str if show_ids else Scrubber(row["subject"] for row in held)
     shown = [
         [
             row["remedy"],
             row["role"],
             row["subject"] if show_ids else masked(row["subject"]),
-            row["what"],
+            told(row["what"]),
             None if row["minor"] is None else Currency.of(row["currency"]).major(row["minor"]),
             row["currency"],
             row["status"],
-            row["note"],
+            told(row["note"]),
         ]
         for row in held
     ]

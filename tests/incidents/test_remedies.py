@@ -60,8 +60,10 @@ def test_totals_add_up_exactly_and_the_csv_holds_every_row(rows):
 
 
 def test_ids_are_masked_on_pages_and_whole_in_the_csv(book):
-    record = book.put_right(book.open("x", by="ana"), [ROW], by="ana")
+    row = {**ROW, "what": "order of BUY-000123", "note": "buy-000123 wrote from ana@shop.example"}
+    record = book.put_right(book.open("x", by="ana"), [row], by="ana")
     held = record.remedies()
+    assert held.frame()[["what", "note"]].values.tolist() == [["order of [id]", "[id] wrote from [address]"]]
     assert "BUY-000123" not in held._repr_html_() + str(held.to_dict()) + repr(held)
     assert "BUY-000123" not in record._repr_html_() + str(record.to_dict())
     assert "BUY-000123" in held.csv()

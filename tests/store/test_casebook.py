@@ -109,6 +109,10 @@ def test_what_was_cut_off_at_the_end_is_seen_with_a_head_that_was_kept(url):
     name = _grown(url, "two", "three")
     with Journal(url) as journal:
         head = journal.history(name)[-1].head
+        for kept in (head, head[:24]):
+            assert faults(journal.history(name), head=kept) == ()
+        for wrong in (head[:12], "3:", "3", "", f"2:{head[2:]}"):
+            assert faults(journal.history(name), head=wrong)
     _unguarded(url, f"delete from {TABLE} where sequence = 3")
     with Journal(url) as journal:
         left = journal.history(name)

@@ -96,7 +96,8 @@ class Exposure(Result):
         first, last = float(hours[0]), float(hours[-1])
         so_far, expected, upper = (self.curve[name].to_numpy() for name in ("so_far", "expected", "upper"))
         ax.fill_between(hours, so_far, upper, color=ORANGE, alpha=0.18, linewidth=0, label="if all pending is fraud")
-        ax.plot(hours, expected, color=ORANGE, linestyle="--", label="with what is expected of the pending")
+        if not np.isnan(expected).all():
+            ax.plot(hours, expected, color=ORANGE, linestyle="--", label="with what is expected of the pending")
         ax.plot(hours, so_far, color=BLUE, linewidth=2, label="told fraud so far")
         top = max(float(np.nanmax(upper)), 1e-9)
         told: set[str] = set()

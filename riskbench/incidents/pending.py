@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from riskbench.data.labels import FRAUD, GOOD, UNKNOWN
+from riskbench.data.labels import FRAUD, GOOD, UNKNOWN, stopped
 from riskbench.incidents.cluster import Cluster
 from riskbench.incidents.measure import ages
 from riskbench.incidents.scope import Scope
@@ -110,7 +110,19 @@ def _silent(nothing: Floats, why: str) -> Chances:
 
 
 def chances(scope: Scope, cluster: Cluster, rows: npt.NDArray[np.intp]) -> tuple[Chances, tuple[str, ...]]:
-    """Return how likely some events of a cluster are fraud, and what the estimate rests on."""
+    """Return how likely some events of a cluster are fraud, and what the estimate rests on.
+
+    Those found in the same way and told good are part of the estimate: without them the frauds among the events old
+    enough to be told good would look like all of them.
+    """
+    size, known_good = len(rows), cluster.cleared[scope.times[cluster.cleared] <= scope.asof]
+    rows = np.concatenate([rows, known_good[~stopped(scope.dataset)[known_good]]]).astype(np.intp)
+    found, said = _estimated(scope, cluster, rows)
+    names = ("expected", "expected_lower", "expected_upper", "told_by_now")
+    return replace(found, **{name: getattr(found, name)[:size] for name in names}), said
+
+
+def _estimated(scope: Scope, cluster: Cluster, rows: npt.NDArray[np.intp]) -> tuple[Chances, tuple[str, ...]]:
     state = scope.state.state[rows]
     fraud, good = state == FRAUD, state == GOOD
     nothing = np.zeros(len(rows))

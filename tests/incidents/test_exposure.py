@@ -453,6 +453,18 @@ def test_told_frauds_alone_say_nothing_of_the_pending():
     assert any("lie outside" in note for note in found.notes)
 
 
+def test_events_told_good_show_how_many_of_the_others_are_not_fraud():
+    good = [(float(place), 0, 2.0, "approve", 100.0, 8.0, "anna", None) for place in range(30)]
+    scope = asked([FRAUD, *[OPEN] * 5, *good], scope_only=True)
+    rows, cleared = (np.flatnonzero(scope.current & ((scope.state.state == 0) == told)) for told in (False, True))
+    assert (len(rows), len(cleared)) == (6, 30)
+    alone = part(cost(scope, Cluster(rows, "all", None, "segments")), "still pending")
+    held = part(cost(scope, Cluster(rows, "all", None, "segments", cleared)), "still pending")
+    assert held["events"] == alone["events"] == 5
+    assert held["upper"] == alone["upper"]
+    assert held["loss"] < 0.3 * alone["loss"]
+
+
 def test_labels_without_a_time_cannot_be_corrected():
     found = asked([FRAUD, OPEN], roles={"label_time": None})
     assert part(found, "still pending")["loss"] is pd.NA

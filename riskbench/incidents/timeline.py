@@ -349,7 +349,8 @@ def _notes(scope: Scope, chosen: Signal, found: Sequence[Signal], calendar: pd.D
     if chosen.change is not None and chosen.change.end is not None and chosen.change.p_value <= LEVEL:
         notes.append("It stopped in all events together; a small remainder can hide among them: ask again with where=.")
     if profile is not None and profile.days < 14:
-        notes.append(f"The baseline has {profile.days} days only: weekdays are barely told apart.")
+        more = "; how much days vary is assumed" if profile.days < 5 else ""
+        notes.append(f"The baseline has {profile.days} days only: weekdays are barely told apart{more}.")
     if calendar is None:
         notes.append("Double days, Black Friday and paydays (25-28, 1-2) are assumed; a calendar= would replace them.")
     other = {each.notes[0] for each in found if each.notes and each is not chosen}

@@ -17,6 +17,10 @@ SHRINK = 10.0
 HALF_LIFE = 28.0
 #: Relative spread assumed between days of a campaign of which only one is known.
 ONE_DAY_SPREAD = 0.35
+#: No baseline is trusted to know a day's level better than this: a relative spread.
+LEAST_SPREAD = 0.02
+#: Relative spread assumed between days where there are too few to see it.
+ASSUMED_SPREAD = 0.15
 #: Days of the baseline that come before the first one whose level is predicted, and the days needed for that at all.
 _BURN_IN, _FEWEST_DAYS = 7, 5
 
@@ -36,7 +40,8 @@ class Profile:
     dispersion : float
         Variance over mean within a day.
     day_spread : float
-        How much a whole day varies about its expectation: a relative standard deviation.
+        How much a whole day varies about its expectation: a relative standard deviation, of 0.02 at least; 0.15 is
+        assumed where there are fewer than five days.
     level_spread : float
         The level's relative standard error.
     days : int
@@ -193,7 +198,7 @@ def _level(y: Floats, due: Floats, number: Ints, dispersion: float) -> tuple[flo
 
 def _day_spread(y: Floats, due: Floats, number: Ints, dispersion: float) -> float:
     if len(y) < _FEWEST_DAYS:
-        return 0.0
+        return ASSUMED_SPREAD
     decay = 0.5 ** (np.diff(number) / HALF_LIFE)
     level, told, mean = np.ones(len(y)), float(y[0]), float(due[0])
     for place in range(1, len(y)):
@@ -202,4 +207,5 @@ def _day_spread(y: Floats, due: Floats, number: Ints, dispersion: float) -> floa
     first = min(_BURN_IN, len(y) // 2)
     expected = (level * due)[first:]
     left = float(((y[first:] - expected) ** 2 - dispersion * expected).sum())
-    return float(np.sqrt(max(0.0, left / float((expected**2).sum())))) if (expected > 0).any() else 0.0
+    square = left / float((expected**2).sum()) if (expected > 0).any() else 0.0
+    return max(LEAST_SPREAD, float(np.sqrt(max(0.0, square))))

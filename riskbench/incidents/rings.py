@@ -104,9 +104,9 @@ def grouped(web: Web, active: Mask, *, current: Mask | None = None, before: Mask
     """
     accounts, held = len(active), tied(web, active)
     label, size = _components(held, active)
+    largest = int(size.max(initial=0))
     if current is not None and before is not None:
         label, size = _met(web, label, size, active=active, current=current, before=before)
-    largest = int(size.max(initial=0))
     everybody = tied(web, active, hubs=True)
     joined = int(_components(everybody, active)[1].max(initial=0))
     limit = too_large(int(np.count_nonzero(active)))

@@ -19,9 +19,6 @@ from riskbench.incidents.links import Links
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
-#: Through what they share, an account meets on average fewer others than this by chance: above it a random graph
-#: has a component that spans it, so that everybody is linked to everybody.
-MEETS = 1.0
 #: A value that joins no more accounts than this is never cut for its size alone: a person can look at them all.
 DOZEN = 12
 #: A column is a person's own when its usual value belongs to at most so many accounts (a household), ...
@@ -156,6 +153,15 @@ class Web:
     notes: tuple[str, ...] = ()
 
 
+def how_many(codes: Ints) -> int:
+    """Return how many distinct values there are, the missing left out.
+
+    >>> how_many(np.array([3, -1, 3, 0]))
+    2
+    """
+    return int(np.count_nonzero(np.bincount(codes[codes >= 0])))
+
+
 def pairs_of(account: Ints, value: Coded, times: Ints, rows: Mask) -> tuple[Ints, Ints, Ints, Ints]:
     """Return each account and value that came together: account, value, number of events, first time."""
     at = np.flatnonzero(rows & (account >= 0) & (value.codes >= 0))
@@ -184,50 +190,84 @@ def comes_again(account: Ints, value: Ints, times: Ints) -> tuple[float, int]:
     return (same / n if n else 0.0), n
 
 
-def met(degree: Ints, accounts: int) -> tuple[Ints, npt.NDArray[np.float64]]:
-    """Return how many others an account meets on average through values of a degree and below, degree by degree."""
-    held = np.bincount(degree[degree > 0])
-    steps = np.arange(len(held))
-    return steps, np.cumsum(held * steps * np.maximum(steps - 1, 0)) / max(1, accounts)
-
-
-def limits(usual: Mapping[str, Ints], *, accounts: int, known: int, meets: float = MEETS) -> dict[str, int]:
+def limits(usual: Mapping[str, tuple[Ints, Ints]], *, known: int) -> dict[str, int]:
     """Return for each column how many accounts one of its values may join.
 
-    Through what a column holds, an account may meet fewer than `meets` others on average, before the window. In a
-    column that keeps this, sharing is rare and tells: a value may join up to the square root of all accounts (one
-    shared by more would use up the budget alone), and a dozen in any case. In a column that does not, sharing is
-    common and tells little: it joins by its least shared values only, as far as the budget goes that the others
-    leave.
+    A value may join up to the square root of all accounts, and a dozen in any case. Nor may values together join
+    more: column by column, those by which an account usually meets the fewest first, the least shared values are let
+    in as long as no component of the usual time grows beyond that. A random graph keeps far below it until it
+    begins to hang together, and then soon is one component. A column of which not even pairs fit links nobody.
 
     Parameters
     ----------
-    usual : mapping of str to ndarray
-        How many accounts each value of a column joined before the window.
-    accounts : int
-        How many accounts there were then.
+    usual : mapping of str to pair of ndarray of int64
+        The pairs of account and value of each column outside the window, each once.
     known : int
-        How many there are by the end of the window.
-    meets : float
-        The budget.
+        How many accounts there are by the end of the window.
 
     Source: Molloy, M. and Reed, B. (1995), A critical point for random graphs with a given degree sequence, Random
     Structures and Algorithms 6, 161-180.
 
-    >>> limits({"device": np.array([1, 1, 1, 2]), "ip": np.array([2, 2, 90])}, accounts=100, known=10_000)
-    {'device': 100, 'ip': 89}
+    >>> homes = np.arange(100), np.arange(100) // 2
+    >>> carrier = np.repeat(np.arange(100), 2), np.arange(200) * 7 % 20
+    >>> limits({"home": homes, "ip": carrier}, known=100)
+    {'home': 12, 'ip': 0}
     """
-    curves = {name: met(degree, accounts) for name, degree in usual.items()}
-    whole = {name: float(total[-1:].sum()) for name, (_, total) in curves.items()}
     alone = max(DOZEN, int(known**0.5))
-    found = {name: alone for name in usual if whole[name] < meets}
-    left = meets - sum(whole[name] for name in found)
-    for name in sorted(set(usual) - set(found), key=lambda name: (whole[name], name)):
-        steps, total = curves[name]
-        last = int(steps[total < left].max(initial=0))
-        found[name] = min(last, alone) if last >= 2 else 0
-        left -= float(total[found[name]])
+    degrees = {name: np.bincount(value) for name, (_, value) in usual.items()}
+    size = 1 + max((int(account.max(initial=-1)) for account, _ in usual.values()), default=0)
+    label = np.arange(size, dtype=np.int64)
+    found: dict[str, int] = {}
+    for name in sorted(usual, key=lambda name: (mean_met(degrees[name], known), name)):
+        account, value = usual[name]
+        degree = degrees[name][value]
+        steps = np.unique(degree[(degree > 1) & (degree <= alone)])
+        tried = [joined(label, account[degree <= step], value[degree <= step]) for step in steps[-1:]]
+        low, high = 0, len(steps)  # the first `low` steps fit; from `high` on they do not
+        if tried and largest(tried[0]) <= alone:
+            low = high
+        while high - low > 1:
+            middle = (low + high) // 2
+            fits = largest(joined(label, account[degree <= steps[middle - 1]], value[degree <= steps[middle - 1]]))
+            low, high = (middle, high) if fits <= alone else (low, middle)
+        found[name] = alone if low == len(steps) else int(steps[low]) - 1 if low else 0
+        if low and low == high == len(steps):
+            label = tried[0]
+        elif low:
+            label = joined(label, account[degree <= steps[low - 1]], value[degree <= steps[low - 1]])
     return {name: found[name] for name in usual}
+
+
+def mean_met(degree: Ints, accounts: int) -> float:
+    """Return how many others an account meets on average through values that join so many accounts each.
+
+    >>> mean_met(np.array([1, 2, 3]), 4)
+    2.0
+    """
+    return float((degree * np.maximum(degree - 1, 0)).sum() / max(1, accounts))
+
+
+def joined(label: Ints, account: Ints, value: Ints) -> Ints:
+    """Return the components that are left of components when accounts are joined by values."""
+    size = int(label.max(initial=-1)) + 1
+    both = components(label[account], value + size, nodes=size + int(value.max(initial=-1)) + 1)
+    return both[label]
+
+
+def largest(label: Ints) -> int:
+    """Return the size of the largest component."""
+    return int(np.bincount(label).max(initial=0))
+
+
+def too_large(accounts: int) -> int:
+    """Return how many accounts a component may have: at the critical point it is about n to the two thirds.
+
+    Source: Bollobas, B. (2001), Random Graphs, 2nd ed., chapter 6.
+
+    >>> too_large(1_000), too_large(10)
+    (100, 12)
+    """
+    return max(DOZEN, round(accounts ** (2 / 3)))
 
 
 def web_of(dataset: Dataset, links: Links, *, times: Ints, history: Mask, usual: Mask) -> Web:
@@ -243,8 +283,8 @@ def web_of(dataset: Dataset, links: Links, *, times: Ints, history: Mask, usual:
         Each event's time.
     history, usual : ndarray of bool, shape (rows,)
         The events up to the end of the window, by which accounts are linked; and those outside the window, by
-        which it is measured how widely values are usually shared. Where these hold too few accounts, all events of
-        the history serve, and a column is only cut back if without that chance would join everybody.
+        which it is measured how widely values are usually shared; where these hold too few accounts, all events
+        of the history serve.
 
     Raises
     ------
@@ -263,12 +303,11 @@ def web_of(dataset: Dataset, links: Links, *, times: Ints, history: Mask, usual:
         if not free:
             notes.append(f"Every entity links, so each {account.name} is an account of its own.")
     who = np.where(history, account.codes, -1)
-    known = len(np.unique(who[who >= 0]))
+    known = how_many(who)
     lost = int((history & (account.codes < 0)).sum())
     if lost:
         notes.append(f"{lost:,} events name no {account.name}; they are in no ring.")
-    known_usual = len(np.unique(account.codes[usual & (account.codes >= 0)])) > DOZEN**2
-    early = usual if known_usual else history
+    early = usual if how_many(account.codes[usual]) > DOZEN**2 else history
     drawn: list[Kind] = []
     for name, value in held.items():
         if name == account.name:
@@ -279,9 +318,7 @@ def web_of(dataset: Dataset, links: Links, *, times: Ints, history: Mask, usual:
             continue
         degree = np.bincount(v, minlength=value.size)
         drawn.append(Kind(value, a, v, n, first, degree, float(np.median(degree[degree > 0])), 0.0, 0, ""))
-    kinds, places = _judged(
-        drawn, links, account=account.codes, times=times, early=early, known=known, measured=known_usual
-    )
+    kinds, places = _judged(drawn, links, account=account.codes, times=times, early=early, known=known)
     if links.edges is not None:
         kinds = (*kinds, *_given(links, account, who=who, times=times, history=history, known=known, notes=notes))
     if not drawn and links.edges is None:
@@ -314,7 +351,7 @@ def _comes_back(one: Coded, rows: Mask) -> bool:
 
 
 def _judged(
-    drawn: Sequence[Kind], links: Links, *, account: Ints, times: Ints, early: Mask, known: int, measured: bool
+    drawn: Sequence[Kind], links: Links, *, account: Ints, times: Ints, early: Mask, known: int
 ) -> tuple[tuple[Kind, ...], tuple[Kind, ...]]:
     """Return the kinds that link, each with its limit, and those that are meeting places."""
     own, places, named = [], [], bool(links.columns)
@@ -330,13 +367,10 @@ def _judged(
             places.append(replace(kind, reason=why))
         else:
             own.append(kind)
-    accounts = len(np.unique(who[who >= 0]))
-    degrees = {kind.name: np.bincount(pairs_of(who, kind.coded, times, early)[1]) for kind in own}
-    meets = {name: float(met(degree, accounts)[1][-1:].sum()) for name, degree in degrees.items()}
+    pairs = {kind.name: pairs_of(who, kind.coded, times, early)[:2] for kind in own}
+    meets = {name: mean_met(np.bincount(value), how_many(who)) for name, (_, value) in pairs.items()}
+    found = limits(pairs, known=known)
     alone = max(DOZEN, int(known**0.5))
-    found = limits(degrees, accounts=accounts, known=known)
-    if not measured and not _spans([replace(kind, limit=alone) for kind in own], len(account), known):
-        found = dict.fromkeys(found, alone)
     kinds = []
     for kind in own:
         stated = links.hubs.get(kind.name) if isinstance(links.hubs, Mapping) else links.hubs
@@ -347,30 +381,6 @@ def _judged(
             why = f"by {kind.name} an account usually meets {meets[kind.name]:.2g} others"
         kinds.append(replace(kind, meets=meets[kind.name], limit=limit, reason=why))
     return tuple(kinds), tuple(places)
-
-
-def _spans(kinds: Sequence[Kind], size: int, known: int) -> bool:
-    """Tell whether the links join more accounts into one component than a graph below its critical point does."""
-    offset = np.cumsum([size, *(kind.coded.size for kind in kinds)])
-    keep = [~kind.hub[kind.value] for kind in kinds]
-    a = [kind.account[kept] for kind, kept in zip(kinds, keep, strict=True)]
-    b = [kind.value[kept] + offset[place] for place, (kind, kept) in enumerate(zip(kinds, keep, strict=True))]
-    if not a:
-        return False
-    who, what = np.concatenate(a), np.concatenate(b)
-    label = components(who, what, nodes=int(offset[-1]))
-    return int(np.bincount(label[np.unique(who)]).max(initial=0)) > too_large(known)
-
-
-def too_large(accounts: int) -> int:
-    """Return how many accounts a component may have: at the critical point it is about n to the two thirds.
-
-    Source: Bollobas, B. (2001), Random Graphs, 2nd ed., chapter 6.
-
-    >>> too_large(1_000), too_large(10)
-    (100, 12)
-    """
-    return max(DOZEN, round(accounts ** (2 / 3)))
 
 
 def _given(

@@ -7,13 +7,13 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import riskbench as rb
 from riskbench.errors import ColumnNotFoundError, ParameterError
 from riskbench.incidents.links import Links
-from riskbench.incidents.web import MEETS, Web, coded, comes_again, limits, pairs_of, web_of
+from riskbench.incidents.web import Web, coded, comes_again, limits, pairs_of, web_of
 
 DAY = 86_400_000_000
 
@@ -84,39 +84,67 @@ def test_a_named_limit_is_kept():
 
 # -- where a hub begins ------------------------------------------------------------------------------------
 
-degrees = st.lists(st.integers(1, 30), min_size=1, max_size=60)
+ties = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 12)), min_size=1, max_size=80)
 
 
-def mean_met(held: list[int], limit: int, accounts: int) -> float:
-    """Count, one value after the other, whom accounts meet through values that join no more than the limit."""
-    return sum(d * (d - 1) for d in held if d <= limit) / accounts
+def arrays(held: list[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
+    both = np.array(sorted(set(held)), dtype=np.int64)
+    return both[:, 0], both[:, 1]
 
 
-@given(st.dictionaries(st.sampled_from("abc"), degrees, min_size=1), st.integers(20, 400))
-def test_where_sharing_is_common_an_account_meets_less_than_the_budget(held, accounts):
-    found = limits({name: np.array(d) for name, d in held.items()}, accounts=accounts, known=accounts)
-    whole = {name: mean_met(d, 10**9, accounts) for name, d in held.items()}
-    rare = [name for name in held if whole[name] < MEETS]
-    common = [name for name in held if whole[name] >= MEETS]
-    assert all(found[name] == max(12, int(accounts**0.5)) for name in rare)
-    left = max(0.0, MEETS - sum(whole[name] for name in rare))
-    assert sum(mean_met(held[name], found[name], accounts) for name in common) <= left + 1e-9
+def grown(columns: dict[str, list[tuple[int, int]]], found: dict[str, int]) -> int:
+    """Join sets, one value after the other, by the values within the limits; return the largest."""
+    groups = [{n} for n in range(41)]
+    for name, held in columns.items():
+        for value in {v for _, v in held}:
+            who = {a for a, v in held if v == value}
+            if 1 < len(who) <= found[name]:
+                touched = [group for group in groups if group & who]
+                groups = [group for group in groups if not group & who] + [set().union(*touched)]
+    return max(map(len, groups))
 
 
-@given(st.dictionaries(st.sampled_from("abc"), degrees, min_size=1), st.randoms(use_true_random=False))
-def test_limits_know_no_order(held, random):
-    one = limits({name: np.array(d) for name, d in held.items()}, accounts=100, known=100)
-    names = list(held)
+@settings(deadline=None)
+@given(st.dictionaries(st.sampled_from("abc"), ties, min_size=1), st.integers(41, 900))
+def test_no_usual_component_outgrows_what_one_value_may_join(columns, known):
+    found = limits({name: arrays(held) for name, held in columns.items()}, known=known)
+    alone = max(12, int(known**0.5))
+    assert all(limit <= alone for limit in found.values())
+    assert grown(columns, found) <= alone
+
+
+@settings(deadline=None)
+@given(ties, st.integers(41, 900))
+def test_one_column_alone_is_let_in_as_far_as_it_goes(held, known):
+    (limit,) = limits({"a": arrays(held)}, known=known).values()
+    alone = max(12, int(known**0.5))
+    degrees = {len({a for a, v in held if v == value}) for value in {v for _, v in held}}
+    wider = [degree for degree in degrees if max(limit, 1) < degree <= alone]
+    if wider:
+        assert grown({"a": held}, {"a": min(wider)}) > alone
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.sampled_from("abc"), ties, min_size=1), st.randoms(use_true_random=False))
+def test_limits_know_no_order(columns, random):
+    one = limits({name: arrays(held) for name, held in columns.items()}, known=100)
+    names = list(columns)
     random.shuffle(names)
-    other = {name: random.sample(held[name], len(held[name])) for name in names}
-    assert limits({name: np.array(d) for name, d in other.items()}, accounts=100, known=100) == one
+    other = {}
+    for name in names:
+        account, value = arrays(columns[name])
+        order = np.array(random.sample(range(len(account)), len(account)))
+        other[name] = (account[order], value[order])
+    assert limits(other, known=100) == one
 
 
-def test_more_accounts_of_the_same_habits_leave_the_usual_alone():
-    small = limits({"ip": np.repeat([1, 2, 40], [60, 20, 5])}, accounts=300, known=300)
-    large = limits({"ip": np.repeat([1, 2, 40], [6_000, 2_000, 500])}, accounts=30_000, known=30_000)
-    assert small["ip"] < 40
-    assert large["ip"] < 40
+def test_what_is_shared_by_chance_links_few_and_what_is_shared_at_home_links_all():
+    rng = np.random.default_rng(0)
+    homes = np.arange(2_000), np.arange(2_000) // 8
+    wifi = np.repeat(np.arange(2_000), 3), rng.integers(0, 2_500, 6_000)
+    found = limits({"home": homes, "wifi": wifi}, known=2_000)
+    assert found["home"] == 44
+    assert found["wifi"] < 3
 
 
 # -- pairs -------------------------------------------------------------------------------------------------

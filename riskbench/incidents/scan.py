@@ -202,7 +202,7 @@ def scan(
         Only what happens from here on is looked for, and what came before is the history, UTC; by default all of
         the span is looked through, each part held against the rest around it.
     level : float, 0..1
-        The rate of false discoveries; half of it is spent on segments and half on entities.
+        The rate of false discoveries, among segments and among entities.
     most : int, 1 or more
         How many findings and drafts are returned at most.
     costs : Costs, optional
@@ -255,12 +255,11 @@ def scan(
     hours = hours_of(scope, inside, cut)
     parts = [whole(inside), *(part for name in columns if len((part := part_of(events, name, inside)).names) > 1)]
     hit = next((measure for name in _HITS for measure in wanted if measure.name == name), None)
-    share = level / 2 if many and hit is not None else level
-    found, series, windows = alarms(wanted, parts, hours, level=share)
+    found, series, windows = alarms(wanted, parts, hours, level=level)
     bursts: list[EntityBurst] = []
     tests = 0
     if many and hit is not None:
-        bursts, tests = swept_entities(scope, hit, many, inside, since=cut, level=share)
+        bursts, tests = swept_entities(scope, hit, many, inside, since=cut, level=level)
         more += (f"What is counted for entities: {hit.title}.",)
     elif many:
         more += ("Entities are not swept: there is neither a label nor an outcome nor a score to count.",)

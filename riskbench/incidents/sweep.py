@@ -161,7 +161,7 @@ def alarms(
     """
     swept = [found for measure in measures for part in parts for found in _swept(measure, part, hours)]
     p = np.concatenate([found.p for found in swept]) if swept else np.zeros(0)
-    q = q_values(p)
+    q = q_values(p, tests=sum(float(found.size.sum()) for found in swept))
     bar = float(p[q <= level].max()) if (q <= level).any() else -1.0
     raw: list[Alarm] = []
     place = 0
@@ -201,6 +201,7 @@ class _Found:
     spread: Floats
     history: Floats
     tests: int
+    size: Floats
 
 
 def _swept(measure: Measure, part: Part, hours: Hours) -> list[_Found]:
@@ -221,6 +222,8 @@ def _swept(measure: Measure, part: Part, hours: Hours) -> list[_Found]:
         if money
         else np.ones(len(sums))
     )
+    cube = np.bincount(part.codes[used], weights=amount[used] ** 3, minlength=len(part.names))
+    jumps = np.where(square > 0, cube / np.where(square > 0, square, 1.0) / unit, 1.0) if money else None
     for first in range(0, len(part.names), chunk):
         size = min(chunk, len(part.names) - first)
         mine = used & (part.codes >= first) & (part.codes < first + size)
@@ -238,11 +241,12 @@ def _swept(measure: Measure, part: Part, hours: Hours) -> list[_Found]:
             baseline=hours.baseline,
             begin=hours.begin,
             first_weekday=hours.weekday,
+            jumps=None if jumps is None else np.maximum(jumps[first : first + size], 1.0),
         )
         out.append(
             _Found(
                 measure, part, first, observed / own, found.expected, unit[first : first + size], found.p, found.series,
-                found.start, found.stop, found.window_p, found.spread, found.history, found.tests,
+                found.start, found.stop, found.window_p, found.spread, found.history, found.tests, found.size,
             )
         )  # fmt: skip
     return out

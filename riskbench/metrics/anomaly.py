@@ -16,9 +16,13 @@ SCALES: tuple[tuple[int, int], ...] = ((1, 1), (6, 1), (24, 6), (72, 24), (168, 
 #: The history that a window is compared with: so many days on either side of it.
 REACH = 35
 #: With a smaller excess, in events, nothing is called an incident.
-FEWEST = 4.0
+FEWEST = 3.0
 #: Windows whose like chance alone makes in fewer series than this are no part of the history.
 _APART = 0.01
+#: Lengths of windows that count as independent looks; found on generated series without change.
+_LENGTHS = 0.6
+#: Where a series' true chance of a false alarm is looked at, and at which of its windows.
+_AT, _QUANTILES = 0.001, (0.3, 0.7, 0.95)
 #: No window adds more than so many times its share to the spread.
 _CAP = 25.0
 #: Events by which an hour's or a weekday's share in the history is drawn to that of all.
@@ -26,7 +30,7 @@ _DRAWN = 40.0
 #: With fewer events in a usual week its median says nothing.
 _ENOUGH = 5.0
 #: Degrees of freedom that the segments of a column lend each other for their spread.
-_LENT = 8.0
+_LENT = 30.0
 _ROUNDS = 2
 #: The windows by which the history is freed of what stands out.
 _COARSE = ((6, 6), (24, 12), (168, 24))
@@ -52,6 +56,8 @@ class Swept:
         On how many units the expectation rests.
     tests : int
         How many windows were looked at.
+    size : ndarray of float64, shape (series,), 0..1
+        How much of a test each series is: the chance that it is a false alarm, over the p-value it would have.
     """
 
     p: Floats
@@ -63,6 +69,7 @@ class Swept:
     spread: Floats
     history: Floats
     tests: int
+    size: Floats
 
 
 def sweep(
@@ -73,6 +80,7 @@ def sweep(
     begin: int = 0,
     scales: tuple[tuple[int, int], ...] = SCALES,
     first_weekday: int = 0,
+    jumps: Floats | None = None,
 ) -> Swept:
     """Return where series of hourly counts lie above what their own history leads to expect.
 
@@ -96,6 +104,9 @@ def sweep(
         Lengths of windows and the step in which each slides, in hours.
     first_weekday : int, 0..6
         The weekday of the first day.
+    jumps : ndarray of float64, shape (series,), optional
+        How much more skewed than counts the series are: 1 for counts, for sums of money the sum of the third powers
+        over that of the squares, by that of the squares over the sum.
 
     Source: Lund, Nettleton, McCarthy and Smyth (2012), quasi-likelihood with shared dispersion, SAGMB 11(5);
     Siegmund (1985), Sequential Analysis, for the largest of overlapping windows.
@@ -114,21 +125,23 @@ def sweep(
     scales = tuple(scale for scale in scales if scale[0] * 4 <= max(int(base.sum()), 24))
     whole = np.broadcast_to(exposure, observed.shape)
     kept = np.broadcast_to(base, observed.shape) & (whole > 0)
-    model = _Model(observed, whole, kept, base, weekday=first_weekday, cap=9.0)
+    model = _Model(observed, whole, kept, base, weekday=first_weekday, cap=9.0, least=1.0 if jumps is None else 0.4)
     for _ in range(_ROUNDS):
-        apart = model.apart()
+        apart = model.apart(jumps)
         model.refit(observed, whole, kept & ~apart, base)
         if not apart.any():
             break
     rows: list[tuple[Ints, Ints, Ints, Floats]] = []
     best, many = np.ones(series), 0
+    looked: dict[int, tuple[Ints, int]] = {}
     for length, step in scales:
         starts = np.arange(0, hours - length + 1, step)
         starts = starts[starts >= begin]
         if not len(starts):
             continue
         many += len(starts) * series
-        own, place, p = model.chances(length, starts, step, len(scales))
+        looked[length] = (starts, step)
+        own, place, p = model.chances(length, starts, step, jumps)
         np.minimum.at(best, own, p)
         keep = p < 0.05
         rows.append((own[keep], starts[place[keep]], starts[place[keep]] + length, p[keep]))
@@ -136,16 +149,46 @@ def sweep(
         nothing = np.zeros(0, dtype=np.int64)
         rows = [(nothing, nothing, nothing, np.zeros(0))]
     own, start, stop, p = (np.concatenate(parts) for parts in zip(*rows, strict=True))
-    return Swept(best, own, start, stop, p, model.expected, model.spread(24)[0], model.resting.max(1), many)
+    return Swept(
+        best,
+        own,
+        start,
+        stop,
+        p,
+        model.expected,
+        model.spread(24)[0],
+        model.resting.max(1),
+        many,
+        model.sizes(looked, jumps),
+    )
+
+
+def _of_all(p: Floats, freedom: Floats, many: int, slide: float) -> Floats:
+    """Return the chance that the strongest of many overlapping windows does as much, the spread itself in doubt."""
+    from scipy import special
+
+    z = -special.ndtri(np.maximum(p, 1e-300))
+    held = np.maximum(special.stdtr(freedom, -z), 1e-300)
+    z = np.maximum(-special.ndtri(held), 0.0)
+    joint = many * np.minimum(1.0, z**2 * slide * np.exp(-0.583 * z * np.sqrt(2 * slide)))
+    return np.minimum(1.0, -np.expm1(-np.minimum(700.0, joint * held)) * _LENGTHS)
 
 
 class _Model:
     """What the history of each series leads to expect, and how much it scatters."""
 
     def __init__(
-        self, observed: Floats, exposure: Floats, kept: Mask, base: Mask, *, weekday: int = 0, cap: float = _CAP
+        self,
+        observed: Floats,
+        exposure: Floats,
+        kept: Mask,
+        base: Mask,
+        *,
+        weekday: int = 0,
+        cap: float = _CAP,
+        least: float = 1.0,
     ) -> None:
-        self.kept, self.cap, self.weekday = kept, cap, weekday
+        self.kept, self.cap, self.weekday, self.least = kept, cap, weekday, least
         self.days = observed.shape[1] // 24
         shape = (len(observed), self.days, 24)
         held = np.where(kept, observed, 0.0)
@@ -197,7 +240,9 @@ class _Model:
             used = _over(share, starts, length) >= 0.75 * length
             y, mu = _over(self.ahead_y, starts, length), _over(self.ahead_mu, starts, length)
             n = self.resting[:, np.minimum((starts + length // 2) // 24, self.days - 1)]
-            self._spread[length] = _spread(y, mu, mu * (1.0 - np.minimum(0.5, mu / n)), used & (mu > 0), self.cap)
+            self._spread[length] = _spread(
+                y, mu, mu * (1.0 - np.minimum(0.5, mu / n)), used & (mu > 0), cap=self.cap, least=self.least
+            )
         return self._spread[length]
 
     def windows(self, length: int, starts: Ints) -> tuple[Ints, Ints, Floats, Floats, Floats]:
@@ -224,57 +269,79 @@ class _Model:
         keep = (a > 0) & (past > a) & (y - mu > FEWEST)
         return own[keep], place[keep], y[keep], mu[keep], n[keep]
 
-    def chances(self, length: int, starts: Ints, step: int, scales: int) -> tuple[Ints, Ints, Floats]:
+    def chances(self, length: int, starts: Ints, step: int, jumps: Floats | None) -> tuple[Ints, Ints, Floats]:
         """Return the windows of one length that stand out, and the chance that the strongest of all does as much."""
-        from scipy import special
-
         own, place, y, mu, n = self.windows(length, starts)
         spread, freedom = self.spread(length)
         variance = spread[own] * (mu + mu**2 / n)
         keep = y - mu > 2.0 * np.sqrt(variance)
         own, place = own[keep], place[keep]
-        p = tail(y[keep], mu[keep], variance[keep])
-        z = -special.ndtri(np.maximum(p, 1e-300))
-        p = np.maximum(special.stdtr(freedom[own], -z), 1e-300)
-        z = -special.ndtri(p)
-        slide = step / length
-        joint = len(starts) * np.minimum(1.0, z**2 * slide * np.exp(-0.583 * z * np.sqrt(2 * slide)))
-        return own, place, np.minimum(1.0, -np.expm1(-np.minimum(700.0, joint * p)) * scales)
+        p = tail(y[keep], mu[keep], variance[keep], None if jumps is None else jumps[own])
+        return own, place, _of_all(p, freedom[own], len(starts), step / length)
 
-    def apart(self) -> Mask:
+    def sizes(self, starts: dict[int, tuple[Ints, int]], jumps: Floats | None) -> Floats:
+        """Return each series' chance of a false alarm, over what it would be were every chance attainable.
+
+        Small counts jump from one chance to the next, and a handful is never called an alarm: such a series can
+        hardly be wrong, and is no full test among the others.
+        """
+        total = np.zeros(len(self.expected))
+        for length, (begin, step) in starts.items():
+            spread, freedom = self.spread(length)
+            mu = _over(self.ahead_mu, begin, length)
+            for part in _QUANTILES:
+                mean = np.maximum(np.quantile(mu[:, :: max(1, mu.shape[1] // 200)], part, axis=1), 1e-9)
+                variance = spread * (mean + mean**2 / np.maximum(self.resting.max(1), 1.0))
+                low, high = np.floor(mean + FEWEST), np.ceil(mean + FEWEST + 40.0 * np.sqrt(variance) + 20.0)
+                for _ in range(12):
+                    middle = np.floor((low + high) / 2)
+                    enough = _of_all(tail(middle, mean, variance, jumps), freedom, len(begin), step / length) <= _AT
+                    low, high = np.where(enough, low, middle), np.where(enough, middle, high)
+                p = tail(high, mean, variance, jumps)
+                total += _of_all(p, np.full(len(p), 1e9), len(begin), step / length) / len(_QUANTILES)
+        return np.minimum(1.0, total / _AT)
+
+    def apart(self, jumps: Floats | None) -> Mask:
         """Return which hours lie in a window that stands out of the history."""
         out = np.zeros((len(self.expected), self.days * 24 + 1), dtype=np.int32)
         for length, step in _COARSE:
             starts = np.arange(0, self.days * 24 - length + 1, step)
             if not len(starts):
                 continue
-            own, place, p = self.chances(length, starts, step, 1)
+            own, place, p = self.chances(length, starts, step, jumps)
             own, place = own[p < _APART], place[p < _APART]
             np.add.at(out, (own, starts[place]), 1)
             np.add.at(out, (own, starts[place] + length), -1)
         return np.cumsum(out, axis=1)[:, :-1] > 0
 
 
-def tail(y: Floats, mean: Floats, variance: Floats) -> Floats:
+def tail(y: Floats, mean: Floats, variance: Floats, jumps: Floats | None = None) -> Floats:
     """Return the chance of at least `y` under a mean and variance, half of the chance of `y` itself left out.
 
-    Negative binomial where the variance is above the mean, else Poisson; `y` need not be whole.
+    Negative binomial where the variance is above the mean, else Poisson; `y` need not be whole. Sums of money have
+    `jumps` above 1, how much more skewed than counts they are: then it is a shifted gamma law with the mean,
+    variance and skewness of a sum of so many such amounts.
 
     >>> tail(np.array([3.0]), np.array([1.0]), np.array([1.0])).round(4).tolist()
     [0.0496]
     """
     from scipy import special
 
-    more = np.asarray(variance > mean * (1 + 1e-6), dtype=bool)
-    size = np.where(more, mean**2 / np.maximum(variance - mean, 1e-300), 1.0)
-    part = np.where(more, (variance - mean) / np.maximum(variance, 1e-300), 0.5)
     held = np.maximum(np.asarray(y, dtype=np.float64), 1e-12)
-    out = np.empty(len(y))
-    out[more] = (
-        special.betainc(held[more], size[more], part[more]) + special.betainc(held[more] + 1, size[more], part[more])
-    ) / 2
-    few = ~more
+    more = np.asarray(variance > mean * (1 + 1e-6), dtype=bool)
+    money = np.zeros(len(held), dtype=bool) if jumps is None else np.asarray(jumps > 1 + 1e-6, dtype=bool)
+    out = np.empty(len(held))
+    few = ~more & ~money
     out[few] = (special.gammainc(held[few], mean[few]) + special.gammainc(held[few] + 1, mean[few])) / 2
+    more &= ~money
+    size = mean[more] ** 2 / (variance[more] - mean[more])
+    part = 1.0 - mean[more] / variance[more]
+    out[more] = (special.betainc(held[more], size, part) + special.betainc(held[more] + 1, size, part)) / 2
+    if jumps is not None and money.any():
+        mu, square = mean[money], variance[money]
+        over = square / np.maximum(mu, 1e-12)
+        shape = 4.0 * square / (jumps[money] * np.maximum(2.0 * over - 1.0, 1.0)) ** 2
+        out[money] = special.gammaincc(shape, np.maximum(shape + np.sqrt(shape / square) * (held[money] - mu), 0.0))
     return out
 
 
@@ -380,7 +447,7 @@ def _drawn(y: Floats, mu: Floats) -> Floats:
     return (y + _DRAWN) / (mu + _DRAWN)
 
 
-def _spread(y: Floats, mu: Floats, chance: Floats, used: Mask, cap: float) -> tuple[Floats, Floats]:
+def _spread(y: Floats, mu: Floats, chance: Floats, used: Mask, *, cap: float, least: float) -> tuple[Floats, Floats]:
     """Return each series' variance over that of chance, outliers held back, and its degrees of freedom."""
     chance = np.where(used, chance, 0.0)
     square = np.where(used, (y - mu) ** 2, 0.0)
@@ -392,5 +459,5 @@ def _spread(y: Floats, mu: Floats, chance: Floats, used: Mask, cap: float) -> tu
     freedom = np.clip(total**2 / np.maximum((chance**2).sum(1), 1e-12) - 1.0, 0.0, 1e6)
     known = freedom >= 3
     lent = float(np.median(spread[known])) if known.any() else 1.5
-    shared = (_LENT * max(lent, 1.0) + freedom * spread) / (_LENT + freedom)
-    return np.maximum(shared, 1.0), _LENT + freedom
+    shared = (_LENT * max(lent, least) + freedom * spread) / (_LENT + freedom)
+    return np.maximum(shared, least), _LENT + freedom

@@ -283,10 +283,10 @@ def _strength(k: Floats, n: Floats, usual: Floats, total: Floats) -> tuple[Float
     rest = np.where(size > k, size - k, 1.0)
     ratio = k * np.log(inside / usual) + np.where(size > k, rest * np.log(rest / size / (1 - usual)), 0.0)
     ratio = np.where(inside > usual, ratio, 0.0)
-    # A stretch begins with a hit: as many may begin as hits are expected, and k - 1 more must follow.
+    # A stretch begins with a hit: as many may begin as hits are expected, and k - 1 more must follow. Generated
+    # hits without bursts bear that out, also where the shortest stretch that holds them is chosen afterwards.
     follow = special.betainc(np.maximum(k - 1, 1e-9), np.maximum(size - k + 1, 1e-9), usual)
-    lengths = 1.0 + np.log2(np.maximum(total, 1.0))
-    return ratio, np.minimum(1.0, np.maximum(total * usual, usual) * follow * lengths)
+    return ratio, np.minimum(1.0, np.maximum(total * usual, usual) * follow)
 
 
 def _together(found: list[_Claim], search: _Search) -> Bursts:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 
-def q_values(p: npt.ArrayLike, *, tests: int | None = None, dependent: bool = False) -> Floats:
+def q_values(p: npt.ArrayLike, *, tests: float | None = None, dependent: bool = False) -> Floats:
     """Return each test's q-value: the least rate of false discoveries at which it is called a finding.
 
     Use it on all tests of a sweep at once, and call a finding what lies at or below the level. Read a level of
@@ -20,7 +20,8 @@ def q_values(p: npt.ArrayLike, *, tests: int | None = None, dependent: bool = Fa
     p : array of float, 0..1
         The tests' p-values.
     tests : int, optional
-        How many tests were made, where those with a p-value of 1 are not handed in.
+        How many tests were made, where not all are handed in; or fewer than are handed in, where small counts keep
+        some from ever being a false finding (Gilbert 2005, JRSS C 54, 143-158).
     dependent : bool
         Whether the tests may depend on each other in any way (dearer, by the logarithm of their number);
         without it they are taken as independent or moving together.
@@ -32,11 +33,11 @@ def q_values(p: npt.ArrayLike, *, tests: int | None = None, dependent: bool = Fa
     [0.04, 0.04, 0.04, 0.5]
     """
     values = np.asarray(p, dtype=np.float64)
-    many = len(values) if tests is None else max(int(tests), len(values))
+    many = float(len(values) if tests is None else max(tests, 1.0))
     if not len(values):
         return values
     order = np.argsort(values, kind="stable")
-    price = many * (float(np.sum(1.0 / np.arange(1, many + 1))) if dependent else 1.0)
+    price = many * (float(np.sum(1.0 / np.arange(1, int(many) + 1))) if dependent else 1.0)
     raw = values[order] * price / np.arange(1, len(values) + 1)
     out = np.empty(len(values))
     out[order] = np.minimum(1.0, np.minimum.accumulate(raw[::-1])[::-1])

@@ -29,12 +29,14 @@ LISTS = 3
 _MEASURES = (
     "n caught caught_share caught_share_lower caught_share_upper value_prevented good_hit good_told_hit "
     "good_hit_per_day good_hit_per_day_lower good_hit_per_day_upper insult_rate insult_rate_lower insult_rate_upper "
-    "alerts_per_day reviews_per_day net_value_day net_value_day_lower net_value_day_upper net_value_day_told"
+    "alerts_per_day reviews_per_day net_value_day net_value_day_lower net_value_day_upper net_value_day_told "
+    "net_value_day_all"
 ).split()
 _BASELINE = (
     "good_hit good_told_hit good_hit_per_day good_hit_per_day_lower good_hit_per_day_upper insult_rate "
     "insult_rate_lower insult_rate_upper alerts_per_day reviews_per_day"
 ).split()
+_AFTER = "caught good_hit_per_day good_hit_per_day_lower good_hit_per_day_upper alerts_per_day".split()
 
 
 @result
@@ -48,11 +50,11 @@ class Containment(Result):
         outcome, verdict (worth it, may pay, not worth it, catches nothing later, not checked), decays (a list of
         members, which attackers leave behind), held_out (found without the events that it is checked on). In the
         window, beyond what the live book does: n (suspected events), caught, caught_share with interval,
-        value_prevented, good_hit (events outside the cluster that are not told fraud, newly alerted), good_told_hit
-        (of them told good), good_hit_per_day with interval, insult_rate with interval, alerts_per_day,
-        reviews_per_day, net_value_day with interval (all suspected events taken for fraud) and
-        net_value_day_told (only frauds told). The same under `check_` on the events that no rule was found on, and
-        the collateral under `baseline_` on days of the baseline that no rule was found on.
+        value_prevented, good_hit (newly alerted events that are good, by their chance), good_told_hit (told good),
+        good_hit_per_day with interval, insult_rate with interval, alerts_per_day, reviews_per_day, net_value_day
+        with interval, net_value_day_told (only frauds told are fraud) and net_value_day_all (all suspected are). The
+        same under `check_` on the events that no rule was found on, the collateral under `baseline_` on days of the
+        baseline that no rule was found on, and alerts and collateral under `after_` on the days after the window.
     checked_on : str
         What the check is: the days after the window, the later part of the window, or nothing.
     tried : int
@@ -192,9 +194,10 @@ def contain(
     live and shadow rules moved to their near misses, shadow rules made live, rules from attributions, and lists of
     ring members. Each is added to the live book, and only what it changes counts. Rules are found on one part of
     the events and measured on another: the days after the window where they hold suspected events, else the later
-    part of the window. Trust the `check_` figures; those of the window are flattered. The net value a day counts
-    all suspected events as fraud; `net_value_day_told` counts only frauds told, and the truth lies between. Events
-    outside the cluster that nobody called fraud are presumed good, verdict or not.
+    part of the window. Trust the `check_` figures; those of the window are flattered. A suspected event counts
+    as fraud by its chance, which rests on the verdicts told so far and how fast they come; as if only frauds told
+    were fraud, and as if all suspected were, stands beside. Events outside the cluster that nobody called fraud are
+    presumed good, verdict or not.
 
     Parameters
     ----------
@@ -269,6 +272,7 @@ def _table(scope: Scope, stakes: Stakes, plan: Plan, trials: list[Trial]) -> pd.
         check = (
             measured(scope, stakes, trial.level, plan.check, candidates=len(trials)) if plan.check is not None else {}
         )
+        later = measured(scope, stakes, trial.level, plan.after) if plan.after.mask.any() else {}
         told: dict[str, Any] = {
             "rule": one.name,
             "source": one.source,
@@ -281,12 +285,14 @@ def _table(scope: Scope, stakes: Stakes, plan: Plan, trials: list[Trial]) -> pd.
         told |= {name: window[name] for name in _MEASURES}
         told |= {f"check_{name}": check.get(name) for name in _MEASURES}
         told |= {f"baseline_{name}": usual.get(name) for name in _BASELINE}
+        told |= {f"after_{name}": later.get(name) for name in _AFTER}
         rows.append({**told, "found_net_value_day": trial.found})
     columns = [
         *("rule source condition outcome verdict decays held_out".split()),
         *_MEASURES,
         *(f"check_{name}" for name in _MEASURES),
         *(f"baseline_{name}" for name in _BASELINE),
+        *(f"after_{name}" for name in _AFTER),
         "found_net_value_day",
     ]
     frame = pd.DataFrame(rows, columns=columns)
@@ -328,10 +334,10 @@ def _facts(scope: Scope, table: pd.DataFrame, plan: Plan, tried: int) -> tuple[F
              note=f"{caught:,} of {n:,} suspected events, on {plan.said if pre else 'the window it was found on'}"),
         Fact("Other events hit a day", _number(row[f"{pre}good_hit_per_day"]), "average",
              lower=_number(row[f"{pre}good_hit_per_day_lower"]), upper=_number(row[f"{pre}good_hit_per_day_upper"]),
-             note="presumed good"),
+             note="good by their chance"),
         Fact("Net value a day", _number(row[f"{pre}net_value_day"]), unit, currency=currency, signed=True,
              lower=_number(row[f"{pre}net_value_day_lower"]), upper=_number(row[f"{pre}net_value_day_upper"]),
-             note="all suspected taken for fraud"),
+             note="suspected events by their chance of fraud"),
         Fact("If only frauds told count", _number(row[f"{pre}net_value_day_told"]), unit, currency=currency,
              signed=True),
         Fact("Changes tried", tried, "count",
@@ -363,7 +369,7 @@ def _notes(scope: Scope, stakes: Stakes, plan: Plan, said: list[str], shown: int
     if not scope.book.rules:
         notes.append("No book given: candidates are judged as if no rule decided anything.")
     notes.append("Events outside the cluster that nobody told fraud are presumed good, verdict or not.")
-    notes.append(stakes.said)
+    notes += stakes.said
     told = ", ".join(f"{name} {value:g}" for name, value in scope.costs.to_dict().items())
     notes.append(f"Costs assumed: {told}.")
     notes.append("A list of members decays: attackers come back under other names. It is ranked apart.")

@@ -25,7 +25,7 @@ from riskbench.incidents.proposals import (
     with_outcome,
 )
 from riskbench.incidents.scope import Scope
-from riskbench.incidents.stakes import DAY, Period, Stakes
+from riskbench.incidents.stakes import DAY, Period, Stakes, split_at
 from riskbench.rules.hits import apply, deciding_order, resolve
 from riskbench.rules.mine import mine
 from riskbench.rules.rule import Rule
@@ -35,12 +35,8 @@ Rows = npt.NDArray[np.intp]
 Floats = npt.NDArray[np.float64]
 Levels = npt.NDArray[np.int8]
 
-#: With fewer suspected events a containment cannot be found on one part and checked on another.
-ENOUGH = 15
-#: The days after the window serve as the check when they hold so many suspected events.
+#: The days after the window serve as the check when so many frauds are expected in them.
 AFTER = 10
-#: Where they do not, rules are found on this share of the suspected events, the first in time.
-FIRST = 0.6
 #: The order in which equal proposals are kept.
 _SOURCES = ("segment", "attribution", "parameter", "promoted", "mined", "list")
 
@@ -55,6 +51,8 @@ class Plan:
         The whole window, and the part of it that rules are found on.
     learn_baseline, baseline : Period
         The days of the baseline that rules are found on, and those that their collateral is measured on.
+    after : Period
+        The days after the window.
     check : Period or None
         The events that rules are checked on; None where there are too few suspected ones.
     said : str
@@ -67,6 +65,7 @@ class Plan:
     learn: Period
     learn_baseline: Period
     baseline: Period
+    after: Period
     check: Period | None
     said: str
     whole: bool
@@ -96,7 +95,6 @@ def plan_of(scope: Scope, stakes: Stakes, cluster: Cluster) -> Plan:
     start, end = scope.incident.window
     end = min(end, max(start + 1, scope.asof))
     window = Period(scope.current, (end - start) / DAY)
-    sought = stakes.suspected & stakes.fraud
     odd = (scope.times // DAY) % 2 == 1
     learnt, kept = (
         Period(scope.baseline & ~odd, _parity_days(scope, 0)),
@@ -104,19 +102,18 @@ def plan_of(scope: Scope, stakes: Stakes, cluster: Cluster) -> Plan:
     )
     if not kept.mask.any() or not learnt.mask.any():
         learnt = kept = Period(scope.baseline, max(scope.days[1], 0.0))
-    if int((scope.after & sought).sum()) >= AFTER:
-        last = int(scope.times[scope.after].max()) + 1
-        check = Period(scope.after, (last - scope.incident.window[1]) / DAY)
-        return Plan(window, window, learnt, kept, check, "the days after the window", whole=True)
-    times = np.sort(scope.times[cluster.rows])
-    if len(times) >= ENOUGH:
-        cut = int(times[int(np.ceil(FIRST * len(times))) - 1]) + 1
-        early, late = scope.current & (scope.times < cut), scope.current & (scope.times >= cut)
-        if int((late & sought).sum()) >= ENOUGH // 3 and int((early & sought).sum()) >= ENOUGH // 3:
+    last = int(scope.times[scope.after].max(initial=scope.incident.window[1])) + 1
+    after = Period(scope.after, (last - scope.incident.window[1]) / DAY)
+    if float(stakes.chance[scope.after].sum()) >= AFTER:
+        return Plan(window, window, learnt, kept, after, after, "the days after the window", whole=True)
+    cut = split_at(scope, cluster)
+    if cut is not None:
+        early = scope.current & (scope.times < cut)
+        late = Period(scope.current & ~early, (end - cut) / DAY)
+        if (early & stakes.suspected).any() and (late.mask & stakes.suspected).any():
             learn = Period(early, (cut - start) / DAY)
-            check = Period(late, (end - cut) / DAY)
-            return Plan(window, learn, learnt, kept, check, "the later part of the window", whole=False)
-    return Plan(window, window, learnt, kept, None, "nothing: too few suspected events", whole=True)
+            return Plan(window, learn, learnt, kept, after, late, "the later part of the window", whole=False)
+    return Plan(window, window, learnt, kept, after, None, "nothing: too few suspected events", whole=True)
 
 
 def _parity_days(scope: Scope, parity: int) -> float:
@@ -139,7 +136,7 @@ def weights(scope: Scope, stakes: Stakes, plan: Plan) -> Floats:
     day, usual = max(plan.learn.days, 1e-9), plan.learn_baseline.days
     both = bool(plan.learn_baseline.mask.any()) and usual > 0
     made[plan.learn.mask] = (0.5 if both else 1.0) / day
-    made[plan.learn.mask & stakes.fraud] = 1.0 / max(1.0, day)
+    made[plan.learn.mask & stakes.suspected] = 1.0 / max(1.0, day)
     if both:
         made[plan.learn_baseline.mask] = 0.5 / usual
     return made
@@ -172,7 +169,7 @@ def proposals_of(
     made, said = added(book, dataset, rules, "attribution", blind=plan.whole)
     held += made
     notes += said
-    sought = np.flatnonzero(plan.learn.mask & stakes.suspected & stakes.fraud)
+    sought = np.flatnonzero(plan.learn.mask & stakes.suspected)
     held += moved_cuts(book, dataset, sought)
     held += promoted(book)
     try:
@@ -181,7 +178,7 @@ def proposals_of(
         notes.append(f"No rules were mined: {nothing.what}")
     members = _members(entities) if entities is not None else pd.DataFrame()
     if {"entity", "column"} <= set(members.columns):
-        every = np.flatnonzero(plan.window.mask & stakes.suspected & stakes.fraud)
+        every = np.flatnonzero(plan.window.mask & stakes.suspected)
         held += listed_members(scope, members, every, known=sought, blind=plan.whole)
     return held, notes
 
@@ -205,7 +202,7 @@ def _mined(
     level = steps.level(outcome or steps.first("review"))
     everything = np.arange(scope.dataset.rows)
     own = np.where(_free(scope, level), np.int8(level), stakes.base)
-    worth = stakes.change(own, everything) * weight
+    worth = stakes.value(own, everything) * weight
     rest = (plan.learn.mask | plan.learn_baseline.mask) & ~(plan.learn.mask & stakes.suspected)
     found = mine(
         scope.dataset,
@@ -293,7 +290,7 @@ def _decided(scope: Scope, bits: Bits, line: int, one: Proposal, free: dict[str,
 
 def _found(stakes: Stakes, level: Levels, weight: Floats) -> float:
     moved = np.flatnonzero((level != stakes.base) & (weight > 0))
-    return float((stakes.change(level[moved], moved) * weight[moved]).sum())
+    return float((stakes.value(level[moved], moved) * weight[moved]).sum())
 
 
 def shortlist(trials: list[Trial], most: int) -> list[Trial]:

@@ -72,27 +72,31 @@ def test_every_candidate_does_what_the_changed_book_does(frame, held, found):
     scope, cluster = held
     before = rb.simulate(scope.book, scope.dataset).hits.resolution.level
     suspects = set(cluster.rows.tolist())
-    fraud = (frame["fraud"] == 1).fillna(False).to_numpy()
+    told_fraud = (frame["fraud"] == 1).fillna(False).to_numpy()
     good = (frame["fraud"] == 0).fillna(False).to_numpy()
+    chance = stakes_of(scope, cluster).chance
+    assert (chance[told_fraud] == 1).all()
+    assert not chance[good].any()
+    assert not chance[~told_fraud & ~np.isin(np.arange(len(frame)), cluster.rows)].any()
     amount = frame["amount"].to_numpy()
     costs, effects = scope.costs, [rung.effect for rung in LADDER.rungs]
     assert set(found.candidates["source"]) >= {"segment", "mined", "parameter", "attribution"}
     for row in found.candidates[~found.candidates["decays"]].to_dict("records"):
         after = rb.simulate(found.book(row["rule"], status="live"), scope.dataset).hits.resolution.level
-        caught = hit = 0
-        net = prevented = told = 0.0
+        caught = 0
+        net = prevented = told = hit = 0.0
         for place in np.flatnonzero((before != after) & scope.current):
             old, new = effects[before[place]], effects[after[place]]
-            is_fraud = fraud[place] or (place in suspects and not good[place])
             work = costs.handling(new) - costs.handling(old)
             gain = amount[place] * costs.loss_share * (costs.fraud_gain(new) - costs.fraud_gain(old))
             harm = amount[place] * costs.margin * (costs.good_cost(new) - costs.good_cost(old))
-            net += (gain if is_fraud else -harm) - work
-            told += (gain if fraud[place] else 0.0 if is_fraud else -harm) - work
-            prevented += gain if is_fraud else 0.0
-            caught += bool(is_fraud and place in suspects and after[place] > before[place])
-            hit += bool(not is_fraud and after[place] > before[place])
-        assert (row["caught"], row["good_hit"]) == (caught, hit), row["rule"]
+            net += chance[place] * gain - (1 - chance[place]) * harm - work
+            told += (gain if told_fraud[place] else -harm) - work
+            prevented += chance[place] * gain
+            caught += bool(place in suspects and not good[place] and after[place] > before[place])
+            hit += (1 - chance[place]) * (after[place] > before[place])
+        assert row["caught"] == caught
+        assert row["good_hit"] == pytest.approx(hit)
         days = scope.days[0]
         assert row["net_value_day"] == pytest.approx(net / days)
         assert row["net_value_day_told"] == pytest.approx(told / days)
@@ -152,8 +156,10 @@ def test_rules_do_not_depend_on_the_events_that_they_are_checked_on(frame, held)
     unseen = np.flatnonzero(plan.baseline.mask | plan.check.mask)
     other = frame.copy()
     order = np.random.default_rng(1).permutation(len(unseen))
-    for name in ("amount", "items", "pay", "age_days", "fraud", "outcome"):
+    for name in ("amount", "items", "pay", "age_days", "outcome"):
         other.loc[unseen, name] = frame[name].to_numpy()[unseen][order]
+    late = np.flatnonzero(plan.check.mask)
+    other.loc[late, "fraud"] = np.roll(frame["fraud"].to_numpy()[late], 7)
     changed = crafted.scope(other)
 
     def proposed(scope) -> list[tuple[str, str, dict]]:

@@ -13,10 +13,20 @@ import pandas as pd
 
 from riskbench.data.labels import BLOCKED, FRAUD, GOOD
 from riskbench.display import Fact, Result, result
-from riskbench.errors import ParameterError
+from riskbench.errors import ParameterError, listed
 from riskbench.incidents.links import Links
 from riskbench.incidents.measure import Measure
-from riskbench.incidents.ring_tables import EDGES, HUBS, MEMBERS, RINGS, edges_of, hubs_of, members_of, rings_of
+from riskbench.incidents.ring_tables import (
+    EDGES,
+    HUBS,
+    MEMBERS,
+    RINGS,
+    burdened,
+    edges_of,
+    hubs_of,
+    members_of,
+    rings_of,
+)
 from riskbench.incidents.ringed import Ringed
 from riskbench.incidents.rings import Grouped, grouped
 from riskbench.incidents.scope import Scope
@@ -292,7 +302,7 @@ def who(
         account=web.account.name,
         currency=dataset.currency.code if dataset.has("amount") else "",
         found=Found(web, groups, rows, of[rows], by_number),
-        notes=(*scope.notes, *_notes(web, groups, active, rings)),
+        notes=(*scope.notes, *_notes(web, groups, active, rings), *_loaded(held, hubs)),
         provenance={**provenance, "seconds": round(time.perf_counter() - begun, 3)},
     )
 
@@ -337,6 +347,15 @@ def _nobody(scope: Scope, begun: float) -> Entities:
         notes=(*scope.notes, "Who is linked is not measurable: no entities are named in the roles."),
         provenance={**scope.provenance, "seconds": round(time.perf_counter() - begun, 3)},
     )
+
+
+def _loaded(held: Ringed, hubs: pd.DataFrame) -> tuple[str, ...]:
+    """Return the remark on hubs that bear far more fraud than the window does."""
+    known = held.current & (held.fraud | held.good)
+    names = burdened(hubs, frauds=int((known & held.fraud).sum()), labelled=int(known.sum()))
+    if not names:
+        return ()
+    return (f"Hubs with far more fraud than the window, to be looked at by themselves: {listed(names, most=5)}.",)
 
 
 def _notes(web: Web, groups: Grouped, active: Mask, rings: pd.DataFrame) -> tuple[str, ...]:

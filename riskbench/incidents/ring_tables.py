@@ -20,6 +20,8 @@ MEMBERS = ("entity", "column", "ring", "role", "events", "evidence")
 EDGES = ("a", "b", "evidence", "ring", "events", "since")
 HUBS = ("value", "column", "degree", "in_window", "groups", "events", "frauds", "labelled", "reason")
 
+#: How likely chance may be, over all hubs listed, to give any so many frauds.
+CHANCE = 0.01
 #: The most hubs that are listed, and the most links.
 MOST_HUBS, MOST_EDGES = 25, 5_000
 
@@ -157,3 +159,15 @@ def hubs_of(held: Ringed) -> pd.DataFrame:
              int((held.fraud & held.current).sum()), int(((held.fraud | held.good) & held.current).sum()), place.reason)
         )  # fmt: skip
     return pd.DataFrame(rows, columns=list(HUBS))
+
+
+def burdened(hubs: pd.DataFrame, *, frauds: int, labelled: int) -> list[str]:
+    """Return hubs that bear more fraud than chance allows among all that are listed: they join nobody, but look."""
+    from scipy.stats import hypergeom
+
+    held = hubs[hubs["value"] != "(all values)"]
+    if not len(held) or not frauds:
+        return []
+    x, n = held["frauds"].to_numpy(dtype=np.int64), held["labelled"].to_numpy(dtype=np.int64)
+    chance = hypergeom.sf(x - 1, max(labelled, 1), frauds, n) * len(held)
+    return [str(value) for value in held["value"].to_numpy()[chance < CHANCE]]

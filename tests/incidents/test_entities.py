@@ -214,6 +214,19 @@ def test_a_hub_that_links_everybody_is_told_honestly():
     assert any("tells nobody apart" in note for note in found.notes)
 
 
+def test_a_hub_that_bears_the_fraud_is_named_although_it_joins_nobody():
+    frame = events(ring=60, honest=300)
+    frame.loc[frame["buyer"].str.startswith("r"), ["device", "home"]] = ["one farm", "one drop"]
+    frame.loc[frame["buyer"].str.startswith("r"), "bad"] = 1
+    found = who(scope(frame))
+    assert {"one farm", "one drop"} <= set(found.hubs["value"])
+    assert any(
+        "looked at by themselves: one farm, one drop" in note or "one drop, one farm" in note for note in found.notes
+    )
+    calm = who(scope(events(nat=4)))
+    assert not any("looked at by themselves" in note for note in calm.notes)
+
+
 def test_a_named_limit_lets_a_hub_join():
     frame = events(ring=0, honest=60)
     frame["device"] = "the one device"

@@ -12,6 +12,8 @@ _HOMES = {
     "AlertShift": "riskbench.explanation.alerts",
     "Baseline": "riskbench.calibration.baseline",
     "Calibration": "riskbench.calibration.calibration",
+    "CandidateRules": "riskbench.explanation.candidates",
+    "CaseClusters": "riskbench.explanation.clusters",
     "Casebook": "riskbench.incidents.casebook",
     "Checks": "riskbench.data.checks",
     "ColumnNotFoundError": "riskbench.errors",
@@ -100,6 +102,8 @@ if TYPE_CHECKING:
     from riskbench.errors import StoreError as StoreError
     from riskbench.explanation.alerts import AlertShift as AlertShift
     from riskbench.explanation.alerts import explain_alerts as explain_alerts
+    from riskbench.explanation.candidates import CandidateRules as CandidateRules
+    from riskbench.explanation.clusters import CaseClusters as CaseClusters
     from riskbench.explanation.explanation import Explanation as Explanation
     from riskbench.explanation.explanation import explain as explain
     from riskbench.incidents.casebook import Casebook as Casebook

@@ -346,6 +346,8 @@ SPECIMENS: dict[str, Callable[[], Result]] = {
     "alert_shift": _alert_shift,
     "baseline": lambda: rb.score_baseline(_events()),
     "calibration": lambda: rb.calibrate(_events(), given=_book()),
+    "candidate_rules": lambda: _explained().candidate_rules(np.arange(60) < 30),
+    "case_clusters": lambda: _explained().clusters(k=2),
     "causes": _causes,
     "checks": lambda: rb.check(_events()),
     "cohort": lambda: _explained().cohort(np.arange(60) < 20, name=HOSTILE, rest=HOSTILE),

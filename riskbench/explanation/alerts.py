@@ -80,7 +80,7 @@ class AlertShift(Result):
         ends = (top["contribution_lower"], top["contribution_upper"])
         known = bool(np.isfinite(ends).all())
         return (
-            Fact("Change of the alert rate", self.change, "share", lower=self.change_lower, upper=self.change_upper,
+            Fact("Change of the alert rate, in points", self.change, "share", lower=self.change_lower, upper=self.change_upper,
                  n=int(now["events"]), signed=True),
             Fact(f"Most by {top['feature']}", float(top["contribution"]), "share",
                  lower=float(ends[0]) if known else None, upper=float(ends[1]) if known else None,
@@ -188,8 +188,8 @@ def explain_alerts(
     cohorts = [
         replace(inputs.described(X, name, np.sort(part), made.players.names, itself=False), name=told)
         for X, name, part, told in (
-            (current, current_name, keys[: len(now)], current_name or _called(current, "current")),
-            (reference, reference_name, keys[len(now) :], reference_name or _called(reference, "reference")),
+            (current, current_name, keys[: len(now)], current_name or _called(current, reference, "current")),
+            (reference, reference_name, keys[len(now) :], reference_name or _called(reference, current, "reference")),
         )
     ]
     rates = _rates(cohorts, (now, then), table)
@@ -393,8 +393,10 @@ def _contributions(names: Sequence[str], value: Floats, error: Floats, pairs: in
     return frame.iloc[np.lexsort((frame["feature"], -np.abs(value)))].reset_index(drop=True)
 
 
-def _called(X: Any, otherwise: str) -> str:
-    return str(getattr(X, "name", None) or otherwise) if isinstance(X, Dataset) else otherwise
+def _called(X: Any, other: Any, otherwise: str) -> str:
+    """Return a dataset's name, where the other cohort has not the same."""
+    name = getattr(X, "name", None) if isinstance(X, Dataset) else None
+    return str(name) if name and name != getattr(other, "name", None) else otherwise
 
 
 def _notes(made: _Decision, *, known: bool) -> tuple[str, ...]:

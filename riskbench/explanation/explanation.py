@@ -15,9 +15,11 @@ from riskbench.data.dataset import Dataset
 from riskbench.display import Fact, Result, chart, result
 from riskbench.errors import ParameterError
 from riskbench.explanation import inputs, views
+from riskbench.explanation.candidates import CandidateRules, proposed
+from riskbench.explanation.clusters import CaseClusters, clustered
 from riskbench.explanation.cohort import Cohort, compared
 from riskbench.explanation.fitted import fitted, matrix
-from riskbench.explanation.game import Game
+from riskbench.explanation.game import Game, Source
 from riskbench.explanation.inputs import Reference
 from riskbench.explanation.oracle import Checked, check
 from riskbench.explanation.over_cut import over_cut
@@ -202,6 +204,64 @@ class Explanation(Result):
         importance = views.importance(values, self.features)
         return replace(self, values=values, events=self.events[held], importance=importance, game=game, _cache={})
 
+    def clusters(self, *, k: int | None = None, most: int = 8, seed: int = 0) -> CaseClusters:
+        """Return groups of events whose scores come about alike, each with its signature in words.
+
+        Use it on the alerts or frauds of a window (`explanation.where(mask).clusters()`): cases of one scheme
+        score for the same reasons although their values differ. Centres of contributions are sought; their
+        number has the largest mean silhouette, and is one where no split is clear.
+
+        Parameters
+        ----------
+        k : int, optional
+            The number of clusters, where it is known.
+        most : int
+            The largest number tried, 2 to 20.
+        seed : int
+            Draws starts and half samples.
+
+        Raises
+        ------
+        DataError
+            With fewer than 20 events.
+        """
+        return clustered(self, k=k, most=most, seed=seed)
+
+    def candidate_rules(
+        self,
+        chosen: npt.NDArray[Any],
+        *,
+        most: int = 5,
+        outcome: str = "review",
+        domain: str | None = None,
+        seed: int = 0,
+    ) -> CandidateRules:
+        """Return draft rules that hit some of the events, for `rb.simulate`.
+
+        A condition has at most three comparisons of the features that raise the cohort's scores most; its
+        thresholds lie where the contribution turns from lowering to raising. Missing values are hit where they
+        raise the score. Columns that the events' dataset does not have (made by a baseline) stand in no rule.
+
+        Parameters
+        ----------
+        chosen : ndarray, shape (rows,)
+            A mask of the explained events, or a label of each (`clusters().members`): each label gets its own.
+        most : int
+            How many rules at most.
+        outcome : str
+            What they would decide.
+        domain : str, optional
+            The book's domain; by default the dataset's, else transactions.
+        seed : int
+            Draws the reference events that show what a rule hits outside.
+
+        Raises
+        ------
+        DataError
+            When the explanation has no reference rows.
+        """
+        return proposed(self, chosen, most=most, outcome=outcome, domain=domain, seed=seed)
+
     def by_segment(self, segment: Sequence[object] | npt.NDArray[Any]) -> pd.DataFrame:
         """Return segment, feature, mean, mean_lower, mean_upper, mean_abs, n for each value of a column."""
         return views.by_segment(self.values, self.features, segment)
@@ -313,7 +373,8 @@ def explain(
     player = inputs.inner_players(score, names, held)
     cells = matrix(score, frame)
     compared_with = None if others is None else matrix(score, others)
-    game = Game(score, frame, others, cells, compared_with, player, len(held.names))
+    source = Source(X.kinds, X.domain) if isinstance(X, Dataset) else None
+    game = Game(score, frame, others, cells, compared_with, player, len(held.names), source)
     shares = game.shares(cells, compared_with)
     checked = check(
         score, shares.values, shares.base, frame=frame, cells=cells, others=others, reference=compared_with,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,6 +12,14 @@ import pandas as pd
 from riskbench.explanation.engine import Shares, margin, share_out
 from riskbench.explanation.ensemble import Floats
 from riskbench.explanation.fitted import Fitted
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What is known of the dataset that explained events came from: its columns' kinds, and its domain."""
+
+    kinds: Mapping[str, str]
+    domain: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,6 +38,8 @@ class Game:
         The player of each column of `cells`.
     players : int
         How many players.
+    source : Source or None
+        Where the events came from; None for frames and arrays.
     """
 
     score: Fitted
@@ -38,6 +49,7 @@ class Game:
     reference: Floats | None
     player: npt.NDArray[np.int64]
     players: int
+    source: Source | None = None
 
     def where(self, mask: npt.NDArray[np.bool_]) -> Game:
         """Return the same on some of the explained events."""

@@ -80,7 +80,7 @@ class AlertShift(Result):
         ends = (top["contribution_lower"], top["contribution_upper"])
         known = bool(np.isfinite(ends).all())
         return (
-            Fact("Change of the alert rate, in points", self.change, "share", lower=self.change_lower, upper=self.change_upper,
+            Fact("Change of the alert rate", self.change, "share", lower=self.change_lower, upper=self.change_upper,
                  n=int(now["events"]), signed=True),
             Fact(f"Most by {top['feature']}", float(top["contribution"]), "share",
                  lower=float(ends[0]) if known else None, upper=float(ends[1]) if known else None,

@@ -9,7 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from riskbench.data.labels import FRAUD, GOOD
-from riskbench.incidents.scope import Scope
+from riskbench.incidents.scope import Scope, matching
+
+#: The least share of a segment's events that has to be beyond the usual for all of them to be suspected.
+MOSTLY = 0.8
+#: Or the least share of them that is told fraud.
+HALF = 0.5
 
 if TYPE_CHECKING:
     from riskbench.incidents.entities import Entities
@@ -45,32 +50,50 @@ class Cluster:
 
 
 def cluster_of(scope: Scope, segments: Segments, entities: Entities) -> Cluster:
-    """Return the events that the segments and the rings point at, without those told good.
+    """Return the events that the rings and the segments point at, without those told good.
 
-    Where neither found anything it is all frauds told of the window, and where none is told yet, all of the window.
+    The events of suspicious rings are taken, and of a segment all events where at least `MOSTLY` of them are beyond
+    what the baseline would have brought, or `HALF` are told fraud; else only its told frauds, and all of it only
+    where no ring was found. Where neither found anything it is all frauds told of the window, and where none is told
+    yet, all of the window.
     """
     from riskbench.incidents import entities as who
-    from riskbench.incidents import segments as where
 
-    good = scope.state.state == GOOD
-    found = np.zeros(scope.dataset.rows, dtype=bool)
+    good, fraud = scope.state.state == GOOD, scope.state.state == FRAUD
     ringed = np.zeros(scope.dataset.rows, dtype=bool)
-    found[where.rows_of(scope, segments)] = True
     ringed[who.rows_of(scope, entities)] = True
-    picked = (found | ringed) & scope.current
-    both = picked & ~good
-    if both.any():
-        by = "segments and rings" if found.any() and ringed.any() else "segments" if found.any() else "rings"
-        names = [str(name) for name in segments.frame()["condition"]] if found.any() else []
-        condition = " OR ".join(f"({name})" for name in names) if len(names) > 1 else "".join(names)
-        said = {"segments": "the segments found", "rings": "the rings found"}.get(by, "the segments and rings found")
-        return _cluster(
-            both, f"events of the window in {said}, those told good left out", condition or None, by, picked & good
-        )
-    told = scope.current & (scope.state.state == FRAUD)
+    picked, whole, parted = ringed & scope.current, [], False
+    for row in segments.frame().to_dict("records"):
+        inside = matching(scope.dataset, str(row["condition"]))
+        told = float((inside & scope.current & fraud).sum()) / max(1, int((inside & scope.current).sum()))
+        if _beyond(scope, inside) >= MOSTLY or told >= HALF or not ringed.any():
+            picked |= inside & scope.current
+            whole.append(str(row["condition"]))
+        else:
+            picked |= inside & scope.current & fraud
+            parted = True
+    kept = picked & ~good
+    if kept.any():
+        parts = ["the rings found"] if ringed.any() else []
+        parts += ["the segments found"] if whole else []
+        parts += ["frauds told of the segments found"] if parted else []
+        condition = " OR ".join(f"({text})" for text in whole) if len(whole) > 1 else "".join(whole)
+        by = "segments and rings" if whole and ringed.any() else "rings" if ringed.any() else "segments"
+        said = f"events of the window in {' and '.join(parts)}, those told good left out"
+        return _cluster(kept, said, condition or None, by, picked & good)
+    told = scope.current & fraud
     if told.any():
         return _cluster(told, "frauds told of the window, as no segment and no ring stands out", None, "labels")
     return _cluster(scope.current, "all events of the window, as nothing in it stands out", None, "window")
+
+
+def _beyond(scope: Scope, inside: npt.NDArray[np.bool_]) -> float:
+    """Return the share of a segment's events that its usual part of all events would not have brought."""
+    now, before = int((inside & scope.current).sum()), int((inside & scope.baseline).sum())
+    rest_now, rest_before = int(scope.current.sum()) - now, int(scope.baseline.sum()) - before
+    if not now or not rest_before:
+        return 0.0
+    return max(0.0, 1.0 - before * rest_now / rest_before / now)
 
 
 def _cluster(

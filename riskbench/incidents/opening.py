@@ -12,6 +12,7 @@ from riskbench.data.dataset import micros
 from riskbench.data.labels import FRAUD, GOOD, stopped
 from riskbench.display import NOT_MEASURABLE
 from riskbench.incidents.casebook import Casebook
+from riskbench.incidents.facts import MOST_LINKS
 from riskbench.incidents.record import IncidentRecord
 from riskbench.incidents.remedies import MOST
 
@@ -137,7 +138,7 @@ def linked(investigation: Investigation, run: str | None) -> dict[str, Any]:
                 "members": [str(name) for name in members.loc[members["ring"] == row["ring"], "entity"]],
                 "evidence": str(row["evidence"]),
             }
-            for row in rings[rings["suspicious"].astype(bool)].to_dict("records")
+            for row in rings[rings["suspicious"].astype(bool)].head(MOST_LINKS).to_dict("records")
         ]
         held["columns"] = sorted({str(name) for name in members["column"]})
     due = _next_run(investigation)

@@ -24,6 +24,8 @@ MINUTE, HOUR, DAY = 60_000_000, 3_600_000_000, 86_400_000_000
 #: The widths that bins may have, in minutes; the narrowest that makes no more than `MOST_BINS`.
 WIDTHS = (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440)
 MOST_BINS = 20_000
+#: A change is told when chance makes one as clear in fewer cases than this.
+LEVEL = 0.05
 #: A window with fewer events that bear a measure dates no change.
 FEWEST_EVENTS = 5
 

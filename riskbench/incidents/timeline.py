@@ -8,19 +8,16 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pandas as pd
 
-from riskbench.display import Fact, Result, number, result
-from riskbench.display.fact import Unit
+from riskbench.display import Fact, Result, result
 from riskbench.errors import ParameterError, listed, nearest
 from riskbench.incidents.measure import Measure, measures
 from riskbench.incidents.scope import Scope
 from riskbench.incidents.series import draw, series_of
-from riskbench.incidents.signals import Signal, adjusted, local_times, signal, window_end
+from riskbench.incidents.signal_table import amount, chance, page, table
+from riskbench.incidents.signals import LEVEL, Signal, adjusted, signal, window_end
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-#: A change is told when chance makes one as large in fewer cases than this.
-LEVEL = 0.05
 
 
 @result
@@ -31,9 +28,9 @@ class Timeline(Result):
     ----------
     signals : DataFrame
         One row a measure, the clearest change first: measure, title, baseline (a share or mean, or a sum a day),
-        observed and expected (over the window), change (observed over expected in the stretch that departs most) with
-        lower and upper, start with lower and upper, end, still_running, p_value, p_adjusted (for the number of
-        measures), n (events of the window that bear it), said (whether it is measurable, and if not why). Moments
+        observed and expected (over the window: sums, or a mean score), change (observed over expected in the stretch
+        that departs most) with lower and upper, start with lower and upper, end, still_running, p_value, p_adjusted
+        (for the number of measures), n (events of the window that bear it), said (whether it is measurable, and if not why). Moments
         are local; money is in major units. The start and the end are empty where chance would do.
     series : DataFrame
         The main measure over time: time (local, a bin's begin), observed and expected (sums over the bin, of frauds
@@ -65,10 +62,6 @@ class Timeline(Result):
     main: ClassVar[str] = "signals"
     next_step: ClassVar[str] = ".frame('series') has the numbers of the picture"
     repr_rows: ClassVar[int] = 20
-    repr_columns: ClassVar[tuple[str, ...]] = (
-        "measure", "observed", "expected", "change", "change_lower", "change_upper", "start", "end", "p_adjusted",
-        "said",
-    )  # fmt: skip
 
     signals: pd.DataFrame
     series: pd.DataFrame
@@ -98,7 +91,7 @@ class Timeline(Result):
         about = Fact("Measure", f"{row['title']}", "text", note=self.why)
         if self.p_value is None:
             return (Fact("Started", None, note=str(row["said"])), about)
-        clear = Fact("Chance alone", _chance(self.p_value), "text", note="how often it makes a change as clear")
+        clear = Fact("Chance alone", chance(self.p_value), "text", note="how often it makes a change as clear")
         total = Fact("In the window", self._against(row), "text")
         if self.start is None:
             none = Fact("Started", "no change found", "text", note=f"in {row['title']}, against {LEVEL:.0%} chance")
@@ -118,8 +111,9 @@ class Timeline(Result):
         )  # fmt: skip
 
     def _against(self, row: pd.Series) -> str:
-        unit: Unit = "average"
-        return f"{number(row['observed'], unit)} against {number(row['expected'], unit)} expected"
+        money = self.unit not in ("frauds", "events", "mean rank")
+        told = [amount(row[name], self.unit if money else None) for name in ("observed", "expected")]
+        return f"{told[0]} against {told[1]} expected"
 
     def _local(self, moment: str | None) -> str:
         if moment is None:
@@ -190,7 +184,7 @@ def when(scope: Scope, *, measure: str | None = None, calendar: pd.DataFrame | N
     change = chosen.change
     p_value = None if change is None else change.p_value if wanted is not None else fair[chosen.measure.name]
     clear = change is not None and p_value is not None and p_value <= LEVEL
-    frame = _table(scope, found, fair, {chosen.measure.name: p_value})
+    frame = table(scope, found, fair, {chosen.measure.name: p_value})
     first, last = scope.incident.window[0], window_end(scope)
     return Timeline(
         signals=frame,
@@ -211,6 +205,7 @@ def when(scope: Scope, *, measure: str | None = None, calendar: pd.DataFrame | N
         window=(_iso(first, first), _iso(last, first)),
         notes=_notes(scope, chosen, found, calendar),
         provenance=scope.provenance,
+        pages={"signals": page(scope, frame, found, chosen.measure.name)},
     )
 
 
@@ -263,70 +258,6 @@ def _distance(held: Signal) -> float:
     return max(float(np.log(max(change.ratio_lower, 1e-9))), -float(np.log(max(change.ratio_upper, 1e-9))))
 
 
-def _table(
-    scope: Scope, found: Sequence[Signal], fair: dict[str, float], given: dict[str, float | None]
-) -> pd.DataFrame:
-    """Return one row a measure, the clearest change first."""
-    rows = []
-    for each in found:
-        name, change = each.measure.name, each.change
-        p_value = given.get(name, fair.get(name))
-        clear = change is not None and p_value is not None and p_value <= LEVEL
-        scale = 10.0**-scope.dataset.currency.decimals if each.measure.unit == "money" else 1.0
-        moment = _local_moments(scope, each) if clear else {}
-        rows.append(
-            {
-                "measure": name,
-                "title": each.measure.title,
-                "baseline": None if each.baseline is None else each.baseline * scale,
-                "observed": each.observed * scale if change else None,
-                "expected": each.expected * scale if change else None,
-                "change": change.ratio if change else None,
-                "change_lower": change.ratio_lower if change else None,
-                "change_upper": change.ratio_upper if change else None,
-                "start": moment.get("start"),
-                "start_lower": moment.get("start_lower"),
-                "start_upper": moment.get("start_upper"),
-                "end": moment.get("end"),
-                "still_running": change.end is None if clear and change else None,
-                "p_value": change.p_value if change else None,
-                "p_adjusted": fair.get(name),
-                "n": each.n,
-                "said": each.said,
-            }
-        )
-    frame = pd.DataFrame(rows)
-    for column in ("start", "start_lower", "start_upper", "end"):
-        frame[column] = pd.to_datetime(frame[column])
-    for column in (
-        "baseline",
-        "observed",
-        "expected",
-        "change",
-        "change_lower",
-        "change_upper",
-        "p_value",
-        "p_adjusted",
-    ):
-        frame[column] = frame[column].astype("float64")
-    strength = np.array([each.change.evidence if each.change else -1.0 for each in found])
-    order = np.lexsort((-strength, frame["p_adjusted"].fillna(2.0).to_numpy()))
-    return frame.iloc[order].reset_index(drop=True)
-
-
-def _local_moments(scope: Scope, each: Signal) -> dict[str, pd.Timestamp]:
-    assert each.change is not None
-    change, first = each.change, scope.incident.window[0]
-    places = {
-        "start": change.start, "start_lower": max(change.start_lower - 1, 0), "start_upper": change.start_upper,
-    }  # fmt: skip
-    if change.end is not None:
-        places["end"] = change.end
-    moments = np.array([max(first, each.moment(place)) for place in places.values()], dtype=np.int64)
-    local = local_times(moments, scope.dataset.time_zone)
-    return {name: pd.Timestamp(int(at), unit="us") for name, at in zip(places, local, strict=True)}
-
-
 def _notes(scope: Scope, chosen: Signal, found: Sequence[Signal], calendar: pd.DataFrame | None) -> tuple[str, ...]:
     notes = [*scope.notes, *chosen.notes]
     curve, profile = chosen.measure.delays, chosen.profile
@@ -340,7 +271,7 @@ def _notes(scope: Scope, chosen: Signal, found: Sequence[Signal], calendar: pd.D
         if curve.drift_p is not None and curve.drift_p < 0.01:
             pace = "faster" if curve.faster else "slower"
             notes.append(
-                f"Younger frauds are told {pace} than older ones (p {_chance(curve.drift_p)}): read it with care."
+                f"Younger frauds are told {pace} than older ones (p {chance(curve.drift_p)}): read it with care."
             )
     if chosen.change is not None and chosen.change.start_lower == 0 and chosen.change.p_value <= LEVEL:
         earlier = bool((scope.times[scope.dataset.column("time").present] < scope.incident.window[0]).any())
@@ -368,10 +299,6 @@ def _unit_said(scope: Scope, measure: Measure) -> str:
     if measure.name.startswith("fraud"):
         return "frauds"
     return "mean rank" if measure.unit == "score" else "events"
-
-
-def _chance(p_value: float) -> str:
-    return f"{p_value:.3f}" if p_value > 0.001 else "1 in 1,000 or fewer"
 
 
 def _iso(moment: int, first: int) -> str:

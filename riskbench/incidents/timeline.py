@@ -30,8 +30,8 @@ class Timeline(Result):
         One row a measure, the clearest change first: measure, title, baseline (a share or mean, or a sum a day),
         observed and expected (over the window: sums, or a mean score), change (observed over expected in the stretch
         that departs most) with lower and upper, start with lower and upper, end, still_running, p_value, p_adjusted
-        (for the number of measures), n (events of the window that bear it), said (whether it is measurable, and if not why). Moments
-        are local; money is in major units. The start and the end are empty where chance would do.
+        (for the number of measures), n (events of the window that bear it), said (whether it is measurable, and if
+        not why). Moments are local; money is in major units. The start and the end are empty where chance would do.
     series : DataFrame
         The main measure over time: time (local, a bin's begin), observed and expected (sums over the bin, of frauds
         those told by now; a mean for the score), lower and upper (where 95 of 100 bins lie without a change), told

@@ -350,6 +350,31 @@ def test_several_measures_are_adjusted_for():
     assert adjusted([]) == []
 
 
+@pytest.mark.parametrize(("seed", "asof"), [(3, None), (5, None), (7, "2026-11-11T00:00")])
+def test_the_raid_of_the_sample_is_dated_within_the_hour(seed, asof):
+    began = pd.Timestamp("2026-11-10T17:20")  # 00:20 in Jakarta
+    calendar = pd.DataFrame(
+        {
+            "name": ["7.7", "8.8", "9.9", "10.10", "11.11"],
+            "first": ["2026-07-07", "2026-08-08", "2026-09-09", "2026-10-10", "2026-11-10"],
+            "last": ["2026-07-07", "2026-08-08", "2026-09-09", "2026-10-10", "2026-11-11"],
+        }
+    )
+    held = scope_of(Incident("2026-11-10T05:00", "2026-11-13T17:00"), rb.sample(orders=50_000, seed=seed), asof=asof)
+    found = when(held, calendar=calendar)
+    assert abs(pd.Timestamp(found.start) - began) < HOUR
+    assert pd.Timestamp(found.start_lower) <= began <= pd.Timestamp(found.start_upper)
+    assert found.measure == ("fraud" if asof is None else "commission")
+
+
+def test_a_named_measure_that_cannot_be_said_yet_is_not_replaced(attack):
+    found = when(scope(attack, "2026-04-03", "2026-04-05", asof="2026-04-03 19:00", measure="fraud"))
+    assert found.measure == "fraud"
+    assert found.start is found.p_value is found.still_running is None
+    assert "not measurable before 2026-04-0" in str(found.headline()[0])
+    assert found._repr_html_()
+
+
 @pytest.mark.public
 def test_the_january_attack_on_new_accounts_is_dated(public_data):
     held = rb.read(

@@ -369,10 +369,8 @@ def _notes(search: Scan | None, why: str | None, way: Way, unit: str | None, mea
         f"{search.searched:,} segments were searched and held against {search.draws} draws in which nothing changed. "
         f"{together} {said}".strip()
     ]
-    if search.spread > 1:
-        notes.append(
-            f"Segments vary {search.spread:.1f} times more than chance alone; the evidence is divided by that."
-        )
+    if search.sway > 0:
+        notes.append(f"A segment sways by {search.sway:.0%} of its size beyond chance; that is allowed for.")
     if not search.found:
         notes.append("No segment stands out: the change, if any, is spread over all of them, or too small to place.")
     if measure.exposure is None:

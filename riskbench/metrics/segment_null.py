@@ -90,7 +90,15 @@ class Adder:
             start, group, held, size = start + base, [], 0, 0
 
 
-def swapped(rng: np.random.Generator, total: Floats, share: float, draws: int, clumps: Clumps | None) -> Floats:
+def scattered(rng: np.random.Generator, scatter: float, leaves: int, draws: int) -> Floats:
+    """Return factors of mean 1 by which leaves move on their own, of shape (leaves, draws); (leaves, 1) without any."""
+    if scatter <= 0:
+        return np.ones((leaves, 1))
+    shape = 1 / scatter**2
+    return rng.gamma(shape, 1 / shape, (leaves, draws))
+
+
+def swapped(rng: np.random.Generator, total: Floats, share: Floats, draws: int, clumps: Clumps | None) -> Floats:
     """Return numerators of the current period by leaf and draw: every clump's period drawn anew.
 
     Parameters
@@ -99,8 +107,8 @@ def swapped(rng: np.random.Generator, total: Floats, share: float, draws: int, c
         The draws.
     total : ndarray, shape (leaves,)
         The numerators of both periods.
-    share : float
-        The chance of falling into the current period.
+    share : ndarray, shape (leaves, draws) or (leaves, 1)
+        The chance of falling into the current period; clumps take the first leaf's.
     draws : int
         How many.
     clumps : Clumps, optional
@@ -110,7 +118,7 @@ def swapped(rng: np.random.Generator, total: Floats, share: float, draws: int, c
         return rng.binomial(np.rint(total).astype(np.int64)[:, None], share, (len(total), draws)).astype(np.float64)
     out = np.empty((len(total), draws))
     for draw in range(draws):
-        current = rng.random(len(clumps.sizes)) < share
+        current = rng.random(len(clumps.sizes)) < share[0, 0]
         out[:, draw] = np.bincount(clumps.leaf, clumps.amount * current[clumps.clump], minlength=len(total))
     return out
 
@@ -124,7 +132,7 @@ def dealt(  # noqa: PLR0917
     ----------
     rng : Generator
         The draws.
-    current, baseline : ndarray, shape (leaves,)
+    current, baseline : ndarray, shape (leaves, draws) or (leaves, 1), and (leaves,)
         What is expected, up to a common factor.
     total : float
         The numerators of both periods together.
@@ -138,19 +146,20 @@ def dealt(  # noqa: PLR0917
     tuple
         Of the current period, of the baseline, and the squares of both by leaf (None without clumps).
     """
-    leaves = len(current)
-    weight = np.concatenate([current, baseline])
-    weight = weight / max(weight.sum(), 1e-300)
+    leaves = len(baseline)
+    past = np.broadcast_to(baseline[:, None], (leaves, current.shape[1]))
+    weight = np.concatenate([current, past])
+    weight = weight / np.maximum(weight.sum(axis=0), 1e-300)
     pieces = len(clumps.sizes) if clumps is not None else round(total)
     if clumps is None and pieces * _PER_CLUMP > 2 * leaves:
-        cells = rng.poisson(np.broadcast_to((weight * total)[:, None], (2 * leaves, draws))).astype(np.float64)
+        cells = rng.poisson(np.broadcast_to(weight * total, (2 * leaves, draws))).astype(np.float64)
         return cells[:leaves], cells[leaves:], None
-    edges = np.cumsum(weight)
-    edges /= edges[-1]
+    edges = np.cumsum(weight, axis=0)
     cells = np.empty((2 * leaves, draws))
     squares = np.empty((leaves, draws)) if clumps is not None else None
     for draw in range(draws):
-        at = np.minimum(np.searchsorted(edges, rng.random(pieces), side="right"), 2 * leaves - 1)
+        edge = edges[:, min(draw, edges.shape[1] - 1)]
+        at = np.minimum(np.searchsorted(edge / edge[-1], rng.random(pieces), side="right"), 2 * leaves - 1)
         if clumps is None or squares is None:
             cells[:, draw] = np.bincount(at, minlength=2 * leaves)
         else:

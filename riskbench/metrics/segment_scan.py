@@ -12,7 +12,7 @@ import numpy.typing as npt
 from riskbench.errors import ParameterError
 from riskbench.metrics.intervals import Z95, wilson
 from riskbench.metrics.segment_null import Adder, Clumps, affordable, chance
-from riskbench.metrics.segment_score import PRIOR, Board, Kind, State, relative_noise, usual_rates
+from riskbench.metrics.segment_score import FAR, PRIOR, Board, Kind, State, relative_noise, usual_rates
 from riskbench.metrics.segment_space import Codes, Floats, Leaves, Pruned, added, cuboids, leaves
 
 Way = Literal["rise", "fall", "both"]
@@ -25,8 +25,14 @@ DRAWS = 199
 LEAST = 5
 #: The most values of one dimension that are searched.
 MOST_VALUES = 2_000
-#: A segment whose score is below this share of the first one's is no part of the explanation.
-FAINT = 0.02
+#: A segment whose score is below this share of the first one's is no part of the explanation: for counts, which also
+#: sway for reasons that no model of chance holds, and for measurements, whose scatter is seen leaf by leaf.
+FAINT, FAINT_MEASURED = 0.25, 0.01
+#: Segments set aside while it is learned how much all others vary anyway.
+SUSPECTS = 3
+#: A shorter condition is told where what the longer one leaves of it moved at least this share of its log ratio,
+#: with a chi-square of at least so much.
+HALF, SURE = 0.35, 4.0
 
 
 @dataclass(frozen=True)
@@ -91,8 +97,8 @@ class Scan:
         The share of the whole change that lies in the found segments; None where nothing was found or changed.
     outside : float
         Current against baseline outside of what was found: how much everything moved.
-    spread : float
-        How much more segments vary than chance alone; scores are divided by it.
+    sway : float
+        By what share of its size a segment moves on its own, beyond chance; taken into every score.
     best_p_value : float or None
         The p value of the best segment, found or not; None where there was nothing to search.
     pruned : tuple of Pruned
@@ -107,7 +113,7 @@ class Scan:
     expected: float
     explained: float | None
     outside: float
-    spread: float
+    sway: float
     best_p_value: float | None
     pruned: tuple[Pruned, ...]
     draws: int
@@ -208,20 +214,20 @@ def scan(
     adder = Adder(space, len(held))
     price = np.concatenate([np.full(len(one.values), np.log(len(one.values))) for one in space] or [np.zeros(0)])
     squares, moved = _clumped(held, now, then, group) if group is not None else (None, None)
-    board = Board(state, adder, price, squares, {"rise": 1, "fall": -1, "both": 0}[way], moved)
     state.refit()
-    board.spread = board.overdispersion()
+    board = Board(state, adder, price, squares, {"rise": 1, "fall": -1, "both": 0}[way], moved)
+    search = _Search(board, held, most, level)
+    if not measured:
+        search.settle()
     draws = affordable(len(space), len(held), draws)
-    maxima = board.maxima(np.random.default_rng(seed), draws)
-    search = _Search(board, held, most, level, maxima)
-    search.run()
+    search.run(board.maxima(np.random.default_rng(seed), draws))
     usual = _usual(state, 1.0 if measured else scale)
     rows = np.bincount(held.row_leaf, minlength=len(held))
     found = tuple(search.told(place, p, rows, usual) for place, p in search.kept)
     return Scan(
         found=found, searched=adder.segments, observed=float(now.sum()), expected=usual,
         explained=search.explained(usual), outside=state.outside,
-        spread=board.spread, best_p_value=search.best, pruned=held.pruned, draws=draws,
+        sway=board.sway, best_p_value=search.best, pruned=held.pruned, draws=draws,
     )  # fmt: skip
 
 
@@ -230,21 +236,20 @@ def _state(  # noqa: PLR0917
     now_exposure: npt.ArrayLike | None, then_exposure: npt.ArrayLike | None, scale: float | None,
 ) -> State:  # fmt: skip
     current, baseline = held.sums(now), held.sums(then)
-    lift, free = np.ones(len(held)), np.ones(len(held), dtype=bool)
+    lift, ones, free = np.ones(len(held)), np.ones(len(held)), np.ones(len(held), dtype=bool)
     if kind == "rate":
         exposures = [_numbers(now_exposure, "current_exposure"), _numbers(then_exposure, "baseline_exposure")]
         if any(len(part) != len(now) for part in exposures):
             raise ParameterError("An exposure needs one number a row")
         here, before = (held.sums(part) for part in exposures)
         rates = usual_rates(held, baseline, before)
-        return State(kind, current, baseline, here * rates, before * rates, lift, free)
-    ones = np.ones(len(held))
+        return State(kind, current, baseline, here * rates, before * rates, lift, free, ones)
     if scale is not None and not (np.isfinite(scale) and scale > 0):
         raise ParameterError("The scale between the periods is above 0", got=scale)
     noise = relative_noise(current, baseline * (scale or 1.0)) if kind == "measured" else np.zeros(0)
     reference = baseline * (scale or 1.0) if kind == "measured" else baseline
     weight = ones * (scale or 1.0) if kind == "sum" else ones
-    return State(kind, current, reference, weight, ones, lift, free, 1.0, noise)
+    return State(kind, current, reference, weight, ones, lift, free, ones, 1.0, noise)
 
 
 def _usual(state: State, scale: float | None) -> float:
@@ -282,28 +287,56 @@ def _numbers(given: npt.ArrayLike | None, name: str) -> Floats:
 class _Search:
     """The greedy search: the best segment is set aside, and the search begins again."""
 
-    def __init__(self, board: Board, held: Leaves, most: int, level: float, maxima: Floats) -> None:
-        self.board, self.held, self.most, self.level, self.maxima = board, held, most, level, maxima
+    def __init__(self, board: Board, held: Leaves, most: int, level: float) -> None:
+        self.board, self.held, self.most, self.level = board, held, most, level
+        self.maxima = np.zeros(0)
         self.starts = np.cumsum([0, *(len(one.values) for one in board.adder.cuboids)])
         self.kept: list[tuple[int, float]] = []
         self.factors: dict[int, float] = {}
         self.best: float | None = None
 
-    def run(self) -> None:
+    def settle(self) -> None:
+        """Learn how much leaves and segments vary anyway, the strongest suspects set aside."""
+        if not self.board.adder.segments:
+            return
+        if self.board.clumps is None:
+            self._suspect()
+            self.board.state.settle()
+            self.board.weigh()
+        self._suspect()
+        self.board.sway = self.board.usual_sway()
+        self._lift([])
+
+    def _suspect(self) -> None:
+        self._lift([])
+        chosen: list[int] = []
+        for _ in range(SUSPECTS):
+            scores = self.board.scores()
+            place = int(scores.score.argmax())
+            if scores.score[place] <= 0 or place in chosen:
+                break
+            chosen.append(place)
+            self._lift(chosen)
+
+    def run(self, maxima: Floats) -> None:
         """Find segments one by one, then let each be replaced by a better one given the others."""
+        self.maxima = maxima
         if not self.board.adder.segments:
             return
         chosen: list[int] = []
-        first = 0.0
+        first, faint = 0.0, FAINT_MEASURED if self.board.state.kind == "measured" else FAINT
         while len(chosen) < self.most:
             scores = self.board.scores()
             place = int(scores.score.argmax())
             p = chance(float(scores.score[place]), self.maxima)
             if self.best is None:
                 self.best, first = p, float(scores.score[place])
-            if p > self.level or scores.score[place] < FAINT * first or place in chosen:
+            if p > self.level or scores.score[place] < faint * first or place in chosen:
                 break
-            chosen.append(self._shortest(place))
+            place = self._shortest(self._plain(place, chosen))
+            if place in chosen:
+                break
+            chosen.append(place)
             self._lift(chosen)
         if len(chosen) > 1:
             chosen = self._improved(chosen)
@@ -316,7 +349,7 @@ class _Search:
             others = chosen[:turn] + chosen[turn + 1 :]
             self._lift(others)
             scores = self.board.scores()
-            place = self._shortest(int(scores.score.argmax()))
+            place = self._shortest(self._plain(int(scores.score.argmax()), others))
             if place not in others:
                 chosen = [*chosen[:turn], place, *chosen[turn + 1 :]]
         self._lift(chosen)
@@ -367,27 +400,87 @@ class _Search:
         for _ in range(3 if len(masks) > 1 else 1):
             for mask in masks:
                 state.lift[mask] *= self._factor(mask)
+        if state.kind == "measured":
+            self._slacken(masks)
+
+    def _slacken(self, masks: list[npt.NDArray[np.bool_]]) -> None:
+        state = self.board.state
+        slack = np.ones(len(self.held))
+        state.slack = 1.0
+        gaps, weight = state.gaps()
+        for mask in masks:
+            known = mask & (weight > 0)
+            if known.any():
+                scatter = 1.4826 * float(np.median(np.abs(gaps[known])))
+                slack[mask] = np.maximum(slack[mask], scatter)
+        state.slack = slack
 
     def _factor(self, mask: npt.NDArray[np.bool_]) -> float:
         state = self.board.state
         if state.kind == "measured":
-            weight = self.board.weight[mask]
-            below = float((weight * state.outside * state.baseline[mask] * state.lift[mask]).sum())
-            above = float((weight * np.where(weight > 0, state.current[mask], 0)).sum())
-            return max(above / below, 1e-6) if below > 0 else 1.0
-        now, then = float(state.current[mask].sum()), float(state.baseline[mask].sum())
+            known = mask & (state.noise < np.inf)
+            if not known.any():
+                return 1.0
+            ratio = state.current[known] / (state.outside * state.baseline[known] * state.lift[known])
+            middle = float(np.median(ratio))
+            width = max(1.4826 * float(np.median(np.abs(ratio - middle))), 1e-6)
+            return max(float(np.clip(ratio, middle - FAR * width, middle + FAR * width).mean()), 1e-6)
+        trust = state.trust[mask]
+        now, then = float(trust @ state.current[mask]), float(trust @ state.baseline[mask])
         if state.kind == "rate":
-            here = float((state.current_weight[mask] * state.lift[mask]).sum()) * state.outside
-            before = float(state.baseline_weight[mask].sum()) + PRIOR
+            here = float(trust @ (state.current_weight[mask] * state.lift[mask])) * state.outside
+            before = float(trust @ state.baseline_weight[mask]) + PRIOR
             return max(now, 0.5) / max(here * (then + PRIOR) / before, 1e-12)
         odds = state.outside * state.current_weight[mask] * state.lift[mask]
-        both = state.current[mask] + state.baseline[mask]
+        both = trust * (state.current[mask] + state.baseline[mask])
         factor = 1.0
         for _ in range(8):
             expected = float((both * factor * odds / (1 + factor * odds)).sum())
             whole = float(both.sum())
             factor *= (max(now, 0.5) / max(whole - now, 0.5)) / max(expected / max(whole - expected, 1e-12), 1e-12)
         return factor
+
+    def _plain(self, place: int, others: list[int]) -> int:
+        """Return the shorter segment where what the longer one leaves of it has risen too, at least half as much."""
+        while len(terms := self._terms(place)) > 1:
+            wider = []
+            for out in range(len(terms)):
+                parent = self._place(terms[:out] + terms[out + 1 :])
+                if parent is not None and self._half(parent, place, others):
+                    wider.append(parent)
+            if not wider:
+                break
+            scores = self.board.scores()
+            place = max(wider, key=lambda one: float(scores.score[one]))
+        self._lift(others)
+        return place
+
+    def _half(self, parent: int, child: int, others: list[int]) -> bool:
+        self._lift(others, apart=parent)
+        scores = self.board.scores()
+        observed, expected, total = (
+            float(one[parent] - one[child]) for one in (scores.observed, scores.expected, scores.total)
+        )
+        past = total - observed
+        if min(observed, expected, past, total - expected) <= 0:
+            return False
+        change = np.log(observed / expected * (total - expected) / past)
+        whole = np.log(
+            scores.observed[child] / scores.expected[child]
+            * (scores.total[child] - scores.expected[child])
+            / max(scores.total[child] - scores.observed[child], 0.5)
+        )  # fmt: skip
+        chance = expected * (total - expected) / total
+        evidence = (observed - expected) ** 2 / (chance + (self.board.sway * chance) ** 2)
+        return bool(change / whole >= HALF and evidence >= SURE)
+
+    def _place(self, terms: tuple[tuple[int, int], ...]) -> int | None:
+        dims, values = tuple(dim for dim, _ in terms), np.array([code for _, code in terms])
+        for start, one in zip(self.starts, self.board.adder.cuboids, strict=False):
+            if one.dims == dims:
+                at = np.flatnonzero((one.values == values).all(axis=1))
+                return int(start + at[0]) if len(at) else None
+        return None
 
     def _shortest(self, place: int) -> int:
         """Return the segment of the fewest values that holds the same events as this one."""
@@ -409,42 +502,50 @@ class _Search:
     def told(self, place: int, p: float, rows: npt.NDArray[np.int64], usual: float) -> Found:
         """Return what is told of a chosen segment, the other ones set aside."""
         self._lift([other for other, _ in self.kept if other != place], apart=place)
-        board = self.board
-        scores = board.scores()
+        board, state = self.board, self.board.state
+        score = float(board.scores().ratio[place])
         mask = self._mask(place)
-        observed = float(scores.observed[place])
+        observed, past = float(state.current[mask].sum()), float(state.baseline[mask].sum())
         ratio: tuple[float | None, float | None, float | None] = (None, None, None)
-        if board.state.kind == "measured":
-            weight = np.where(np.isfinite(board.state.noise[mask]), board.state.noise[mask], 0.0)
-            expected, deviation = float(scores.expected[place]), float(np.sqrt(weight.sum()))
+        if state.kind == "measured":
+            variance = np.where(np.isfinite(state.noise[mask]), state.noise[mask], 0.0)
+            expected = float((state.outside * state.baseline * state.lift)[mask].sum())
+            deviation = float(np.sqrt(variance.sum()))
             if expected > 0:
-                ratio = (observed / expected, *((observed + sign * Z95 * deviation) / expected for sign in (-1, 1)))  # type: ignore[assignment]
+                ends = [(observed + sign * Z95 * deviation) / expected for sign in (-1, 1)]
+                ratio = (observed / expected, max(0.0, ends[0]), ends[1])
         else:
-            grain = float(np.broadcast_to(np.asarray(board.grain), scores.observed.shape)[place]) * board.spread
-            total, even = float(scores.total[place]), float(scores.expected[place])
-            past = total - observed
-            odds = even / max(total - even, 1e-12)
+            grain = float(np.broadcast_to(np.asarray(board.grain), len(board.now))[place])
+            if state.kind == "rate":
+                past += PRIOR
+                weight = float((state.current_weight * state.lift)[mask].sum())
+                odds = state.outside * weight / (float(state.baseline_weight[mask].sum()) + PRIOR)
+            else:
+                weights = (state.current_weight * state.lift)[mask]
+                held = float(state.baseline[mask] @ weights) / past if past > 0 else float(weights.mean())
+                odds = state.outside * held
             expected = past * odds
-            deviation = float(np.sqrt(grain * (observed + past * odds**2)))
+            total = observed + past
+            chance = grain * (observed + past * odds**2)
+            scattered = state.scatter**2 * float((state.current[mask] ** 2).sum()) + (board.sway * observed) ** 2
+            deviation = float(np.sqrt(chance + scattered))
+            grain *= deviation**2 / chance if chance > 0 else 1.0
             _, low, high = (float(end) for end in wilson(observed / grain, total / grain))
             if past > 0 and odds > 0:
-                ratio = (
-                    observed / past / odds,
-                    low / max(1 - low, 1e-12) / odds,
-                    high / (1 - high) / odds if high < 1 else None,
-                )
+                top = high / (1 - high) / odds if high < 1 else None
+                ratio = (observed / past / odds, low / max(1 - low, 1e-12) / odds, top)
         excess = observed - expected
-        change = board.all_now - usual if board.state.kind != "measured" else float(board.state.current.sum()) - usual
-        ends = (excess - Z95 * deviation, excess + Z95 * deviation)
+        change = float(state.current.sum()) - usual
+        span = (excess - Z95 * deviation, excess + Z95 * deviation)
         share: tuple[float | None, float | None, float | None] = (None, None, None)
         if change * excess > 0:
-            low, high = sorted((ends[0] / change, ends[1] / change))
+            low, high = sorted((span[0] / change, span[1] / change))
             share = (excess / change, low, high)
         same = sorted(self._same(place), key=lambda other: (len(self._terms(other)), other))
         return Found(
             terms=self._terms(place), observed=observed, expected=expected, excess=excess,
-            excess_lower=ends[0], excess_upper=ends[1], share=share[0], share_lower=share[1], share_upper=share[2],
-            ratio=ratio[0], ratio_lower=ratio[1], ratio_upper=ratio[2], score=float(scores.ratio[place]), p_value=p,
+            excess_lower=span[0], excess_upper=span[1], share=share[0], share_lower=share[1], share_upper=share[2],
+            ratio=ratio[0], ratio_lower=ratio[1], ratio_upper=ratio[2], score=score, p_value=p,
             n=int(rows[mask].sum()), same=tuple(self._terms(other) for other in same[:5]),
         )  # fmt: skip
 

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from riskbench.metrics.segment_null import Adder, Clumps, at_a_time, dealt, flipped, swapped
+from riskbench.metrics.segment_null import Adder, Clumps, at_a_time, dealt, flipped, scattered, swapped
 from riskbench.metrics.segment_space import Floats, Leaves
 
 Kind = Literal["sum", "rate", "measured"]
@@ -20,6 +20,12 @@ NOISE_FLOOR = 0.01
 #: Sweeps over the dimensions when the rates of leaves are fitted.
 _SWEEPS = 3
 _TINY = 1e-12
+#: No measured leaf counts as further off than so many units of its scatter, and in draws of chance than so many.
+FAR, TAME = 8.0, 3.0
+#: A leaf with this much variance by chance tells how much leaves scatter, and so many leaves are needed.
+ENOUGH, _LEAVES, _SEGMENTS = 5.0, 10, 20
+#: The median of chi-square with one degree of freedom.
+_CHI_MEDIAN = 0.4549
 
 
 @dataclass
@@ -40,8 +46,14 @@ class State:
         The leaves outside of what was found.
     outside : float
         Current against baseline, outside of what was found.
+    trust : ndarray
+        Each leaf's weight: 1 where all its movement is chance.
     noise : ndarray
         For measurements: the variance of each leaf.
+    scatter : float
+        By what share of its size a leaf moves on its own, beyond chance.
+    slack : ndarray or 1
+        By how much more the leaves of a found segment scatter.
     """
 
     kind: Kind
@@ -51,8 +63,28 @@ class State:
     baseline_weight: Floats
     lift: Floats
     free: npt.NDArray[np.bool_]
+    trust: Floats
     outside: float = 1.0
     noise: Floats = field(default_factory=lambda: np.zeros(0))
+    scatter: float = 0.0
+    slack: Floats | float = 1.0
+
+    def settle(self) -> None:
+        """Set the scatter of leaves beyond chance, and weigh each leaf by how much of its movement is chance.
+
+        A leaf's variance is taken as v + (scatter x v)^2, v the variance by chance alone; its weight is the share of
+        v. The scatter is such that the median leaf lies where it should.
+        """
+        both = self.current + self.baseline
+        weight = self.baseline_weight + PRIOR if self.kind == "rate" else self.baseline_weight
+        odds = self.outside * self.lift * self.current_weight / np.maximum(weight, _TINY)
+        chance = both * odds / (1 + odds) ** 2
+        gap = (self.current - both * odds / (1 + odds)) ** 2
+        usable = self.free & (chance >= ENOUGH)
+        if np.count_nonzero(usable) < _LEAVES:
+            return
+        self.scatter = _scatter(gap[usable], chance[usable], _CHI_MEDIAN)
+        self.trust = 1 / (1 + self.scatter**2 * chance)
 
     def refit(self) -> None:
         """Set the outside factor from the leaves that no found segment lifts."""
@@ -60,23 +92,47 @@ class State:
         if self.kind == "measured":
             usable = free & (self.noise < np.inf)
             if usable.any():
-                self.outside = _weighted_median(
-                    self.current[usable] / self.baseline[usable], 1 / np.sqrt(self.noise[usable])
-                )
+                forecast, width = self.baseline[usable], np.sqrt(self.noise[usable])
+                self.outside = float(np.median(self.current[usable] / forecast))
+                for _ in range(3):
+                    gap = np.clip((self.current[usable] - self.outside * forecast) / width, -FAR, FAR)
+                    self.outside += float((forecast / width) @ gap) / float(((forecast / width) ** 2).sum())
             return
-        current, baseline = float(self.current[free].sum()), float(self.baseline[free].sum())
-        now, then = float(self.current_weight[free].sum()), float(self.baseline_weight[free].sum())
+        trust = np.where(free, self.trust, 0.0)
+        current, baseline = float(trust @ self.current), float(trust @ self.baseline)
+        now, then = float(trust @ self.current_weight), float(trust @ self.baseline_weight)
         if self.kind == "sum":
             now, then = float(self.current_weight[0]), 1.0
         if current > 0 and baseline > 0 and now > 0 and then > 0:
             self.outside = (current / now) / (baseline / then)
 
+    def gaps(self) -> tuple[Floats, Floats]:
+        """Return each measured leaf's distance from what is expected, in units of its scatter, and its weight.
+
+        No leaf counts as further off than a few units, and leaves of a found segment scatter as that segment does.
+        """
+        known = self.noise < np.inf
+        width = np.sqrt(np.where(known, self.noise, 1.0))
+        raw = (self.current - self.outside * self.baseline * self.lift) / (width * np.maximum(self.lift, 1.0))
+        gap = np.where(known, np.clip(raw / self.slack, -FAR, FAR), 0.0)
+        return gap, np.where(known, self.baseline / (width * self.slack), 0.0)
+
     def leaf_expected(self) -> Floats:
         """Return each leaf's share of its numerators that is expected now (sums), or its lifted weight (rates)."""
         if self.kind == "sum":
             odds = self.outside * self.current_weight * self.lift
-            return (self.current + self.baseline) * odds / (1 + odds)
-        return self.current_weight * self.lift
+            return self.trust * (self.current + self.baseline) * odds / (1 + odds)
+        return self.trust * self.current_weight * self.lift
+
+
+def _scatter(gap: Floats, chance: Floats, median: float) -> float:
+    """Return the relative scatter at which the median of squared gaps over their variances is what it should be."""
+    low, high = 0.0, 2.0
+    for _ in range(24):
+        middle = (low + high) / 2
+        too_small = np.median(gap / (chance + (middle * chance) ** 2)) > median
+        low, high = (middle, high) if too_small else (low, middle)
+    return high if high > 0.005 else 0.0
 
 
 def usual_rates(held: Leaves, events: Floats, exposure: Floats) -> Floats:
@@ -126,12 +182,6 @@ def relative_noise(current: Floats, baseline: Floats) -> Floats:
     return out
 
 
-def _weighted_median(values: Floats, weights: Floats) -> float:
-    order = np.argsort(values, kind="stable")
-    running = np.cumsum(weights[order])
-    return float(values[order][np.searchsorted(running, running[-1] / 2)])
-
-
 @dataclass
 class Scores:
     """All segments' numbers at one stage of the search.
@@ -160,18 +210,23 @@ class Board:
         self, state: State, adder: Adder, price: Floats, squares: Floats | None, sign: int, clumps: Clumps | None
     ) -> None:
         self.state, self.adder, self.price, self.sign, self.clumps = state, adder, price, sign, clumps
-        self.spread = 1.0
-        if state.kind == "measured":
-            weight = np.where(np.isfinite(state.noise), state.baseline / state.noise, 0.0)
-            self.weight = weight
-            self.information = adder.one(weight * state.baseline)
-            return
-        self.now, self.then = adder.one(state.current), adder.one(state.baseline)
-        self.then_weight = adder.one(state.baseline_weight)
-        self.all_now, self.all_then = float(state.current.sum()), float(state.baseline.sum())
-        both = self.now + self.then
+        self.sway = 0.0
+        self.squares = squares
         self.grain: Floats | float = 1.0
         self.whole_grain = 1.0
+        self.weigh()
+
+    def weigh(self) -> None:
+        """Add up by segment what does not change while segments are set aside."""
+        state, adder, squares = self.state, self.adder, self.squares
+        if state.kind == "measured":
+            return
+        trust = state.trust
+        self.now, self.then = adder.one(trust * state.current), adder.one(trust * state.baseline)
+        self.then_weight = adder.one(trust * state.baseline_weight)
+        self.all_weight = float(trust @ state.baseline_weight)
+        self.all_now, self.all_then = float(trust @ state.current), float(trust @ state.baseline)
+        both = self.now + self.then
         if squares is not None:
             self.grain = np.divide(adder.one(squares), both, out=np.ones_like(both), where=both > 0)
             self.whole_grain = float(squares.sum() / max(self.all_now + self.all_then, _TINY))
@@ -180,15 +235,17 @@ class Board:
         """Return the scores under the present state."""
         state = self.state
         if state.kind == "measured":
-            residual = np.where(self.weight > 0, state.current - state.outside * state.baseline * state.lift, 0.0)
-            gap = self.adder.one(self.weight * residual)
-            ratio = np.divide(gap**2, 2 * self.information, out=np.zeros_like(gap), where=self.information > 0)
+            gaps, weight = state.gaps()
+            gap, information = self.adder.one(weight * gaps), self.adder.one(weight**2)
+            ratio = np.divide(gap**2, 2 * information, out=np.zeros_like(gap), where=information > 0)
             observed = self.adder.one(state.current)
             expected = self.adder.one(state.outside * state.baseline * state.lift)
             way = np.sign(gap)
-            return self._made(observed, expected, expected, ratio / self.spread, way)
+            return self._made(observed, expected, expected, ratio, way)
         observed, total, expected, whole = self._expected()
-        ratio = self._ratio(observed, expected, total, whole, self.grain, self.whole_grain) / self.spread
+        ratio = self._ratio(observed, expected, total, whole, self.grain, self.whole_grain)
+        chance = expected * (total - expected) / np.maximum(total, _TINY) / self.grain
+        ratio = ratio / (1 + self.sway**2 * chance)
         return self._made(observed, expected, total, ratio, np.sign(observed - expected))
 
     def _made(self, observed: Floats, expected: Floats, total: Floats, ratio: Floats, way: Floats) -> Scores:
@@ -206,7 +263,7 @@ class Board:
         lifted = state.leaf_expected()
         odds = state.outside * self.adder.one(lifted) / (self.then_weight + PRIOR)
         total = self.now + self.then + PRIOR
-        everywhere = state.outside * float(lifted.sum()) / max(float(state.baseline_weight.sum()), _TINY)
+        everywhere = state.outside * float(lifted.sum()) / max(self.all_weight, _TINY)
         return self.now, total, total * odds / (1 + odds), (self.all_now, whole * everywhere / (1 + everywhere), whole)
 
     @staticmethod
@@ -228,18 +285,22 @@ class Board:
         outside += rel_entr(rest_total - rest, np.maximum(rest_total - rest_expected, _TINY))
         return np.asarray(inside / grain + np.maximum(outside, 0.0) / whole_grain)
 
-    def overdispersion(self) -> float:
-        """Return by how much segments vary more than chance alone: a median, cautious, at least 1."""
-        if self.state.kind == "measured":
-            return 1.0
+    def usual_sway(self) -> float:
+        """Return by what share of its size a segment moves on its own beyond chance: from the values of each dimension.
+
+        It is such that the median segment lies where it should, less the doubt about a median of so few.
+        """
         observed, total, expected, _ = self._expected()
-        variance = expected * (total - expected) / np.maximum(total, _TINY) * self.grain
-        usable = variance >= 4 * np.asarray(self.grain) ** 2
+        chance = expected * (total - expected) / np.maximum(total, _TINY) / self.grain
+        gap = ((observed - expected) / self.grain) ** 2
+        wide = np.concatenate([np.full(len(one.values), len(one.dims)) for one in self.adder.cuboids])
+        usable = (chance >= ENOUGH) & (wide == 1)
+        if np.count_nonzero(usable) < _SEGMENTS:
+            usable = (chance >= ENOUGH) & (wide <= 2)
         count = int(np.count_nonzero(usable))
-        if count < 20:
-            return 1.0
-        median = float(np.median((observed[usable] - expected[usable]) ** 2 / variance[usable])) / 0.4549
-        return max(1.0, median * (1 - 2.33 * 1.645 / np.sqrt(count)))
+        if count < _LEAVES:
+            return 0.0
+        return _scatter(gap[usable], chance[usable], _CHI_MEDIAN / max(0.05, 1 - 2.33 / np.sqrt(count)))
 
     def maxima(self, rng: np.random.Generator, draws: int) -> Floats:
         """Return the best score of the whole search in each of the draws in which nothing changed."""
@@ -255,12 +316,11 @@ class Board:
     def _drawn(self, rng: np.random.Generator, draws: int) -> Floats:
         state = self.state
         if state.kind == "measured":
-            gap = np.where(self.weight > 0, state.current - state.outside * state.baseline * state.lift, 0.0)
-            scaled = np.where(self.weight > 0, gap / np.sqrt(state.noise), 0.0)
-            tame = np.clip(scaled, -3, 3) * np.where(self.weight > 0, np.sqrt(state.noise), 0.0)
+            gaps, weight = state.gaps()
+            held = self.adder.one(weight**2)
             best = np.full(draws, -np.inf)
-            for part, sums in self.adder.many(flipped(rng, self.weight * tame, draws)):
-                information = np.maximum(self.information[part], _TINY)[:, None]
+            for part, sums in self.adder.many(flipped(rng, weight * np.clip(gaps, -TAME, TAME), draws)):
+                information = np.maximum(held[part], _TINY)[:, None]
                 score = sums**2 / (2 * information) - self.price[part, None]
                 if self.sign:
                     score[np.sign(sums) != self.sign] = -np.inf
@@ -273,9 +333,10 @@ class Board:
     def _drawn_sums(self, rng: np.random.Generator, draws: int) -> Floats:
         state = self.state
         both = state.current + state.baseline
-        share = self.all_now / max(self.all_now + self.all_then, _TINY)
-        drawn = swapped(rng, both, share, draws, self.clumps)
-        whole = float(both.sum())
+        odds = float(state.current.sum()) / max(float(state.baseline.sum()), _TINY)
+        moved = odds * scattered(rng, state.scatter, len(both), draws)
+        drawn = swapped(rng, both, moved / (1 + moved), draws, self.clumps) * state.trust[:, None]
+        whole = self.all_now + self.all_then
         now = drawn.sum(axis=0)
         total = self.now + self.then
         best = np.full(draws, -np.inf)
@@ -295,14 +356,15 @@ class Board:
     def _drawn_rates(self, rng: np.random.Generator, draws: int) -> Floats:
         state = self.state
         rise = self.state.outside
-        current, baseline, squares = dealt(
-            rng, rise * state.current_weight, state.baseline_weight, self.all_now + self.all_then, draws, self.clumps
-        )
+        everything = float(state.current.sum() + state.baseline.sum())
+        lifted = rise * state.current_weight[:, None] * scattered(rng, state.scatter, len(state.current), draws)
+        current, baseline, squares = dealt(rng, lifted, state.baseline_weight, everything, draws, self.clumps)
+        current, baseline = current * state.trust[:, None], baseline * state.trust[:, None]
         now, then = current.sum(axis=0), baseline.sum(axis=0)
-        weight_now, weight_then = float(state.current_weight.sum()), float(state.baseline_weight.sum())
+        weight_now, weight_then = float(state.trust @ state.current_weight), self.all_weight
         with np.errstate(divide="ignore", invalid="ignore"):
             outside = np.where((now > 0) & (then > 0), (now / weight_now) / (then / weight_then), rise)
-        slope = self.adder.one(state.current_weight) / (self.then_weight + PRIOR)
+        slope = self.adder.one(state.trust * state.current_weight) / (self.then_weight + PRIOR)
         best = np.full(draws, -np.inf)
         stacked = [current, baseline] + ([squares] if squares is not None else [])
         whole_grain = squares.sum(axis=0) / np.maximum(now + then, _TINY) if squares is not None else 1.0

@@ -133,22 +133,26 @@ def planted(orders: int, seed: int, region: str, domain: str) -> pd.DataFrame:
         incident = rb.Incident(str(day), str(day + pd.Timedelta(days=7)))
         live = who(scope_of(incident, events, asof=str(day + pd.Timedelta(days=9))))
         told = who(scope_of(incident, events))
-        accounts, group = told.found.web.account.codes, told.found.groups.ring
+        accounts = told.found.web.account.codes
+        groups = {"live": live.found.groups.ring, "told": told.found.groups.ring}
+        flagged = {"live": live.found.suspicious, "told": told.found.suspicious}
         now = (times >= day.value // 1000) & (times < (day + pd.Timedelta(days=7)).value // 1000) & (accounts >= 0)
         frame = pd.DataFrame(
             {"account": accounts[now], "ring": ring[now], "scheme": scheme[now], "honest": honest[now]}
         )
-        frame["found"] = group[frame["account"]]
+        for how, group in groups.items():
+            frame[how] = group[frame["account"]]
+        frame["found"] = frame["told"]
         own = frame[frame["ring"] != ""].groupby("ring")["account"].agg(set)
         like = frame[frame["scheme"] != ""].groupby("scheme")["account"].agg(set)
         of_found = frame[frame["found"] >= 0].groupby("found")["account"].agg(set)
-        flagged = {"live": live.found.suspicious, "told": told.found.suspicious}
         real = frame[frame["scheme"].isin(["", "cover_trade"]) == 0]
         for (name, which), part in real.groupby(["ring", "scheme"]):
             members = set(part["account"])
             if len(members) < 3:
                 continue
-            held = part.drop_duplicates("account")["found"].value_counts()
+            once = part.drop_duplicates("account")
+            held = once["found"].value_counts()
             held = held[held.index >= 0]
             best = int(held.index[0]) if len(held) else -1
             inside = of_found[best] if best >= 0 else set()
@@ -159,17 +163,23 @@ def planted(orders: int, seed: int, region: str, domain: str) -> pd.DataFrame:
                     "purity": len(inside & own[name]) / len(inside) if inside else np.nan,
                     "purity_scheme": len(inside & (like[which] | own[name])) / len(inside) if inside else np.nan,
                     "found": len(members & inside) >= 3,
-                    **{f"called_{how}": best >= 0 and bool(flag[best]) for how, flag in flagged.items()},
+                    **{f"called_{how}": called(once[how], flag) for how, flag in flagged.items()},
                 }
             )  # fmt: skip
         for how, flag in flagged.items():
-            mine = frame[(frame["found"] >= 0)]
-            mine = mine[flag[mine["found"].to_numpy()]]
+            mine = frame[frame[how] >= 0]
+            mine = mine[flag[mine[how].to_numpy()]]
             kinds = [mine["scheme"] == "", mine["scheme"] == "cover_trade", mine["honest"]]
             said = np.select(kinds, ["plain honest", "cover trade", "look-alike"], "scheme")
             rows += [{"scheme": f"({how}) {what}", "accounts": int((said == what).sum()), "look_alike": False}
                      for what in ("scheme", "cover trade", "look-alike", "plain honest")]  # fmt: skip
     return pd.DataFrame(rows)
+
+
+def called(found: pd.Series, flag: np.ndarray) -> bool:
+    """Whether the found ring that holds most of these accounts is called suspicious."""
+    held = found[found >= 0].value_counts()
+    return bool(len(held)) and bool(flag[int(held.index[0])])
 
 
 def rings(orders: int, seeds: int, region: str, domain: str) -> None:

@@ -101,7 +101,7 @@ class Kind:
     meets : float
         How many others an account usually meets by it, on average.
     limit : int
-        A value that joins more accounts is a hub; 0: none of them links.
+        A value that joins more accounts is a hub; 1: none of them links.
     reason : str
         Why the limit is what it is.
     """
@@ -211,7 +211,7 @@ def limits(usual: Mapping[str, tuple[Ints, Ints]], *, known: int) -> dict[str, i
     >>> homes = np.arange(100), np.arange(100) // 2
     >>> carrier = np.repeat(np.arange(100), 2), np.arange(200) * 7 % 20
     >>> limits({"home": homes, "ip": carrier}, known=100)
-    {'home': 12, 'ip': 0}
+    {'home': 12, 'ip': 1}
     """
     alone = max(DOZEN, int(known**0.5))
     degrees = {name: np.bincount(value) for name, (_, value) in usual.items()}
@@ -230,7 +230,7 @@ def limits(usual: Mapping[str, tuple[Ints, Ints]], *, known: int) -> dict[str, i
             middle = (low + high) // 2
             fits = largest(joined(label, account[degree <= steps[middle - 1]], value[degree <= steps[middle - 1]]))
             low, high = (middle, high) if fits <= alone else (low, middle)
-        found[name] = alone if low == len(steps) else int(steps[low]) - 1 if low else 0
+        found[name] = alone if low == len(steps) else int(steps[low]) - 1 if low else 1
         if low and low == high == len(steps):
             label = tried[0]
         elif low:

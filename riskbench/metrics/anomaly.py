@@ -20,9 +20,11 @@ FEWEST = 3.0
 #: Windows whose like chance alone makes in fewer series than this are no part of the history.
 _APART = 0.01
 #: Lengths of windows that count as independent looks; found on generated series without change.
-_LENGTHS = 0.6
+_LENGTHS = 1.0
 #: Where a series' true chance of a false alarm is looked at, and at which of its windows.
 _AT, _QUANTILES = 0.001, (0.3, 0.7, 0.95)
+#: Of a squared standard normal number.
+_UPPER_QUARTILE = 1.323
 #: No window adds more than so many times its share to the spread.
 _CAP = 25.0
 #: Events by which an hour's or a weekday's share in the history is drawn to that of all.
@@ -199,13 +201,16 @@ class _Model:
         plain = out_of * level[:, :, None]
         by_hour = _drawn(daily.sum(1), plain.sum(1))
         hold, meant = daily.sum(2), plain.sum(2)
-        by_day = np.stack([_drawn(hold[:, place == day].sum(1), meant[:, place == day].sum(1)) for day in range(7)], 1)
+        of_day = [place == day for day in range(7)]
+        by_day = _drawn(*(np.stack([part[:, day].sum(1) for day in of_day], 1) for part in (hold, meant)))
         scale = by_hour[:, None, :] * by_day[:, place, None]
         self.low, self.high = _around(self.days, base)
         self.past_y, self.past_a = _ahead(hold), _ahead((out_of * scale).sum(2))
         level_y = self.past_y[:, self.high] - self.past_y[:, self.low]
         level_a = self.past_a[:, self.high] - self.past_a[:, self.low]
         rate = np.where(level_a > 0, (level_y + 0.5) / np.where(level_a > 0, level_a, 1.0), 0.0)
+        if cap < _CAP:  # the mean of a history that may hold the incident misleads; its median does not
+            rate = level
         self.resting = level_y + 0.5
         scaled = exposure.reshape(shape) * scale
         self.expected = (scaled * rate[:, :, None]).reshape(observed.shape)
@@ -218,7 +223,7 @@ class _Model:
 
     def refit(self, observed: Floats, exposure: Floats, kept: Mask, base: Mask) -> None:
         """Take other hours as the history, and trust the scatter of what is left."""
-        changed = np.flatnonzero((kept != self.kept).any(1))
+        changed = np.flatnonzero((kept != self.kept).any(1) | (self.cap < _CAP))
         self.cap = _CAP
         self._spread.clear()
         if not len(changed):
@@ -253,6 +258,7 @@ class _Model:
         stops = starts + length
         y, mu = _over(self.ahead_y, starts, length), _over(self.ahead_mu, starts, length)
         own, place = np.nonzero((y > FEWEST) & (y - mu > 0.5 * FEWEST))
+        usual = mu[own, place]
         begin, end = starts[place], stops[place]
         y = y[own, place]
         middle = np.minimum((begin + length // 2) // 24, self.days - 1)
@@ -265,7 +271,7 @@ class _Model:
         past = self.past_a[own, high] - self.past_a[own, low]
         past -= self.ahead_kept_a[own, last] - self.ahead_kept_a[own, first]
         a = self.ahead_a[own, end] - self.ahead_a[own, begin]
-        mu = n / np.maximum(past, 1e-12) * a
+        mu = usual if self.cap < _CAP else n / np.maximum(past, 1e-12) * a
         keep = (a > 0) & (past > a) & (y - mu > FEWEST)
         return own[keep], place[keep], y[keep], mu[keep], n[keep]
 
@@ -443,8 +449,10 @@ def _usual(y: Floats, a: Floats) -> Floats:
 
 
 def _drawn(y: Floats, mu: Floats) -> Floats:
-    """Return how a part of the day or week stands to the whole, drawn to 1 where it holds little."""
-    return (y + _DRAWN) / (mu + _DRAWN)
+    """Return how the parts of a day or week stand to the whole, drawn to 1 where they hold little."""
+    part = (y + _DRAWN) / (mu + _DRAWN)
+    whole = (mu + 1e-12).sum(1, keepdims=True)
+    return part * whole / (part * (mu + 1e-12)).sum(1, keepdims=True)
 
 
 def _spread(y: Floats, mu: Floats, chance: Floats, used: Mask, *, cap: float, least: float) -> tuple[Floats, Floats]:
@@ -453,6 +461,12 @@ def _spread(y: Floats, mu: Floats, chance: Floats, used: Mask, *, cap: float, le
     square = np.where(used, (y - mu) ** 2, 0.0)
     total = np.maximum(chance.sum(1), 1e-12)
     spread = np.maximum(square.sum(1) / total, 0.2)
+    if cap < _CAP:  # not yet freed of what stands out: up to a quarter of the windows may be an incident
+        dense = chance >= 1.0
+        ratio = np.sort(np.where(dense, square / np.where(dense, chance, 1.0), np.inf), axis=1)
+        count = dense.sum(1)
+        upper = np.take_along_axis(ratio, np.minimum((0.75 * count).astype(np.int64), ratio.shape[1] - 1)[:, None], 1)
+        spread = np.where(count >= 8, np.minimum(spread, upper[:, 0] / _UPPER_QUARTILE + 0.2), spread)
     for _ in range(8):
         capped = np.minimum(square, cap * spread[:, None] * np.maximum(chance, 1.0))
         spread = np.maximum(capped.sum(1) / total, 0.2)

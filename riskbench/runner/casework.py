@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,8 @@ from riskbench.errors import DataError, ParameterError, listed, nearest
 from riskbench.incidents.incident import Incident
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from riskbench.data.dataset import Dataset
     from riskbench.incidents.investigation import Investigation
     from riskbench.incidents.record import IncidentRecord
@@ -70,6 +72,33 @@ def recorded(
         for name in ("postmortem.html", "postmortem.md"):
             page.save(folder / name)
     return made
+
+
+def calendar(values: Mapping[str, Any]) -> pd.DataFrame | None:
+    """Return the campaigns as name, first, last: as the parameters say; for the sample, its region's.
+
+    Raises
+    ------
+    ParameterError
+        When a campaign has no first and last day.
+    """
+    import pandas as pd
+
+    given = dict(values.get("calendar") or {})
+    rows: list[tuple[str, Any, Any]] = []
+    for name, days in given.items():
+        if isinstance(days, str) or not isinstance(days, Sequence) or len(days) != 2:
+            raise ParameterError(
+                f"The campaign {name!r} has no first and last day",
+                got=repr(days)[:100],
+                hint='{"11.11": ["2026-11-11", "2026-11-12"]}',
+            )
+        rows.append((str(name), *days))
+    if not rows and values.get("source") is None and values.get("region") is not None:
+        from riskbench.data.marketplace.region import region
+
+        rows = [(name, str(first), str(last)) for name, first, last, _ in region(values["region"]).calendar]
+    return pd.DataFrame(rows, columns=["name", "first", "last"]) if rows else None
 
 
 def payout_runs(values: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -149,6 +149,13 @@ class Session(Result):
         return payout_runs(self.values)
 
     @property
+    def campaigns(self) -> pd.DataFrame | None:
+        """The campaigns that days are compared by: as the parameters say; for the sample, its region's."""
+        from riskbench.runner.casework import calendar
+
+        return calendar(self.values)
+
+    @property
     def loaded_model(self) -> Any:
         """The fitted model behind the score, from the model file; None when none is named."""
         if self.values.get("model") is None:

@@ -77,8 +77,8 @@ class Entities(Result):
         One row a ring, the suspicious first: ring, kind (`new`: nothing before the window; `faster`: more than
         its own earlier pace; `standing`: there before, at its usual pace), told (what the verdicts say, in
         words), suspicious, members (accounts), events and money (of the window), evidence, meeting (whom most of
-        its events meet), frauds, good, unlabelled, fraud_share with lower and upper, elsewhere (the share of the
-        rest of the window), usually (that of the baseline), enrichment (over elsewhere) with lower and upper,
+        its events meet), frauds, good, unlabelled, fraud_share with lower and upper, share_elsewhere (of the rest of
+        the window), usual_share (of the baseline), enrichment (over elsewhere) with lower and upper,
         p_value and q_value (against the rest or the usual, each account counted once; false findings among all
         rings), measure_p (the same of the measure), share_in_window (of all its events), first_seen, last_seen,
         density, found_by (`component` or `dense block`).
@@ -109,8 +109,8 @@ class Entities(Result):
     main: ClassVar[str] = "rings"
     next_step: ClassVar[str] = '.why(a, b) tells why two are linked; .frame("hubs") what was cut'
     repr_columns: ClassVar[tuple[str, ...]] = (
-        "ring", "told", "kind", "members", "events", "money", "evidence", "frauds", "good", "unlabelled",
-        "fraud_share", "elsewhere", "first_seen",
+        "ring", "told", "kind", "members", "events", "money", "evidence", "meeting", "frauds", "fraud_share",
+        "share_elsewhere", "usual_share", "first_seen",
     )  # fmt: skip
     repr_tables: ClassVar[tuple[str, ...]] = ("hubs",)
 
@@ -140,7 +140,7 @@ class Entities(Result):
             top = held.iloc[0]
             facts.append(Fact("The first", str(top["evidence"]), "text"))
             facts.append(Fact("Money of the suspicious", _money(held), "money", currency=self.currency))
-            share, rest = top["fraud_share"], top["elsewhere"]
+            share, rest = top["fraud_share"], top["share_elsewhere"]
             if pd.notna(share):
                 told = int(top["frauds"] + top["good"])
                 facts.append(
@@ -301,6 +301,7 @@ def who(
         bound=groups.bound,
         account=web.account.name,
         currency=dataset.currency.code if dataset.has("amount") else "",
+        pages={"hubs": ("Values that too many share: they join nobody", hubs.head(5))} if len(hubs) else {},
         found=Found(web, groups, rows, of[rows], by_number),
         notes=(*scope.notes, *_notes(web, groups, active, rings), *_loaded(held, hubs)),
         provenance={**provenance, "seconds": round(time.perf_counter() - begun, 3)},
@@ -373,7 +374,7 @@ def _notes(web: Web, groups: Grouped, active: Mask, rings: pd.DataFrame) -> tupl
             notes.append("What was shared links everybody and so tells nobody apart; no ring can be found by it.")
     if web.places:
         notes.append(
-            f"{', '.join(kind.name for kind in web.places)}: unrelated {web.account.name} meet there; links nobody."
+            f"{', '.join(kind.name for kind in web.places)}: many unrelated accounts meet there; they join nobody."
         )
     if not groups.rings:
         notes.append("No three accounts of the window share anything that links.")

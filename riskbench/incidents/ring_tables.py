@@ -12,9 +12,9 @@ Ints = npt.NDArray[np.int64]
 
 RINGS = (
     "ring", "kind", "told", "suspicious", "members", "events", "money", "evidence", "meeting", "frauds", "good",
-    "unlabelled", "fraud_share", "fraud_share_lower", "fraud_share_upper", "elsewhere", "usually", "enrichment",
-    "enrichment_lower", "enrichment_upper", "p_value", "q_value", "measure_p", "share_in_window", "first_seen",
-    "last_seen", "density", "found_by",
+    "unlabelled", "fraud_share", "fraud_share_lower", "fraud_share_upper", "share_elsewhere", "usual_share",
+    "enrichment", "enrichment_lower", "enrichment_upper", "p_value", "q_value", "measure_p", "share_in_window",
+    "first_seen", "last_seen", "density", "found_by",
 )  # fmt: skip
 MEMBERS = ("entity", "column", "ring", "role", "events", "evidence")
 EDGES = ("a", "b", "evidence", "ring", "events", "since")

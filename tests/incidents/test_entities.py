@@ -89,7 +89,7 @@ def test_the_ring_is_found_with_its_evidence_money_and_meeting_place():
     assert first["money"] == mine["amount"].sum()
     assert first["first_seen"] == mine["at"].min().round("us")
     assert first["share_in_window"] == 1.0
-    assert first["fraud_share_lower"] > first["elsewhere"]
+    assert first["fraud_share_lower"] > first["share_elsewhere"]
     assert sorted(held.dataset.frame(["id"]).iloc[rows_of(held, found)]["id"]) == sorted(mine["id"])
 
 

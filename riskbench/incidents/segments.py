@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from math import comb
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -29,6 +30,8 @@ COLUMNS = (
     "p_value", "same_events_as",
 )  # fmt: skip
 _LONGEST_LABEL = 44
+#: Events times sets of columns, above which segments join two columns and not three.
+_WIDE = 20_000_000
 
 
 @result
@@ -138,7 +141,7 @@ def where(
     measure: Measure,
     *,
     columns: Sequence[str] | None = None,
-    depth: int = 3,
+    depth: int | None = None,
     level: float = 0.05,
     most: int = 5,
     way: Way = "rise",
@@ -159,8 +162,8 @@ def where(
         What changed: a sum or a rate.
     columns : sequence of str, optional
         Where to look; by default segments, region, entities, and every other column known at the decision.
-    depth : int, 1 or more
-        The most columns that a segment joins.
+    depth : int, 1 or more, optional
+        The most columns that a segment joins: by default 3, and 2 where many columns meet many events.
     level : float, 0..1
         The chance of any finding where nothing changed.
     most : int, 1 or more
@@ -181,7 +184,7 @@ def where(
         When a number is out of range.
     """
     started = time.perf_counter()
-    if most < 1 or depth < 1 or not 0 < level < 1:
+    if most < 1 or (depth is not None and depth < 1) or not 0 < level < 1:
         raise ParameterError("A search finds 1 or more segments of 1 or more columns, at a level between 0 and 1")
     dataset = scope.dataset
     rate = measure.exposure is not None
@@ -195,6 +198,10 @@ def where(
         amount = np.maximum(amount, 0.0)
     exposure = None if measure.exposure is None else np.asarray(measure.exposure, dtype=np.float64)[rows]
     why = getattr(measure, "unmeasurable", None) or _why_not(scope, amount, now, held)
+    wide = sum(comb(len(held), size) for size in (1, 2, 3)) * len(rows) > _WIDE
+    if depth is None and wide:
+        notes.append(f"{len(held)} columns are joined by two, not three; name fewer in columns= to join three.")
+    deep = depth if depth is not None else 2 if wide else 3
     current_days, baseline_days = scope.days
     search = None
     if why is None:
@@ -208,7 +215,7 @@ def where(
             baseline_exposure=None if exposure is None else np.where(now, 0.0, exposure),
             scale=current_days / baseline_days if not rate and current_days > 0 and baseline_days > 0 else None,
             clumps=None if single else _clumps(scope, rows, unit),
-            way=way, depth=depth, level=level, most=most, draws=draws, seed=scope.seed,
+            way=way, depth=deep, level=level, most=most, draws=draws, seed=scope.seed,
         )  # fmt: skip
     told = _Told(scope, measure, held, rows, amount, exposure)
     frame = told.frame(search.found if search else ())
@@ -232,7 +239,7 @@ def where(
             **scope.provenance,
             "parameters": {
                 **scope.provenance["parameters"],  # type: ignore[dict-item]
-                "measure": measure.name, "columns": [one.name for one in held], "depth": depth, "level": level,
+                "measure": measure.name, "columns": [one.name for one in held], "depth": deep, "level": level,
                 "most": most, "way": way, "unit": unit, "draws": draws,
             },
             "seconds": round(time.perf_counter() - started, 3),

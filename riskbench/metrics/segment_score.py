@@ -89,6 +89,8 @@ class State:
     def refit(self) -> None:
         """Set the outside factor from the leaves that no found segment lifts."""
         free = self.free
+        if not len(free):
+            return
         if self.kind == "measured":
             usable = free & (self.noise < np.inf)
             if usable.any():

@@ -115,7 +115,9 @@ def leaves(
     if len(codes) != len(sizes):
         raise ParameterError("Each dimension has codes and a size", got=f"{len(codes)} and {len(sizes)}")
     for dim, (given, size) in enumerate(zip(codes, sizes, strict=True)):
-        values = np.asarray(given)
+        values = np.asarray(given, dtype=np.int64 if not len(weights) else None)
+        if values.dtype.kind not in "iu":
+            raise ParameterError(f"Dimension {dim} needs codes", got=values.dtype, allowed="whole numbers")
         if values.shape != weights.shape or (len(values) and (values.min() < -1 or values.max() >= size)):
             raise ParameterError(f"Dimension {dim} needs one code in -1..{size - 1} for each of {len(weights)} rows")
         counts = np.bincount(values + 1, weights=weights, minlength=size + 1)[1:]

@@ -199,17 +199,18 @@ def _mined(
     scope: Scope, stakes: Stakes, plan: Plan, sought: Rows, *, outcome: str | None, weight: Floats
 ) -> list[Proposal]:
     steps = ladder(scope.dataset.domain)
-    level = steps.level(outcome or steps.first("review"))
     everything = np.arange(scope.dataset.rows)
-    own = np.where(_free(scope, level), np.int8(level), stakes.base)
-    worth = stakes.value(own, everything) * weight
+    worth = {}
+    for name in (outcome,) if outcome is not None else steps.names[1:]:
+        level = steps.level(name)
+        own = np.where(_free(scope, level), np.int8(level), stakes.base)
+        worth[steps.names[level]] = stakes.value(own, everything) * weight
     rest = (plan.learn.mask | plan.learn_baseline.mask) & ~(plan.learn.mask & stakes.suspected)
     found = mine(
         scope.dataset,
         sought,
         against=np.flatnonzero(rest),
         worth=worth,
-        outcome=steps.names[level],
         state=np.where(plan.learn.mask | plan.learn_baseline.mask, scope.state.state, np.int8(-1)),
         features=scope.book.features,
         prefix="CONTAIN-MINED",

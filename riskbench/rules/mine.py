@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from riskbench.data.dataset import Dataset
 from riskbench.data.velocity import Feature, velocity
-from riskbench.engine.columns import Column
 from riskbench.errors import DataError, ParameterError, RuleError
 from riskbench.rules.param import Param
 from riskbench.rules.pieces import Binned, Piece, binned, spelled
@@ -90,7 +89,7 @@ def mine(
     target: Rows,
     *,
     against: Rows,
-    worth: npt.NDArray[np.float64] | None = None,
+    worth: npt.NDArray[np.float64] | Mapping[str, npt.NDArray[np.float64]] | None = None,
     outcome: str = "review",
     exclude: Iterable[str] = (),
     score: bool = False,
@@ -117,9 +116,9 @@ def mine(
         Positions of the events to catch, and of those to leave alone. Others are not looked at.
     worth : ndarray of float64, shape (rows,), optional
         What a hit of each event gains, negative where it costs; by default target events gain 1 each and the
-        others cost as much in total.
+        others cost as much in total. By outcome, where it depends on what is decided: each outcome is mined for.
     outcome : str
-        What the rules decide.
+        What the rules decide, where `worth` does not say it.
     exclude : iterable of str
         Columns that must not be read.
     score : bool
@@ -133,7 +132,7 @@ def mine(
     terms : int, 1 to 5
         The most conditions in a rule.
     most : int
-        The most rules.
+        The most rules for an outcome.
     at_least : int, optional
         Target events that a rule must hit; by default 5 or one in fifty, whichever is more.
     prefix : str
@@ -142,7 +141,8 @@ def mine(
     Returns
     -------
     tuple of Mined
-        The most valuable first; none where no rule gains more than it costs.
+        The most valuable first; none where no rule gains more than it costs. One condition comes once, with the
+        outcome under which it is worth most.
 
     Raises
     ------
@@ -173,36 +173,31 @@ def mine(
         return ()
     added = sharing(dataset, features=features) if share else {}
     events = velocity(dataset, added.values()) if added else dataset
-    own = {*(features or {}), *added}
-    columns, why = usable(events, exclude=exclude, score=score, state=state, own=own)
+    looking_back = {*(features or {}), *added}
+    columns, why = usable(events, exclude=exclude, score=score, state=state, own=looking_back)
     if not columns:
         raise DataError(
             "No column can be read by a new rule.",
             hint="; ".join(f"{name}: {reason}" for name, reason in list(why.items())[:5]),
         )
     rows = np.concatenate([target, against])
-    ground = _ground(columns, rows, len(target), worth=worth, at_least=at_least)
-    states = _searched(ground, terms=terms)
-    chosen = _distinct(states, len(target), most=most)
-    made: list[Mined] = []
-    for held in chosen:
-        rule = _rule(f"{prefix}-{len(made) + 1}", held, outcome, events)
-        if rule is None:
-            continue
-        frauds = int((held.hit < len(target)).sum())
-        named = {piece.column for piece in held.pieces}
-        gained = float(worth[rows[held.hit]].sum()) if worth is not None else _plain(held, len(target), len(against))
-        made.append(
-            Mined(
-                rule,
-                np.sort(rows[held.hit]),
-                frauds,
-                len(held.hit) - frauds,
-                gained,
-                {name: feature for name, feature in added.items() if name in named},
-            )
-        )
-    return tuple(made)
+    places = np.arange(len(rows)) < len(target)
+    parts = tuple(binned(name, column, rows, places) for name, column in columns.items())
+    asked = worth if isinstance(worth, Mapping) else {outcome: worth}
+    made: dict[str, Mined] = {}
+    for decided, each in asked.items():
+        ground = _ground(parts, places, None if each is None else each[rows], at_least=at_least)
+        for held in _distinct(_searched(ground, terms=terms), len(target), most=most):
+            rule = _rule(held, decided, events)
+            gained = _plain(held, len(target), len(against)) if each is None else float(each[rows[held.hit]].sum())
+            if rule is None or (rule.in_words() in made and made[rule.in_words()].worth >= gained):
+                continue
+            frauds = int((held.hit < len(target)).sum())
+            named = {piece.column for piece in held.pieces}
+            own = {name: feature for name, feature in added.items() if name in named}
+            made[rule.in_words()] = Mined(rule, np.sort(rows[held.hit]), frauds, len(held.hit) - frauds, gained, own)
+    best = sorted(made.values(), key=lambda one: (-one.worth, len(one.rule.columns), one.rule.when))
+    return tuple(replace(one, rule=replace(one.rule, id=f"{prefix}-{n}")) for n, one in enumerate(best, start=1))
 
 
 def _plain(held: _State, targets: int, others: int) -> float:
@@ -211,24 +206,16 @@ def _plain(held: _State, targets: int, others: int) -> float:
 
 
 def _ground(
-    columns: Mapping[str, Column],
-    rows: Rows,
-    targets: int,
-    *,
-    worth: npt.NDArray[np.float64] | None,
-    at_least: int | None,
+    columns: tuple[Binned, ...], target: Mask, worth: npt.NDArray[np.float64] | None, *, at_least: int | None
 ) -> _Ground:
-    target = np.zeros(len(rows), dtype=bool)
-    target[:targets] = True
-    each = np.where(target, 1.0, -targets / max(1, len(rows) - targets)) if worth is None else worth[rows]
+    targets = int(target.sum())
+    each = np.where(target, 1.0, -targets / max(1, len(target) - targets)) if worth is None else worth
     size = float(np.abs(each).sum())
-    whole = np.rint(each / size * _EXACT).astype(np.int64) if size else np.zeros(len(rows), dtype=np.int64)
+    whole = np.rint(each / size * _EXACT).astype(np.int64) if size else np.zeros(len(target), dtype=np.int64)
     least = max(5, -(-targets // 50)) if at_least is None else at_least
-    parts = tuple(binned(name, column, rows, target) for name, column in columns.items())
     # What a target event costs (a review of it, say) counts as less gain, and what another gains as less cost.
-    return _Ground(
-        parts, target, np.where(target, whole, 0), np.where(target, 0, -whole), min(max(1, least), max(1, targets))
-    )
+    gain, cost = np.where(target, whole, 0), np.where(target, 0, -whole)
+    return _Ground(columns, target, gain, cost, min(max(1, least), max(1, targets)))
 
 
 def _searched(ground: _Ground, *, terms: int) -> list[_State]:
@@ -308,12 +295,12 @@ def _distinct(states: list[_State], targets: int, *, most: int) -> list[_State]:
     return chosen
 
 
-def _rule(name: str, held: _State, outcome: str, events: Dataset) -> Rule | None:
+def _rule(held: _State, outcome: str, events: Dataset) -> Rule | None:
     """Return a conjunction as a rule; None where its text cannot be read back."""
     pieces = sorted(held.pieces, key=lambda piece: (events.names.index(piece.column), piece.shape))
     text, values = spelled(pieces)
     try:
-        rule = Rule(name, text, outcome, params={param: Param(value) for param, value in values.items()})
+        rule = Rule("MINED", text, outcome, params={param: Param(value) for param, value in values.items()})
         rule.bind(events.kinds, aliases=events.roles.named())
     except RuleError:
         return None

@@ -285,10 +285,11 @@ def _signature(part: pd.DataFrame, *, alone: bool) -> str:
     # What does next to nothing here is no sign of the cluster, however much it does elsewhere.
     apart = apart.where(part["mean"].abs() >= SLIGHT * part["mean"].abs().max(), 0.0)
     top = part.assign(apart=apart).iloc[np.lexsort((part["feature"], -np.abs(apart)))].head(3)
-    said = []
-    for _, row in top[top["apart"] != 0].iterrows():
-        way = "raises" if row["mean"] > 0 else "lowers"
-        said.append(f"{row['feature']} {way} the score" + (f" ({row['usual']})" if row["usual"] else ""))
+    top = top[top["apart"] != 0]
+    said = [
+        f"{name} {'raises' if mean > 0 else 'lowers'} the score" + (f" ({usual})" if usual else "")
+        for name, mean, usual in zip(top["feature"], top["mean"], top["usual"], strict=True)
+    ]
     return "; ".join(said) or "nothing stands out"
 
 

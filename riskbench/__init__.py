@@ -19,7 +19,9 @@ _HOMES = {
     "ColumnNotFoundError": "riskbench.errors",
     "Comparison": "riskbench.rules.comparison",
     "ConfigError": "riskbench.errors",
+    "Containment": "riskbench.incidents.containment",
     "Costs": "riskbench.metrics.costs",
+    "Coverage": "riskbench.incidents.coverage",
     "DataError": "riskbench.errors",
     "Dataset": "riskbench.data.dataset",
     "Decision": "riskbench.calibration.decision",
@@ -108,6 +110,8 @@ if TYPE_CHECKING:
     from riskbench.explanation.explanation import explain as explain
     from riskbench.incidents.casebook import Casebook as Casebook
     from riskbench.incidents.casebook import open_casebook as open_casebook
+    from riskbench.incidents.containment import Containment as Containment
+    from riskbench.incidents.coverage import Coverage as Coverage
     from riskbench.incidents.entities import Entities as Entities
     from riskbench.incidents.incident import Incident as Incident
     from riskbench.incidents.investigation import Investigation as Investigation

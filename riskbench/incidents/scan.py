@@ -253,7 +253,9 @@ def scan(
         )  # fmt: skip
     cut = micros(since) if since is not None else None
     hours = hours_of(scope, inside, cut)
-    parts = [whole(inside), *(part for name in columns if len((part := part_of(events, name, inside)).names) > 1)]
+    held = [part_of(events, name, inside) for name in columns]
+    left = [f"{part.column}: {part.left_out:,} values with few events are not swept." for part in held if part.left_out]
+    parts = [whole(inside), *(part for part in held if len(part.names) > 1)]
     hit = next((measure for name in _HITS for measure in wanted if measure.name == name), None)
     found, series, windows = alarms(wanted, parts, hours, level=level)
     bursts: list[EntityBurst] = []
@@ -271,9 +273,6 @@ def scan(
     if hit is not None:
         drafts += [(group.strength, draft(group, hit, _baseline(scope, *group.ends))) for group in groups]
     drafts.sort(key=lambda held: -held[0])
-    left = [
-        f"{part.column}: {part.left_out:,} values with few events are not swept." for part in parts if part.left_out
-    ]
     return Scan(
         anomalies=_table(rows[:most], _ANOMALIES),
         entities=_table([_burst_row(burst, scope, money) for burst in bursts], _ENTITIES),

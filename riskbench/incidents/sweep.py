@@ -202,6 +202,7 @@ class _Found:
     history: Floats
     tests: int
     size: Floats
+    jumps: Floats
 
 
 def _swept(measure: Measure, part: Part, hours: Hours) -> list[_Found]:
@@ -247,6 +248,7 @@ def _swept(measure: Measure, part: Part, hours: Hours) -> list[_Found]:
             _Found(
                 measure, part, first, observed / own, found.expected, unit[first : first + size], found.p, found.series,
                 found.start, found.stop, found.window_p, found.spread, found.history, found.tests, found.size,
+                np.ones(size) if jumps is None else np.maximum(jumps[first : first + size], 1.0),
             )
         )  # fmt: skip
     return out
@@ -282,7 +284,7 @@ def _of_series(found: _Found, row: int, bar: float, q: float) -> list[Alarm]:
             Alarm(
                 found.measure, found.part, (found.first + row,), low, high, held, meant, float(found.spread[row]),
                 float(found.history[row]), float(found.unit[row]), float(p), q,
-                float(excess(held, meant, found.spread[row])),
+                float(excess(held, meant, max(1.0, float(found.spread[row])) * float(found.jumps[row]))),
             )
         )  # fmt: skip
     return out

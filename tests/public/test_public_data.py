@@ -102,3 +102,12 @@ def test_the_playbook_runs_by_parameters_alone(name, more, public_data, tmp_path
     if name == "auctions":
         assert "not out of time" in lead
         assert "No amount" in lead
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["fdh", "accounts"])
+def test_the_scan_runs_by_parameters_alone(name, public_data, tmp_path):
+    run = rb.run("incident_scan", parameters(name, public_data), out=tmp_path)
+    assert run.status == "done", run.message
+    scan = run.results()["scan"]
+    assert len(scan.frame("entities" if name == "fdh" else "anomalies"))

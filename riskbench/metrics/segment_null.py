@@ -14,7 +14,7 @@ _CELLS = 4_000_000
 #: Drawing clump by clump costs about this many times as much as drawing a cell's count.
 _PER_CLUMP = 5
 #: Sums that all draws together may cost: some seconds.
-_WORK = 4_000_000_000
+_WORK = 1_000_000_000
 #: Fewer draws than this say too little even of the spread of the best score.
 _FEWEST = 39
 #: From so many draws on the share of draws is the chance.

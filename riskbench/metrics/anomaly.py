@@ -344,8 +344,8 @@ def tail(y: Floats, mean: Floats, variance: Floats, jumps: Floats | None = None)
     part = 1.0 - mean[more] / variance[more]
     out[more] = (special.betainc(held[more], size, part) + special.betainc(held[more] + 1, size, part)) / 2
     if jumps is not None and money.any():
-        mu, square = mean[money], variance[money]
-        over = square / np.maximum(mu, 1e-12)
+        mu, square = mean[money], np.maximum(variance[money], 1e-12)
+        over = np.minimum(square / np.maximum(mu, 1e-12), 1e6)
         shape = 4.0 * square / (jumps[money] * np.maximum(2.0 * over - 1.0, 1.0)) ** 2
         out[money] = special.gammaincc(shape, np.maximum(shape + np.sqrt(shape / square) * (held[money] - mu), 0.0))
     return out

@@ -245,3 +245,8 @@ def test_entities_without_bursts_are_seldom_called_one():
     """At a level of 5 %, of 120 quiet shops at most a handful has any burst."""
     found = [len(bursts([who], when, hit, np.ones(len(who))).entity) > 0 for who, when, hit in map(shop, range(120))]
     assert np.mean(found) <= 0.08
+
+
+def test_a_tail_of_nothing_expected_is_a_number():
+    none = np.zeros(2)
+    assert np.isfinite(tail(np.array([0.0, 3.0]), none, none, np.array([2.0, 2.0]))).all()

@@ -295,6 +295,12 @@ def _exposure() -> Result:
     return cost(replace(scope, dataset=events), cluster, payouts=payouts)
 
 
+def _findings() -> Result:
+    roles = _events().roles.with_roles(entities=("buyer",), segments=("land",))
+    named = rb.read(_events().frame(), roles=roles, name=HOSTILE)
+    return rb.investigate(rb.Incident("2026-03-01", "2026-03-20", title=HOSTILE), named, book=_book()).findings
+
+
 def _segments() -> Result:
     from riskbench.incidents.incident import Incident
     from riskbench.incidents.measure import Measure
@@ -358,6 +364,7 @@ SPECIMENS: dict[str, Callable[[], Result]] = {
     "entities": _entities,
     "explanation": _explained,
     "exposure": _exposure,
+    "findings": _findings,
     "finished": _finished,
     "history_check": lambda: _casebook()["history_check"],
     "hostile": _hostile,

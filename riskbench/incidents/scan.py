@@ -129,8 +129,6 @@ class Scan(Result):
         return [*list(rows)[:10], *self.groups[:8]]
 
     def _draw(self, ax: Axes) -> None:
-        from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
-
         bars = self._bars()
         kinds = list(dict.fromkeys(bar[3] for bar in bars))
         colour = {name: _COLOURS[place % len(_COLOURS)] for place, name in enumerate(kinds)}
@@ -138,23 +136,25 @@ class Scan(Result):
         for line, (_, start, end, name) in enumerate(bars):
             told = {"label": _short(name, 30)} if name not in seen else {}
             seen.add(name)
-            begin, stop = date2num(start), date2num(end)
+            begin, stop = _days(start), _days(end)
             ax.hlines(line, begin, stop, color=colour[name], linewidth=7, **told)
             ax.plot([begin], [line], marker="|", markersize=11, color=colour[name], markeredgewidth=2)
         ax.set_yticks(range(len(bars)), [_short(bar[0], 34) for bar in bars], parse_math=False)
         ax.set_ylim(max(len(bars), 1) - 0.4, -0.6)
         if self.span is not None:
-            first, last = (float(date2num(moment)) for moment in self.span)
+            first, last = (_days(moment) for moment in self.span)
             wide = max(last - first, 0.05) * 0.02
             ax.set_xlim(first - wide, last + wide)
             ax.xaxis_date()
-            locator = AutoDateLocator(minticks=3, maxticks=8)
-            ax.xaxis.set_major_locator(locator)
-            ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+            ax.tick_params(axis="x", labelsize=8)
         style(ax, title=self.title, x="time (UTC)", y="")
         if bars:
             ax.legend(
-                loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=min(3, len(kinds)), frameon=False, fontsize=8
+                loc="upper center",
+                bbox_to_anchor=(0.4, -0.55 / (self.height - 1.2)),
+                ncols=min(3, len(kinds)),
+                frameon=False,
+                fontsize=8,
             )
         else:
             said = "not measurable" if self.why_not is not None else "nothing found"
@@ -419,6 +419,11 @@ def _burst_row(burst: EntityBurst, scope: Scope, money: npt.NDArray[np.float64] 
         "money": None if money is None else float(money[burst.hits].sum()) / scope.dataset.currency.scale,
         "q_value": burst.q,
     }
+
+
+def _days(moment: pd.Timestamp) -> float:
+    """Return a moment in days since 1970, as a time axis counts."""
+    return moment.value / 86_400e9
 
 
 def _short(text: str, most: int) -> str:

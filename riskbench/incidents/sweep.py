@@ -369,14 +369,16 @@ def _merged(one: Alarm, other: Alarm, swept: Sequence[_Found]) -> Alarm:
     """Return one alarm about the values of both, in the measure of the first."""
     values = tuple(sorted({*one.values, *other.values}))
     start, stop = min(one.start, other.start), max(one.stop, other.stop)
-    observed = expected = history = 0.0
+    held, meant, history = np.zeros(stop), np.zeros(stop), 0.0
     for found in swept:
         if found.measure is one.measure and found.part is one.part:
             rows = [value - found.first for value in values if 0 <= value - found.first < len(found.p)]
-            unit = found.unit[rows] / one.unit
-            observed += float((found.observed[rows, start:stop].sum(1) * unit).sum())
-            expected += float((found.expected[rows, start:stop].sum(1) * unit).sum())
+            unit = (found.unit[rows] / one.unit)[:, None]
+            held += (found.observed[rows, :stop] * unit).sum(0)
+            meant += (found.expected[rows, :stop] * unit).sum(0)
             history += float(found.history[rows].sum())
+    start, stop = located(held, meant, start, stop)
+    observed, expected = float(held[start:stop].sum()), float(meant[start:stop].sum())
     merged = replace(
         one, values=values, start=start, stop=stop, observed=observed, expected=expected, history=history,
         spread=max(one.spread, other.spread), p=min(one.p, other.p), q=max(one.q, other.q),

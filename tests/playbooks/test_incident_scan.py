@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pandas as pd
 import pytest
 
 import riskbench as rb
@@ -33,7 +34,7 @@ def test_the_raid_of_the_campaign_is_found_the_days_after(tmp_path):
     assert run.status == "done", run.message
     top = run.results()["scan"].frame("anomalies").iloc[0]
     assert top["segment"].startswith("creator_id")
-    assert str(top["start"])[:13] == "2026-11-10T17", "midnight in Jakarta"
+    assert pd.Timestamp(top["start"]) == pd.Timestamp("2026-11-10 17:00"), "midnight in Jakarta"
 
 
 def test_every_default_is_off_or_neutral_with_own_data():

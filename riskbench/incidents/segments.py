@@ -123,11 +123,10 @@ class Segments(Result):
         at = np.arange(len(frame))[::-1]
         ax.barh(at + 0.2, frame["observed"].astype(float), 0.36, color=BLUE, label="observed")
         ax.barh(at - 0.2, frame["expected"].astype(float), 0.36, color=GREY, label="expected")
-        for place, (_, row) in zip(at, frame.iterrows(), strict=True):
-            share = row["share_explained"]
+        for place, share, observed in zip(at, frame["share_explained"], frame["observed"], strict=True):
             if share is not None and not pd.isna(share):
                 ax.annotate(
-                    f"explains {share:.0%}", (float(row["observed"]), place + 0.2), xytext=(4, 0),
+                    f"explains {share:.0%}", (float(observed), place + 0.2), xytext=(4, 0),
                     textcoords="offset points", va="center", fontsize=8,
                 )  # fmt: skip
         ax.margins(x=0.18)

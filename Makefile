@@ -1,6 +1,6 @@
 # riskbench: everything from a fresh clone with Python 3.11 or later and make.
 #
-#   make demo    set up, run threshold calibration on the embedded sample, print the pages
+#   make demo    set up, run both main jobs on the embedded sample, print the pages
 #   make test    set up, then lint, types, floors, notebooks and tests
 #
 # Another Python:  make test PYTHON=/path/to/python3.12
@@ -33,7 +33,7 @@ export MPLBACKEND := Agg
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
-demo: $(VENV)/.demo ## run threshold calibration on the embedded sample and print the pages
+demo: $(VENV)/.demo ## run both main jobs on the embedded sample and print the pages
 	$(BIN)/riskbench demo --out $(OUT)
 
 test: lint pytest ## lint, types, floors, notebooks and all tests

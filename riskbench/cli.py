@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="riskbench",
-    help="Rule simulation and threshold calibration for fraud analysts.",
+    help="Rule simulation, threshold calibration and incident deep-dives for fraud analysts.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -57,7 +57,7 @@ def _front(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Rule simulation and threshold calibration for fraud analysts."""
+    """Rule simulation, threshold calibration and incident deep-dives for fraud analysts."""
 
 
 def main() -> NoReturn:

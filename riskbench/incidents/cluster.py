@@ -82,6 +82,9 @@ def cluster_of(scope: Scope, segments: Segments, entities: Entities) -> Cluster:
         said = f"events of the window in {' and '.join(parts)}, those told good left out"
         return _cluster(kept, said, condition or None, by, picked & good)
     told = scope.current & fraud
+    if scope.incident.where is not None and told.sum() >= HALF * scope.current.sum():
+        said = f"events of the window with {scope.incident.where}, as most are told fraud; those told good left out"
+        return _cluster(scope.current & ~good, said, scope.incident.where, "segments", scope.current & good)
     if told.any():
         return _cluster(told, "frauds told of the window, as no segment and no ring stands out", None, "labels")
     return _cluster(scope.current, "all events of the window, as nothing in it stands out", None, "window")

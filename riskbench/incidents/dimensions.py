@@ -132,7 +132,7 @@ def dimensions(
         if dataset.kinds[name] == "time":
             out[name] = "it is a time"
             continue
-        made = _dimension(name, dataset.table.column(name), rows)
+        made = _dimension(name, dataset.table.column(name), rows, names=name in dataset.roles.entities)
         seen = np.unique(made.codes[rows])
         if len(seen) < 2:
             only = "nothing" if len(seen) and seen[0] == made.size - 1 else "one value"
@@ -158,7 +158,8 @@ def _usual(scope: Scope, apart: set[str]) -> tuple[list[str], dict[str, str]]:
     return list(dict.fromkeys(names)), left
 
 
-def _dimension(name: str, column: Column, rows: npt.NDArray[np.bool_]) -> Dimension:
+def _dimension(name: str, column: Column, rows: npt.NDArray[np.bool_], *, names: bool) -> Dimension:
+    """Return a column as codes; a number that names somebody is told apart by value however many there are."""
     present = column.present
     inside = column.values[rows & present]
     if column.kind == "string":
@@ -172,7 +173,7 @@ def _dimension(name: str, column: Column, rows: npt.NDArray[np.bool_]) -> Dimens
         codes = np.where(present, place[np.where(present, column.values, 0)], len(distinct))
         return Dimension(name, codes.astype(np.int32), column, distinct=distinct)
     distinct = np.unique(inside)
-    if len(distinct) <= MOST_NUMBERS or column.kind == "bool":
+    if names or len(distinct) <= MOST_NUMBERS or column.kind == "bool":
         at = np.searchsorted(distinct, column.values)
         at = np.minimum(at, max(len(distinct) - 1, 0))
         known = distinct[at] == column.values if len(distinct) else np.zeros(len(present), dtype=bool)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from riskbench.incidents.findings import Findings
     from riskbench.incidents.segments import Segments
     from riskbench.incidents.timeline import Timeline
+
+#: Where no rate stands out, segments that hold so large a share of the rise in number are told instead.
+MOST_OF_IT = 0.5
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -81,7 +84,14 @@ class Investigation:
         """Where is it concentrated?"""
         from riskbench.incidents.segments import where
 
-        return where(self.scope, self.measure)
+        found = where(self.scope, self.measure)
+        if len(found.segments) or not found.searched or self.measure.unit != "share":
+            return found
+        counted = replace(self.measure, title=f"{self.measure.title} (number)", unit="count", exposure=None)
+        number = where(self.scope, counted)
+        said = f"The rate of {self.measure.title} stands out nowhere; its number does: segments grew, or are new."
+        whole = len(number.segments) and (number.explained or 0.0) >= MOST_OF_IT
+        return replace(number, notes=(said, *number.notes)) if whole else found
 
     @cached_property
     def entities(self) -> Entities:
@@ -154,6 +164,7 @@ def investigate(
     calendar: pd.DataFrame | None = None,
     costs: Costs | Mapping[str, float] | None = None,
     asof: str | pd.Timestamp | None = None,
+    exclude: Iterable[str] = (),
     seed: int = 0,
 ) -> Investigation:
     """Return an incident's questions: when, where, who, what we did, why, what contains it, what it cost.
@@ -184,6 +195,8 @@ def investigate(
         The stated costs.
     asof : str or Timestamp, optional
         UTC; by default the last moment that the data knows of.
+    exclude : iterable of str
+        Columns that no segment, cause or candidate rule may read: hand over `riskbench.check(events).leaks`.
     seed : int
         Of every draw.
 
@@ -210,7 +223,10 @@ def investigate(
             got=type(incident).__name__,
             hint='rb.Incident("2026-11-11", "2026-11-13")',
         )
-    scope = scope_of(incident, dataset, book=book, score=score, costs=Costs.from_mapping(costs), asof=asof, seed=seed)
+    scope = scope_of(
+        incident, dataset, book=book, score=score, costs=Costs.from_mapping(costs), asof=asof, exclude=exclude,
+        seed=seed,
+    )  # fmt: skip
     return Investigation(given=scope, model=model, links=links, payouts=payouts, calendar=calendar)
 
 

@@ -43,7 +43,7 @@ class Proposal:
     ----------
     name : str
         The rule's id; `RULE.parameter=value` for a moved cut.
-    source : {"segment", "mined", "parameter", "promoted", "attribution", "list"}
+    source : {"incident", "segment", "mined", "parameter", "promoted", "attribution", "list"}
         Where it comes from.
     rule : Rule
         The rule as it would be, live.
@@ -216,6 +216,12 @@ def listed_members(
         held = NamedList(every, expires=expires, reason="Members of rings found in an incident")
         made.append(Proposal(rule.id, "list", rule, lists={name: held}, blind=blind))
     return made
+
+
+def within(proposals: Iterable[Proposal], where: str) -> list[Proposal]:
+    """Return the added rules, each only for events that meet a condition; their effect elsewhere was not looked at."""
+    found = [one for one in proposals if one.replaces is None]
+    return [replace(one, rule=replace(one.rule, when=f"({where}) AND ({one.rule.when})")) for one in found]
 
 
 def _values(dataset: Dataset, column: str, rows: npt.NDArray[np.intp]) -> list[Any]:

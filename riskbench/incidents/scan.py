@@ -16,7 +16,7 @@ from riskbench.display.chart import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY,
 from riskbench.errors import DataError, ParameterError
 from riskbench.incidents.burst import EntityBurst, draft, grouped, swept_entities
 from riskbench.incidents.incident import Incident
-from riskbench.incidents.scope import Scope
+from riskbench.incidents.scope import Scope, set_aside
 from riskbench.incidents.survey import columns_of, hours_of, looked_at, measures_of, too_little, utc, whole
 from riskbench.incidents.sweep import Alarm, Hours, alarms, covers, part_of
 from riskbench.metrics.costs import Costs, worth
@@ -169,6 +169,7 @@ def scan(
     entities: Iterable[str] | None = None,
     asof: str | pd.Timestamp | None = None,
     since: str | pd.Timestamp | None = None,
+    exclude: Iterable[str] = (),
     level: float = 0.05,
     most: int = 10,
     costs: Costs | None = None,
@@ -201,6 +202,8 @@ def scan(
     since : str or Timestamp, optional
         Only what happens from here on is looked for, and what came before is the history, UTC; by default all of
         the span is looked through, each part held against the rest around it.
+    exclude : iterable of str
+        Columns that are not swept unless they are named: hand over `riskbench.check(events).leaks`.
     level : float, 0..1
         The rate of false discoveries, among segments and among entities.
     most : int, 1 or more
@@ -231,6 +234,8 @@ def scan(
     """
     began = time.process_time()
     _checked(level, most)
+    exclude = exclude if isinstance(exclude, str) else tuple(exclude)
+    events = set_aside(events, exclude)
     scope, inside, notes = looked_at(events, asof=asof, since=since, costs=costs, seed=seed)
     wanted, more = measures_of(scope, measures)
     columns, many = columns_of(events, segments, entities)
@@ -241,6 +246,7 @@ def scan(
         "parameters": {
             **{name: None if names is None else [str(name) for name in names] for name, names in given.items()},
             "asof": None if asof is None else str(asof), "since": None if since is None else str(since),
+            "exclude": list(exclude),
             "level": level, "most": most,
         },
         "seed": seed,

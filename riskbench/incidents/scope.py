@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -13,7 +14,8 @@ from riskbench.data.dataset import Dataset, micros
 from riskbench.data.labels import UNKNOWN, LabelState, label_state
 from riskbench.data.outcomes import ladder
 from riskbench.engine.bits import Bits
-from riskbench.errors import DataError
+from riskbench.errors import DataError, ParameterError
+from riskbench.incidents.elapsed import elapsed
 from riskbench.incidents.incident import Incident
 from riskbench.metrics.costs import Costs, Worth, worth
 from riskbench.rules.book import RuleBook
@@ -45,6 +47,8 @@ class Scope:
         Of every draw.
     notes : tuple of str
         What a reader must know of the windows.
+    excluded : tuple of str
+        Columns that nothing is looked for in.
     """
 
     incident: Incident
@@ -57,6 +61,7 @@ class Scope:
     after: Mask
     seed: int = 0
     notes: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
 
     @cached_property
     def times(self) -> npt.NDArray[np.int64]:
@@ -112,6 +117,7 @@ class Scope:
             "parameters": {
                 "start": held.start, "end": held.end, "baseline": list(held.baseline) if held.baseline else None,
                 "where": held.where, "measure": held.measure, "asof": str(pd.Timestamp(self.asof, unit="us")),
+                "exclude": list(self.excluded),
             },
             "seed": self.seed,
         }  # fmt: skip
@@ -125,6 +131,7 @@ def scope_of(
     score: str | None = None,
     costs: Costs | None = None,
     asof: str | pd.Timestamp | None = None,
+    exclude: Iterable[str] = (),
     seed: int = 0,
 ) -> Scope:
     """Return what one investigation looks at.
@@ -139,13 +146,18 @@ def scope_of(
     if not dataset.has("time"):
         raise DataError("An incident needs events with a time", hint="name the role 'time'")
     known = book if book is not None else RuleBook(name="no book given", domain=dataset.domain)
-    events = prepared(known, dataset, asof=asof)
+    aside = set_aside(dataset, exclude)
+    events = prepared(known, aside, asof=asof)
+    events, delays = elapsed(events)
     if score is not None:
         events = events.with_roles(score=events.resolve(score))
     column = events.column("time")
     times = column.values.astype(np.int64)
     inside = column.present.copy()
-    notes: list[str] = []
+    notes = list(delays)
+    excluded = tuple(name for name, moment in aside.known_at.items() if dataset.known_at.get(name) != moment)
+    if excluded:
+        notes.append(f"Nothing is looked for in {', '.join(excluded)}: left out on request, or as a leak.")
     if column.missing:
         notes.append(f"{column.missing:,} events bear no time and are left out.")
     if incident.where is not None:
@@ -186,7 +198,27 @@ def scope_of(
         after,
         seed,
         tuple(notes),
+        excluded,
     )
+
+
+def set_aside(dataset: Dataset, columns: Iterable[str]) -> Dataset:
+    """Return the dataset with some columns marked as known only with the verdict, so that no search reads them.
+
+    A column that plays a part, such as the label or the score, keeps it.
+
+    Raises
+    ------
+    ColumnNotFoundError
+        When there is no such column.
+    ParameterError
+        When the columns are no list of names.
+    """
+    if isinstance(columns, str):
+        raise ParameterError("Columns to leave out are a list of names", got=repr(columns), hint=f"[{columns!r}]")
+    parts = dataset.roles.columns()
+    names = [name for name in map(dataset.resolve, columns) if name not in parts]
+    return replace(dataset, known_at={**dataset.known_at, **dict.fromkeys(names, "verdict")}) if names else dataset
 
 
 def matching(dataset: Dataset, condition: str) -> Mask:

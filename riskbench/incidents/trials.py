@@ -23,6 +23,7 @@ from riskbench.incidents.proposals import (
     priority_for,
     promoted,
     with_outcome,
+    within,
 )
 from riskbench.incidents.scope import Scope
 from riskbench.incidents.stakes import DAY, Period, Stakes, split_at
@@ -38,7 +39,7 @@ Levels = npt.NDArray[np.int8]
 #: The days after the window serve as the check when so many frauds are expected in them.
 AFTER = 10
 #: The order in which equal proposals are kept.
-_SOURCES = ("segment", "attribution", "parameter", "promoted", "mined", "list")
+_SOURCES = ("incident", "segment", "attribution", "parameter", "promoted", "mined", "list")
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,7 +181,11 @@ def proposals_of(
     if {"entity", "column"} <= set(members.columns):
         every = np.flatnonzero(plan.window.mask & stakes.suspected)
         held += listed_members(scope, members, every, known=sought, blind=plan.whole)
-    return held, notes
+    if scope.incident.where is None:
+        return held, notes
+    made, said = added(book, dataset, [scope.incident.where], "incident", blind=plan.whole)
+    notes.append("New rules are tried within the incident's condition alone; what changes rules in force is not tried.")
+    return [*made, *within(held, scope.incident.where)], notes + said
 
 
 def _members(entities: Result) -> pd.DataFrame:

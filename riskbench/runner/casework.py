@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     from riskbench.incidents.record import IncidentRecord
 
 
-def incident_of(values: Mapping[str, Any], events: Dataset) -> Incident:
+def incident_of(values: Mapping[str, Any], events: Dataset, *, exclude: Iterable[str] = ()) -> Incident:
     """Return the incident that the parameters name; without a window, the strongest that a scan finds.
+
+    The scan's incident keeps its segment, so that the entities that burst are investigated and not all of their time.
+    Its window is widened by a day on either side, so that the investigation finds the start and the end itself.
 
     Raises
     ------
@@ -34,20 +37,44 @@ def incident_of(values: Mapping[str, Any], events: Dataset) -> Incident:
         return Incident(*window, baseline=baseline, where=where, measure=measure)
     from riskbench.incidents.scan import scan
 
-    found = scan(events, asof=values.get("asof"), seed=values.get("seed", 0)).strongest
+    found = scan(events, asof=values.get("asof"), exclude=exclude, seed=values.get("seed", 0)).strongest
     if found is None:
         raise DataError(
             "No window was given, and a scan finds nothing out of the ordinary.",
             hint="name start and end of the window to look at",
         )
+    start, end, usual = _widened(found, events)
     return Incident(
-        found.start,
-        found.end,
-        baseline=baseline or found.baseline,
-        where=where,
+        start,
+        end,
+        baseline=baseline or usual,
+        where=where or found.where,
         measure=measure or found.measure,
         title=found.title,
     )
+
+
+def _widened(found: Incident, events: Dataset) -> tuple[str, str, tuple[str, str] | None]:
+    """Return a finding's window with a day more on either side, and its baseline, which stays clear of it.
+
+    The window begins no earlier than the events, and a baseline before it keeps a week.
+    """
+    import pandas as pd
+
+    span, day, week = events.span, pd.Timedelta(days=1), pd.Timedelta(days=7)
+    start, end = pd.Timestamp(found.start), pd.Timestamp(found.end)
+    if span is None:
+        return found.start, found.end, found.baseline
+    first, last = (moment.tz_localize(None) for moment in span)
+    early, late = max(first, start - day), end + day
+    if found.baseline is not None:
+        opened, shut = (pd.Timestamp(moment) for moment in found.baseline)
+        if shut - late < week or opened < end:
+            return found.start, found.end, found.baseline
+        return early.isoformat(), late.isoformat(), (max(opened, late).isoformat(), shut.isoformat())
+    if early - first < week:
+        early = start
+    return early.isoformat(), min(late, max(end, last + pd.Timedelta(seconds=1))).isoformat(), None
 
 
 def _pair(values: Mapping[str, Any], first: str, last: str) -> tuple[str, str] | None:

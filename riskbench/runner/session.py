@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -129,8 +129,15 @@ class Session(Result):
         self._note(book={"name": book.name, "hash": book.hash, "rules": len(book.rules), "path": named})
         return book
 
-    def incident(self, events: Dataset) -> Incident:
+    def incident(self, events: Dataset, *, exclude: Iterable[str] = ()) -> Incident:
         """Return the incident to investigate: the window named, or the strongest that a scan finds.
+
+        Parameters
+        ----------
+        events : Dataset
+            The events.
+        exclude : iterable of str
+            Columns that the scan must not read, such as those that leak.
 
         Raises
         ------
@@ -139,7 +146,7 @@ class Session(Result):
         """
         from riskbench.runner.casework import incident_of
 
-        return incident_of(self.values, events)
+        return incident_of(self.values, events, exclude=exclude)
 
     @property
     def payout_runs(self) -> dict[str, Any] | None:

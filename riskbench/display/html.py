@@ -29,6 +29,8 @@ _UNITS: tuple[tuple[str, Unit], ...] = (
 
 #: A longer text in a cell is cut short: no sentence of ours is, hostile text is.
 _LONGEST = 400
+#: A cell of one word of at most so many letters stays on one line.
+_ONE_WORD = 20
 
 
 def unit_of(column: str) -> Unit:
@@ -55,7 +57,7 @@ def _unit(column: str, measure: str | None) -> Unit:
 
 def cell(value: object, column: str, *, measure: str | None = None) -> str:
     """Return one table cell as escaped text; `measure` is what the cell's row is about, where a table says so."""
-    if value is None or value is pd.NaT or (isinstance(value, float) and value != value):  # noqa: PLR0124
+    if value is None or value is pd.NaT or value is pd.NA or (isinstance(value, float) and value != value):  # noqa: PLR0124
         return "–"
     if hasattr(value, "item"):
         value = value.item()
@@ -84,8 +86,7 @@ def table(frame: pd.DataFrame, *, caption: str = "", rows: int = 10) -> str:
     for row in shown.itertuples(index=False, name=None):
         measure = None if about is None else str(row[about])
         cells = "".join(
-            f'<td style="text-align:{"right" if numeric[name] else "left"};padding:3px 10px;'
-            f'font-variant-numeric:tabular-nums">{cell(value, str(name), measure=measure)}</td>'
+            _td(cell(value, str(name), measure=measure), right=numeric[name])
             for name, value in zip(frame.columns, row, strict=True)
         )
         body += f"<tr>{cells}</tr>"
@@ -96,6 +97,13 @@ def table(frame: pd.DataFrame, *, caption: str = "", rows: int = 10) -> str:
         f'<div style="overflow-x:auto"><table style="border-collapse:collapse;{INK};margin:6px 0">'
         f"{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{foot}"
     )
+
+
+def _td(text: str, *, right: bool) -> str:
+    """Return a cell; one short word, an id say, is not broken."""
+    whole = ";white-space:nowrap" if len(text) <= _ONE_WORD and " " not in text else ""
+    side = "right" if right else "left"
+    return f'<td style="text-align:{side};padding:3px 10px;font-variant-numeric:tabular-nums{whole}">{text}</td>'
 
 
 def facts(items: Iterable[Fact]) -> str:

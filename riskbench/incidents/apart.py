@@ -106,13 +106,14 @@ def apart_by(values: Floats, inside: Mask) -> tuple[Floats, Floats]:
     return a.mean(axis=0) - b.mean(axis=0), half
 
 
-def usual(column: pd.Series, inside: Mask) -> tuple[str, str, str]:
-    """Return what a column is inside, what it is outside, and the difference in words."""
+def usual(column: pd.Series, inside: Mask, *, of: str = "a value") -> tuple[str, str, str]:
+    """Return what a column is inside, what it is outside, and the difference in words; `of` is what it may lack."""
     absent = column.isna().to_numpy()
     gone = [float(absent[part].mean()) for part in (inside, ~inside)]
     if abs(gone[0] - gone[1]) > 0.25 or gone[0] == 1.0 or gone[1] == 1.0:
-        shown = [f"missing in {number(share, 'share')}" for share in gone]
-        return shown[0], shown[1], f"{shown[0]} (baseline: {number(gone[1], 'share')})"
+        there = [number(1 - share, "share") for share in gone]
+        shown = [f"has {of} in {share}" for share in there]
+        return shown[0], shown[1], f"{shown[0]} (baseline: {there[1]})"
     parts = [column[part & ~absent] for part in (inside, ~inside)]
     if pd.api.types.is_numeric_dtype(column.dtype) and not set(column[~absent].unique()) <= {0, 1}:
         middle = [float(np.median(part.to_numpy(np.float64))) for part in parts]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time as clock
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -20,9 +22,12 @@ from riskbench.explanation.explanation import Explanation, explain
 from riskbench.explanation.inputs import Reference
 from riskbench.incidents.apart import FEWEST, Apart, apart_by, drawn, told_apart, usual
 from riskbench.incidents.cluster import Cluster
+from riskbench.incidents.reading import NONE, cut
+from riskbench.incidents.ring_tables import noun
 from riskbench.incidents.scope import Scope
 from riskbench.metrics.intervals import wilson
 from riskbench.rules.rule import Rule
+from riskbench.rules.usable import telling_time
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,8 +44,10 @@ SLIGHT = 0.01
 CASES = 5
 #: Days from event to verdict, where the data does not say.
 DELAY = 7.0
-#: Columns that say no more than the window where it is shorter than this, in microseconds.
-_SHORT = {"event_weekday": 7 * 86_400_000_000, "event_hour": 86_400_000_000}
+#: Made from the time alone: they tell the window and not the events.
+_CLOCK = ("event_weekday", "event_hour")
+#: So many events are enough to see which other columns the clock decides.
+_ENOUGH = 20_000
 _COLUMNS = "feature said seen_as in_cluster in_baseline apart apart_lower apart_upper seen seen_lower seen_upper n"
 
 
@@ -66,9 +73,9 @@ class Causes(Result):
     features : DataFrame
         feature, said (how the cluster differs, in words), seen_as ("seen by the score"; "not seen": within
         chance, or less than 1 % of what the score says; "lowers the score", "no input of the score", "no model
-        given"; "found by": the cluster was picked by it), in_cluster, in_baseline, apart (difference of mean
-        contributions to the log-odds of being in the cluster), seen (the same to the score), each with `_lower`
-        and `_upper`, n; the strongest first.
+        given"; "found by": the cluster was picked by it, or it only tells the time of the window), in_cluster,
+        in_baseline, apart (difference of mean contributions to the log-odds of being in the cluster), seen (the
+        same to the score), each with `_lower` and `_upper`, n; the strongest first.
     cases : DataFrame
         event, rank, feature, text: why a few of the cases stand out, or score high where a model was given.
     """
@@ -76,7 +83,7 @@ class Causes(Result):
     kind: ClassVar[str] = "causes"
     title: ClassVar[str] = "Why these events"
     main: ClassVar[str] = "features"
-    repr_columns: ClassVar[tuple[str, ...]] = ("feature", "said", "seen_as", "apart", "apart_lower", "apart_upper")
+    repr_rows: ClassVar[int] = 8
     repr_tables: ClassVar[tuple[str, ...]] = ("cases",)
 
     events: int
@@ -102,9 +109,11 @@ class Causes(Result):
         few = "too few events, or none to compare with" if self.told_apart is None else "0.5 is chance"
         none = "no score was given" if self.score_difference is None else ""
         rare = none or "too few events to compare with have a score"
+        did, _, more = self.missed.partition("; ")
+        held = self.reference
         return (
-            Fact("What sets them apart", None if top is None else f"{top['feature']}: {top['said']}", "text",
-                 n=self.events, note="nothing to compare"),
+            Fact("What sets them apart", None if top is None else cut(str(top["feature"]), 40), "text",
+                 n=self.events, note="nothing to compare" if top is None else str(top["said"])),
             Fact("Told from the baseline (AUC)", self.told_apart, "score", lower=self.told_apart_lower,
                  upper=self.told_apart_upper, n=self.events, note=few),
             Fact("Mean score, less the reference's", self.score_difference, "score", lower=self.score_difference_lower,
@@ -112,8 +121,9 @@ class Causes(Result):
             Fact("Alerted by the score at 1 % of the reference", self.score_alerts, "share",
                  lower=self.score_alerts_lower, upper=self.score_alerts_upper, n=self.events,
                  note=rare if self.score_alerts is None else ""),
-            Fact("What the score did", self.missed, "text"),
-            Fact("Compared with", None if self.reference is None else str(self.reference), "text", note="no events"),
+            Fact("What the score did", did, "text", note=more),
+            Fact("Compared with", None if held is None else f"{held.size:,} events", "text",
+                 note="no events" if held is None else str(held)),
         )  # fmt: skip
 
     @property
@@ -134,7 +144,12 @@ class Causes(Result):
             ax.legend(frameon=False, loc="lower right")
         ax.axvline(0, color=chart.GREY, linewidth=0.8)
         ax.set_yticks(place, [str(name)[:36] for name in top["feature"]])
-        chart.style(ax, title="What sets these events apart", x="difference of mean contributions (log-odds)", y="")
+        chart.style(
+            ax,
+            title="What sets these events apart",
+            x="difference of mean contributions (log-odds); line: 95 % interval",
+            y="",
+        )
 
 
 def why(scope: Scope, cluster: Cluster, *, model: Any = None, reference_name: str | None = None) -> Causes:
@@ -183,9 +198,13 @@ def why(scope: Scope, cluster: Cluster, *, model: Any = None, reference_name: st
     apart: Apart | None = learnt[0]
     seen, refused = _seen(model, dataset, rows, theirs, name, seed=scope.seed)
     notes += refused
-    features = _features(taken, inside, apart, seen, given=model is not None, by=_found_by(scope, cluster))
+    by = _found_by(scope, cluster) | _timely(scope, map(str, taken.columns))
+    features = _features(
+        taken, inside, apart, seen, given=model is not None, by=by, lacks=_lacks(scope, map(str, taken.columns))
+    )
     score, alerts = _scores(dataset, cluster.rows, others)
     described = _described(dataset, theirs, name, seen, apart)
+    cases = _cases(seen, apart, len(mine))
     held = apart.auc if apart is not None and apart.auc is not None else (None, None, None)
     return Causes(
         events=len(mine),
@@ -202,7 +221,8 @@ def why(scope: Scope, cluster: Cluster, *, model: Any = None, reference_name: st
         score_alerts_upper=alerts[2],
         missed=_missed(score, alerts, features, given=model is not None),
         features=features,
-        cases=_cases(seen, apart, len(mine)),
+        cases=cases,
+        pages=_pages(features, cases, given=model is not None),
         notes=tuple(notes),
         provenance={
             **scope.provenance,
@@ -235,16 +255,31 @@ def _reference(scope: Scope, cluster: Cluster) -> tuple[Rows, str]:
 
 
 def _found_by(scope: Scope, cluster: Cluster) -> set[str]:
-    """Return the columns that the cluster was picked by, those that a short window alone decides among them."""
-    start, end = scope.incident.window
-    short = {name for name, length in _SHORT.items() if end - start < length}
+    """Return the columns that the cluster was picked by."""
     if cluster.condition is None:
-        return short
+        return set()
     try:
         named = Rule("CLUSTER", cluster.condition, ladder(scope.dataset.domain).names[-1]).columns
-        return short | {scope.dataset.resolve(name) for name in named}
+        return {scope.dataset.resolve(name) for name in named}
     except RiskbenchError:
-        return short
+        return set()
+
+
+def _timely(scope: Scope, names: Iterable[str]) -> set[str]:
+    """Return the columns that only tell the time, and so the window."""
+    rows = np.unique(np.linspace(0, scope.dataset.rows - 1, min(scope.dataset.rows, _ENOUGH)).astype(np.intp))
+    return telling_time(scope.dataset.take(rows), names) | {*_CLOCK}
+
+
+def _lacks(scope: Scope, names: Iterable[str]) -> dict[str, str]:
+    """Return what an event lacks where a count of its entity is missing: `a creator`, `an address`."""
+    told = {}
+    for name in names:
+        entity = next((held for held in scope.dataset.roles.entities if name.startswith(f"{held}_")), None)
+        if entity is not None and name.removeprefix(f"{entity}_").startswith(("events_", "sum_")):
+            word = noun(entity, 1)
+            told[name] = f"{'an' if word[0].lower() in 'aeiou' else 'a'} {word}"
+    return told
 
 
 def _apart(
@@ -259,9 +294,10 @@ def _apart(
             None,
             [f"What sets the events apart is not measurable: {wrong.what}"],
         )
-    picked = _found_by(scope, cluster)
+    picked, timely = _found_by(scope, cluster), _timely(scope, known.columns)
     made = dict(zip(known.features["feature"], known.features["source"], strict=True))
-    names = tuple(feature for feature in known.columns if feature not in picked and made.get(feature) not in picked)
+    left_out = picked | timely
+    names = tuple(name for name in known.columns if name not in left_out and made.get(name) not in left_out)
     frame = known.frame(rows)
     entity = dataset.roles.entities[0] if dataset.roles.entities else dataset.roles.id
     group = dataset.segment(entity)[0][rows]
@@ -273,8 +309,8 @@ def _apart(
     notes = [
         f"{said} {', '.join(left)}: left out of the learning."
         for said, left in (
-            ("The events were picked by", sorted(picked & {*known.columns, *dataset.names} - {*_SHORT})),
-            ("The window alone decides", sorted(picked & {*known.columns} & {*_SHORT})),
+            ("The events were picked by", sorted(picked & {*known.columns, *dataset.names})),
+            ("The time, and so the window, decides", sorted((timely - picked) & {*known.columns})),
         )
         if left
     ]
@@ -302,7 +338,7 @@ def _seen(
 
 def _features(
     frame: pd.DataFrame, inside: npt.NDArray[np.bool_], apart: Apart | None, seen: Explanation | None, *,
-    given: bool, by: set[str],
+    given: bool, by: set[str], lacks: Mapping[str, str],
 ) -> pd.DataFrame:  # fmt: skip
     """Return one row a feature: how it differs, and whether the score saw it."""
     mine = _by_name(apart.features, *apart_by(apart.values, inside)) if apart is not None else {}
@@ -312,7 +348,11 @@ def _features(
     rows: list[tuple[object, ...]] = []
     for name in dict.fromkeys([*frame.columns, *theirs]):
         column = frame[name] if name in frame.columns else own.get(name)
-        told = ("", "", "") if column is None else usual(column.reset_index(drop=True), inside)
+        told = (
+            ("", "", "")
+            if column is None
+            else usual(column.reset_index(drop=True), inside, of=lacks.get(name, "a value"))
+        )
         value, half = mine.get(name, (np.nan, np.nan))
         saw, wide = theirs.get(name, (np.nan, np.nan))
         if name in by:
@@ -387,6 +427,34 @@ def _cases(seen: Explanation | None, apart: Apart | None, inside: int) -> pd.Dat
     if seen is None:
         told["text"] = told["text"].str.removesuffix(": raises the score")
     return told[columns].reset_index(drop=True)
+
+
+def _pages(features: pd.DataFrame, cases: pd.DataFrame, *, given: bool) -> dict[str, tuple[str, pd.DataFrame]]:
+    """Return what sets the events apart, and why a few stand out, as a reader's tables."""
+    free = features[features["seen_as"] != "found by"]
+    made = {
+        "feature": free["feature"],
+        "the suspected events": free["said"],
+        "weight (log-odds)": [
+            NONE if pd.isna(ends[0]) else "{:+.2f} ({:+.2f} to {:+.2f})".format(*ends)
+            for ends in zip(free["apart"], free["apart_lower"], free["apart_upper"], strict=True)
+        ],
+    }
+    if given:
+        made["the score"] = free["seen_as"]
+    told = {"features": ("What sets them apart, the strongest first", pd.DataFrame(made))}
+    if len(cases):
+        rows = [
+            {
+                "event": event,
+                "what stands out": "; ".join(
+                    re.sub(r"\(usual in .{1,200}: ", "(usual ", str(text)) for text in group["text"]
+                ),
+            }
+            for event, group in cases.groupby("event", sort=False)
+        ]
+        told["cases"] = ("Why a few of them stand out", pd.DataFrame(rows))
+    return told
 
 
 def _described(dataset: Dataset, others: Rows, name: str, seen: Explanation | None, apart: Apart | None) -> Reference:

@@ -12,9 +12,11 @@ import pandas as pd
 from riskbench.data.outcomes import ladder
 from riskbench.display import Fact, Result, result
 from riskbench.display.chart import BLUE, GREY, ORANGE, style
+from riskbench.display.fact import Unit
 from riskbench.errors import ParameterError, listed, nearest
 from riskbench.incidents.cluster import Cluster
 from riskbench.incidents.proposals import Proposal
+from riskbench.incidents.reading import cut, plain, ranged
 from riskbench.incidents.scope import Scope
 from riskbench.incidents.stakes import Stakes, measured, stakes_of
 from riskbench.incidents.trials import Plan, Trial, plan_of, proposals_of, shortlist, trials_of, weights
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 #: At most so many lists stand beside the rules.
 LISTS = 3
+_ENDS = ("", "_lower", "_upper")
 _MEASURES = (
     "n caught caught_share caught_share_lower caught_share_upper value_prevented good_hit good_told_hit "
     "good_hit_per_day good_hit_per_day_lower good_hit_per_day_upper insult_rate insult_rate_lower insult_rate_upper "
@@ -47,8 +50,9 @@ class Containment(Result):
     ----------
     candidates : DataFrame
         One row a change: rule, source (segment, mined, parameter, promoted, attribution, list), condition,
-        outcome, verdict (worth it, may pay, not worth it, catches nothing later, not checked), decays (a list of
-        members, which attackers leave behind), held_out (found without the events that it is checked on). In the
+        outcome, verdict (worth it, may pay, not worth it, catches nothing later, not held out, not checked), decays
+        (a list of members, which attackers leave behind), held_out (found without the events that it is checked on;
+        what was found with them never reads as worth it). In the
         window, beyond what the live book does: n (suspected events), caught, caught_share with interval,
         value_prevented, good_hit (newly alerted events that are good, by their chance), good_told_hit (told good),
         good_hit_per_day with interval, insult_rate with interval, alerts_per_day, reviews_per_day, net_value_day
@@ -66,20 +70,6 @@ class Containment(Result):
     main: ClassVar[str] = "candidates"
     next_step: ClassVar[str] = '.book("RULE", status="shadow") is the rule book with it; .best is the first worth it'
     repr_rows: ClassVar[int] = 12
-    repr_columns: ClassVar[tuple[str, ...]] = (
-        "rule",
-        "condition",
-        "outcome",
-        "verdict",
-        "check_caught_share",
-        "check_caught_share_lower",
-        "check_caught_share_upper",
-        "check_good_hit_per_day",
-        "baseline_good_hit_per_day",
-        "check_net_value_day",
-        "check_net_value_day_lower",
-        "check_net_value_day_upper",
-    )
 
     candidates: pd.DataFrame
     checked_on: str
@@ -138,44 +128,59 @@ class Containment(Result):
         pre = "check_" if self.candidates["check_caught_share"].notna().any() else ""
         shown = self.candidates[self.candidates[f"{pre}caught_share"].notna()]
         right = shown[f"{pre}good_hit_per_day"].to_numpy(dtype=float)
-        up, low, high = (
-            100 * shown[f"{pre}caught_share{end}"].to_numpy(dtype=float) for end in ("", "_lower", "_upper")
-        )
-        colours = [
-            GREY if decays else BLUE if verdict in ("worth it", "not checked") else ORANGE
-            for verdict, decays in zip(shown["verdict"], shown["decays"], strict=True)
-        ]
-        ax.vlines(right, low, high, color=colours, linewidth=1, alpha=0.5)
-        ax.scatter(right, up, color=colours, s=130, zorder=3)
-        size = np.log10(1 + right)
-        for places in _neighbours(size / (0.6 + float(size.max(initial=0))), up / 112):
-            point = (right[places[0]], up[places[0]])
-            if len(places) == 1:
-                ax.annotate(str(places[0] + 1), point, ha="center", va="center", color="white", fontsize=8,
-                            fontweight="bold", zorder=4)  # fmt: skip
-            else:
-                ax.annotate(", ".join(str(place + 1) for place in places), point, xytext=(9, 0), va="center",
-                            textcoords="offset points", fontsize=9, zorder=4)  # fmt: skip
-        ax.set_ylim(-6, 106)
-        ax.set_xscale("symlog", linthresh=1)
+        up, low, high = (100 * shown[f"{pre}caught_share{end}"].to_numpy(dtype=float) for end in _ENDS)
+        groups: dict[str, list[int]] = {"worth it": [], "may pay, or not worth it": [], "not held out, or a list": []}
+        for place, (verdict, decays) in enumerate(zip(shown["verdict"], shown["decays"], strict=True)):
+            apart = decays or verdict == "not held out"
+            groups[list(groups)[2 if apart else 0 if verdict in ("worth it", "not checked") else 1]].append(place)
+        for (name, places), colour in zip(groups.items(), (BLUE, ORANGE, GREY), strict=True):
+            if places:
+                ax.vlines(right[places], low[places], high[places], color=colour, linewidth=1, alpha=0.5)
+                said = "not checked" if not pre and colour == BLUE else name
+                ax.scatter(right[places], up[places], color=colour, s=90, zorder=3, label=said, clip_on=False,
+                           edgecolors="white")  # fmt: skip
         most = float(right.max(initial=1.0))
-        ticks = [0, *(10**power for power in range(7) if 10**power <= 2 * most)]
+        width = np.log10(1 + 1.9 * most) + 0.25
+        spots = _beside(np.log10(1 + right) / width, up / 118)
+        for place, (x, y) in enumerate(spots):
+            ax.annotate(str(place + 1), (right[place], up[place]), xytext=(10 * x, 9 * y), ha="center", va="center",
+                        textcoords="offset points", fontsize=9, fontweight="bold", zorder=4)  # fmt: skip
+        ax.set_ylim(-9, 118)
+        ax.set_yticks(range(0, 101, 20))
+        ax.set_xscale("symlog", linthresh=1)
+        ticks = [0, *(k * 10**power for power in range(7) for k in (1, 3) if k * 10**power <= 1.6 * most)]
+        ticks = ticks if len(ticks) <= 9 else [tick for tick in ticks if not str(tick).startswith("3")]
         ax.set_xticks(ticks, [f"{tick:,}" for tick in ticks], minor=False)
-        ax.set_xlim(-0.15, 2.5 * max(1.0, most))
-        style(ax, title="Catch and collateral, by place in the table (blue: worth it, grey: list)",
-              x="other events hit a day", y="suspected events caught (%)")  # fmt: skip
+        ax.minorticks_off()
+        ax.set_xlim(-0.25, 1.9 * max(1.0, most))
+        ax.legend(loc="upper left", fontsize=8, frameon=False, ncols=3)
+        style(ax, title="Catch and collateral; the numbers are places in the table",
+              x="other events hit a day (log scale)", y="suspected events caught (%)")  # fmt: skip
+
+    @property
+    def alt(self) -> str:
+        """The picture in words."""
+        return (
+            f"{len(self.candidates)} changes of the rule book by the share of the suspected events that each catches "
+            f"and the other events that it hits a day. {super().alt}"
+        )
 
 
-def _neighbours(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> list[list[int]]:
-    """Return points in groups that lie too close for a label each, in their order."""
-    groups: list[list[int]] = []
+def _beside(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> list[tuple[float, float]]:
+    """Return on which side of each point its number stands, where it is furthest from other points and numbers."""
+    taken = [np.column_stack([x, y])[place] for place in range(len(x))]
+    chosen: list[tuple[float, float]] = []
     for place in range(len(x)):
-        near = [group for group in groups if abs(x[group[0]] - x[place]) < 0.035 and abs(y[group[0]] - y[place]) < 0.08]
-        if near:
-            near[0].append(place)
-        else:
-            groups.append([place])
-    return groups
+        best, spot = -1.0, (1.0, 1.0)
+        for side in ((1.0, 1.0), (-1.0, 1.0), (1.0, -1.0), (-1.0, -1.0), (1.3, 0.0), (-1.3, 0.0)):
+            at = np.array([x[place] + 0.024 * side[0], y[place] + 0.05 * side[1]])
+            others = [np.hypot(*((at - other) / (1.0, 1.8))) for k, other in enumerate(taken) if k != place]
+            free = min(others, default=1.0)
+            if free > best + 1e-9:
+                best, spot = float(free), side
+        chosen.append(spot)
+        taken.append(np.array([x[place] + 0.024 * spot[0], y[place] + 0.05 * spot[1]]))
+    return chosen
 
 
 def contain(
@@ -248,12 +253,14 @@ def contain(
     rules = shortlist([trial for trial in trials if trial.proposal.source != "list"], most)
     lists = [trial for trial in trials if trial.proposal.source == "list"][:LISTS]
     table = _table(scope, stakes, plan, [*rules, *lists])
+    code = scope.dataset.currency.code if scope.worth.money else ""
     held = {trial.proposal.name: trial.proposal for trial in (*rules, *lists)}
     return Containment(
         candidates=table,
         checked_on=plan.said,
         tried=len(trials),
-        currency=scope.dataset.currency.code if scope.worth.money else "",
+        currency=code,
+        pages={"candidates": _page(table, code, plan.said if plan.check is not None else None)} if len(table) else {},
         proposals=tuple(held[str(name)] for name in table["rule"]),
         given=scope.book,
         facts=_facts(scope, table, plan, len(trials)),
@@ -263,7 +270,7 @@ def contain(
 
 
 def _table(scope: Scope, stakes: Stakes, plan: Plan, trials: list[Trial]) -> pd.DataFrame:
-    """Return one row a trial: by its net value where it is checked, lists last."""
+    """Return one row a trial: by its net value where it is checked; what is not held out after that, lists last."""
     rows: list[dict[str, Any]] = []
     for trial in trials:
         one = trial.proposal
@@ -278,7 +285,7 @@ def _table(scope: Scope, stakes: Stakes, plan: Plan, trials: list[Trial]) -> pd.
             "source": one.source,
             "condition": one.condition,
             "outcome": one.rule.outcome,
-            "verdict": _verdict(check),
+            "verdict": _verdict(check, held_out=one.blind),
             "decays": one.source == "list",
             "held_out": one.blind and plan.check is not None,
         }
@@ -300,18 +307,21 @@ def _table(scope: Scope, stakes: Stakes, plan: Plan, trials: list[Trial]) -> pd.
         frame[name] = frame[name].astype("Float64")
     key = "check_net_value_day" if plan.check is not None else "found_net_value_day"
     value = frame[key].fillna(-np.inf).to_numpy(dtype=float)
-    order = sorted(range(len(frame)), key=lambda i: (bool(frame["decays"].iloc[i]), -value[i], i))
+    flattered = (frame["verdict"] == "not held out").to_numpy()
+    order = sorted(range(len(frame)), key=lambda i: (bool(frame["decays"].iloc[i]), bool(flattered[i]), -value[i], i))
     return frame.iloc[order].reset_index(drop=True)
 
 
-def _verdict(check: dict[str, Any]) -> str:
+def _verdict(check: dict[str, Any], *, held_out: bool) -> str:
     if not check:
         return "not checked"
     if not check["caught"]:
         return "catches nothing later"
-    if check["net_value_day_lower"] > 0:
-        return "worth it"
-    return "may pay" if check["net_value_day"] > 0 else "not worth it"
+    if check["net_value_day"] <= 0:
+        return "not worth it"
+    if not held_out:
+        return "not held out"
+    return "worth it" if check["net_value_day_lower"] > 0 else "may pay"
 
 
 def _facts(scope: Scope, table: pd.DataFrame, plan: Plan, tried: int) -> tuple[Fact, ...]:
@@ -319,16 +329,19 @@ def _facts(scope: Scope, table: pd.DataFrame, plan: Plan, tried: int) -> tuple[F
     worth = rules[rules["verdict"] == "worth it"]
     if not len(rules):
         return (Fact("Best containment", None, "text", note="no change of the rule book catches a suspected event"),)
-    row = (worth if len(worth) else rules).iloc[0].to_dict()
+    fair = rules[rules["verdict"] != "not held out"]
+    row = (worth if len(worth) else fair if len(fair) else rules).iloc[0].to_dict()
     pre = "check_" if plan.check is not None else ""
-    name = f"{row['rule']}: {_short(str(row['condition']), 110)} -> {row['outcome']}"
+    name, told = f"{row['rule']} -> {row['outcome']}", cut(str(row["condition"]), 120)
     if not len(worth):
-        name = f"none is surely worth it; the nearest is {name}" if plan.check is not None else f"not checked: {name}"
+        name, told = "none is surely worth it", f"nearest: {name}, {told}"
+        if plan.check is None:
+            name, told = "none could be checked", f"found: {told.removeprefix('nearest: ')}"
     n, caught = int(row[f"{pre}n"]), int(row[f"{pre}caught"])
     currency = scope.dataset.currency.code if scope.worth.money else ""
     unit: Any = "money" if scope.worth.money else "average"
     facts = [
-        Fact("Best containment", name, "text", n=n),
+        Fact("Best containment", name, "text", n=n, note=told),
         Fact("It would catch", _number(row[f"{pre}caught_share"]), "share", n=n,
              lower=_number(row[f"{pre}caught_share_lower"]), upper=_number(row[f"{pre}caught_share_upper"]),
              note=f"{caught:,} of {n:,} suspected events, on {plan.said if pre else 'the window it was found on'}"),
@@ -339,19 +352,38 @@ def _facts(scope: Scope, table: pd.DataFrame, plan: Plan, tried: int) -> tuple[F
              lower=_number(row[f"{pre}net_value_day_lower"]), upper=_number(row[f"{pre}net_value_day_upper"]),
              note="suspected events by their chance of fraud"),
         Fact("If only frauds told count", _number(row[f"{pre}net_value_day_told"]), unit, currency=currency,
-             signed=True),
+             signed=True, note="net value a day"),
         Fact("Changes tried", tried, "count",
              note=f"{int((table['verdict'] == 'catches nothing later').sum())} of those shown catch nothing later"),
     ]  # fmt: skip
     return tuple(facts)
 
 
+def _page(table: pd.DataFrame, currency: str, checked_on: str | None) -> tuple[str, pd.DataFrame]:
+    """Return the candidates as a reader's table."""
+    pre = "check_" if checked_on else ""
+    money: Unit = "money" if currency else "average"
+    rows = [
+        {
+            "no.": place,
+            "rule": row["rule"],
+            "hits": cut(str(row["condition"]), 160),
+            "decides": row["outcome"],
+            "verdict": f"list; {row['verdict']}" if row["decays"] else row["verdict"],
+            "catches": ranged(*(row[f"{pre}caught_share{end}"] for end in _ENDS), unit="share"),
+            "good hit a day": plain(*(row[f"{pre}good_hit_per_day{end}"] for end in _ENDS)),
+            f"net value a day{f' ({currency})' if currency else ''}": ranged(
+                *(row[f"{pre}net_value_day{end}"] for end in _ENDS), unit=money, signed=True
+            ),
+        }
+        for place, row in enumerate(table.to_dict("records"), 1)
+    ]
+    on = f"measured on {checked_on}" if checked_on else "measured on the events they were found on, and flattered"
+    return f"Changes of the rule book, {on}; lists last", pd.DataFrame(rows)
+
+
 def _number(value: object) -> float | None:
     return None if value is None or pd.isna(value) else float(value)  # type: ignore[call-overload, arg-type]
-
-
-def _short(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _notes(scope: Scope, stakes: Stakes, plan: Plan, said: list[str], shown: int) -> tuple[str, ...]:
@@ -364,7 +396,10 @@ def _notes(scope: Scope, stakes: Stakes, plan: Plan, said: list[str], shown: int
         notes.append("No figure is held out: what is shown was found on the same events and is flattered.")
     else:
         if not plan.whole:
-            notes.append("What segments, rings and attributions say was found on the whole window: see `held_out`.")
+            notes.append(
+                "Not held out: what segments, rings and attributions say was found on the whole window, so on the "
+                "events of the check as well."
+            )
         notes.append(f"Intervals of the check's net value are widened to hold for all {shown} candidates at once.")
     if not scope.book.rules:
         notes.append("No book given: candidates are judged as if no rule decided anything.")

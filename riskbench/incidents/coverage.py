@@ -14,7 +14,7 @@ from riskbench.data.outcomes import ladder
 from riskbench.display import Fact, Result, number, result
 from riskbench.display.chart import BLUE, GREY, ORANGE, style
 from riskbench.incidents.cluster import Cluster
-from riskbench.incidents.handled import median, outcomes, reviewed, scores, waved_through
+from riskbench.incidents.handled import median, outcomes, pages, reviewed, scores, waved_through
 from riskbench.incidents.scope import Scope
 from riskbench.metrics.intervals import wilson
 from riskbench.rules.near import NearMiss, near_misses
@@ -70,19 +70,7 @@ class Coverage(Result):
     title: ClassVar[str] = "What we did"
     main: ClassVar[str] = "rules"
     next_step: ClassVar[str] = '.frame("near"), "outcomes", "reviewed", "scores"'
-    repr_columns: ClassVar[tuple[str, ...]] = (
-        "rule",
-        "outcome",
-        "status",
-        "hits",
-        "hit_share",
-        "hit_share_lower",
-        "hit_share_upper",
-        "elsewhere",
-        "baseline_per_day",
-        "near_misses",
-    )
-    repr_tables: ClassVar[tuple[str, ...]] = ("findings", "outcomes", "reviewed", "scores")
+    repr_tables: ClassVar[tuple[str, ...]] = ("findings", "outcomes", "scores")
 
     rules: pd.DataFrame
     near: pd.DataFrame
@@ -162,6 +150,7 @@ def coverage(scope: Scope, cluster: Cluster) -> Coverage:
     by = "history" if has_history else "the book now" if has_book else "not measurable"
     through = int(got_through.sum()) if has_history or has_book else None
     seen, scored = reviewed(scope, rows, steps), scores(scope, rows)
+    decided = outcomes(scope, rows, scope.hits.resolution.level[rows], steps)
     facts = [
         _through_fact(through, len(rows), by),
         *_rule_facts(scope, rules, near, len(rows)),
@@ -172,13 +161,14 @@ def coverage(scope: Scope, cluster: Cluster) -> Coverage:
         rules=rules,
         near=near,
         findings=_findings(near),
-        outcomes=outcomes(scope, rows, scope.hits.resolution.level[rows], steps),
+        outcomes=decided,
         reviewed=seen,
         scores=scored,
         events=len(rows),
         through=through,
         through_by=by,
         facts=tuple(facts),
+        pages=pages(rules, _findings(near), decided, scored),
         notes=_notes(scope, cluster),
         provenance={**scope.provenance, "seconds": round(clock.perf_counter() - begun, 3)},
     )
@@ -276,9 +266,13 @@ def _rule_facts(scope: Scope, rules: pd.DataFrame, near: pd.DataFrame, n: int) -
     some = near[(near["status"] == "live") & (near["got_through"] >= max(1, _MANY * n))]
     if len(some):
         nearest = some.sort_values("median_gap_share", kind="stable", na_position="last")
-        facts.append(Fact("Nearest miss", _short(str(nearest["finding"].iloc[0]), 160), "text"))
+        first = nearest.iloc[0]
+        name = str(first["param"]) or f"{first['rule']}: {first['part']}"
+        said = str(first["finding"]).removeprefix(name).lstrip(": ")
+        said = f"cut {said}" if first["param"] else said
+        facts.append(Fact("Nearest miss", _short(name, 40), "text", note=_short(said, 160)))
     else:
-        facts.append(Fact("Nearest miss", "no live rule missed many of them by one part of its condition", "text"))
+        facts.append(Fact("Nearest miss", "none", "text", note="no live rule missed many of them by one part alone"))
     return facts
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskbench.data.labels import BLOCKED, FRAUD, GOOD
-from riskbench.display import Fact, Result, result
+from riskbench.display import Fact, Result, number, result
 from riskbench.errors import ParameterError, listed
 from riskbench.incidents.links import Links
 from riskbench.incidents.measure import Measure
@@ -24,13 +24,16 @@ from riskbench.incidents.ring_tables import (
     burdened,
     edges_of,
     hubs_of,
+    hubs_page,
     members_of,
     rings_of,
+    rings_page,
 )
 from riskbench.incidents.ringed import Ringed
 from riskbench.incidents.rings import Grouped, grouped
 from riskbench.incidents.scope import Scope
 from riskbench.incidents.web import Web, web_of
+from riskbench.incidents.wording import masked
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -107,11 +110,8 @@ class Entities(Result):
     kind: ClassVar[str] = "entities"
     title: ClassVar[str] = "Who is linked?"
     main: ClassVar[str] = "rings"
-    next_step: ClassVar[str] = '.why(a, b) tells why two are linked; .frame("hubs") what was cut'
-    repr_columns: ClassVar[tuple[str, ...]] = (
-        "ring", "told", "kind", "members", "events", "money", "evidence", "meeting", "frauds", "fraud_share",
-        "share_elsewhere", "usual_share", "first_seen",
-    )  # fmt: skip
+    next_step: ClassVar[str] = '.frame("members") has the full ids; .why(a, b) tells why two are linked'
+    repr_rows: ClassVar[int] = 8
     repr_tables: ClassVar[tuple[str, ...]] = ("hubs",)
 
     rings: pd.DataFrame
@@ -133,24 +133,24 @@ class Entities(Result):
         """Return how many rings there are, what the worst is, and what was cut."""
         facts = [
             Fact("Suspicious rings", self.suspicious_rings, "count", note=f"of {self.found_rings:,} looked at"),
-            Fact("Rings looked at", self.found_rings, "count"),
         ]
         held = self.rings[self.rings["suspicious"].astype(bool)] if len(self.rings) else self.rings
         if len(held):
             top = held.iloc[0]
-            facts.append(Fact("The first", str(top["evidence"]), "text"))
+            who, _, what = str(top["evidence"]).partition(" share ")
+            facts.append(Fact("The first", who, "text", note=f"share {what}" if what else ""))
             facts.append(Fact("Money of the suspicious", _money(held), "money", currency=self.currency))
             share, rest = top["fraud_share"], top["share_elsewhere"]
             if pd.notna(share):
-                told = int(top["frauds"] + top["good"])
+                told = round(float(top["frauds"] / share)) if share > 0 else None
                 facts.append(
                     Fact(
                         "Fraud told in the first", float(share), "share",
                         lower=float(top["fraud_share_lower"]), upper=float(top["fraud_share_upper"]), n=told,
-                        note=f"elsewhere {rest:.1%}" if pd.notna(rest) else "",
+                        note=f"elsewhere {number(float(rest), 'share')}" if pd.notna(rest) else "",
                     )
                 )  # fmt: skip
-        facts.append(Fact("Hubs that join nobody", self.cut, "count"))
+        facts.append(Fact("Hubs that join nobody", self.cut, "count", note="values that too many share"))
         return tuple(facts[:6])
 
     @property
@@ -287,9 +287,14 @@ def who(
         "hub_limits": {kind.name: kind.limit for kind in web.kinds},
         "measure": measure.name if measure is not None else None,
     }
+    members = members_of(held, order)
+    currency = dataset.currency.code if dataset.has("amount") else ""
+    pages = {"hubs": hubs_page(hubs)} if len(hubs) else {}
+    if len(shown):
+        pages["rings"] = rings_page(shown, members, currency=currency, zone=dataset.time_zone)
     return Entities(
         rings=shown.reset_index(drop=True),
-        members=members_of(held, order),
+        members=members,
         edges=edges_of(held, order),
         hubs=hubs,
         accounts=int(active.sum()),
@@ -300,8 +305,8 @@ def who(
         densest=groups.densest,
         bound=groups.bound,
         account=web.account.name,
-        currency=dataset.currency.code if dataset.has("amount") else "",
-        pages={"hubs": ("Values that too many share: they join nobody", hubs.head(5))} if len(hubs) else {},
+        currency=currency,
+        pages=pages,
         found=Found(web, groups, rows, of[rows], by_number),
         notes=(*scope.notes, *_notes(web, groups, active, rings), *_loaded(held, hubs)),
         provenance={**provenance, "seconds": round(time.perf_counter() - begun, 3)},
@@ -356,7 +361,8 @@ def _loaded(held: Ringed, hubs: pd.DataFrame) -> tuple[str, ...]:
     names = burdened(hubs, frauds=int((known & held.fraud).sum()), labelled=int(known.sum()))
     if not names:
         return ()
-    return (f"Hubs with far more fraud than the window, to be looked at by themselves: {listed(names, most=5)}.",)
+    told = listed([masked(name) for name in names], most=5)
+    return (f"Hubs with far more fraud than the window, to be looked at by themselves: {told}.",)
 
 
 def _notes(web: Web, groups: Grouped, active: Mask, rings: pd.DataFrame) -> tuple[str, ...]:

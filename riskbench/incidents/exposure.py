@@ -16,6 +16,7 @@ from riskbench.display.chart import BLUE, GREY, ORANGE, RED, style
 from riskbench.display.fact import Unit, number
 from riskbench.incidents.balance import PAYEE_COLUMNS, RUN_COLUMNS, Balances, due_table, schedule
 from riskbench.incidents.cluster import Cluster
+from riskbench.incidents.exposure_page import pages
 from riskbench.incidents.losses import Losses, Rate, losses, rate_of
 from riskbench.incidents.scope import Scope
 
@@ -68,8 +69,8 @@ class Exposure(Result):
     kind: ClassVar[str] = "exposure"
     title: ClassVar[str] = "What it cost"
     main: ClassVar[str] = "parts"
-    repr_tables: ClassVar[tuple[str, ...]] = ("runs", "payees", "sources", "pending")
-    next_step: ClassVar[str] = "hold the payees of the next run, then the incident record"
+    repr_tables: ClassVar[tuple[str, ...]] = ("runs", "payees", "sources")
+    next_step: ClassVar[str] = '.frame("payees") has the ids to hold before the next run; then the incident record'
 
     parts: pd.DataFrame
     sources: pd.DataFrame
@@ -112,7 +113,7 @@ class Exposure(Result):
         ax.set_xticks(ticks, words)
         ax.set_xlim(first, last + 0.02 * (last - first))
         ax.set_ylim(0, 1.32 * top)
-        ax.yaxis.set_major_formatter(lambda value, _: number(float(value), "money"))
+        ax.yaxis.set_major_formatter(lambda value, _: number(float(value), "money").replace(".00 ", " "))
         ax.legend(loc="upper left", fontsize=8, frameon=False, ncols=2)
         unit = f"cumulative loss ({self.currency})" if self.currency else "cumulative events"
         ahead = self.runs.loc[self.runs["status"] == "next", "run_local"].tolist()
@@ -178,9 +179,11 @@ def cost(scope: Scope, cluster: Cluster, *, payouts: Mapping[str, Any] | None = 
         balance, run_rows, payee_rows, more = due_table(scope, held, plan)
         notes += more
     paid_in = "" if plan is None else scope.dataset.currency.code
+    parts, sources = _parts(held, rate, scale), _sources(scope, held, scale)
     return Exposure(
-        parts=_parts(held, rate, scale),
-        sources=_sources(scope, held, scale),
+        parts=parts,
+        pages=pages(parts, run_rows, payee_rows, sources, currency=currency),
+        sources=sources,
         pending=_by_day(scope, held, scale),
         runs=run_rows,
         payees=payee_rows,
@@ -337,8 +340,8 @@ def _facts(
         run = nxt.iloc[0]
         facts.append(Fact("Freezable before the next run", float(run["frozen"]), "money", n=int(run["events"]),
                           currency=paid_in, note=f"{int(run['payees']):,} payees due at it"))  # fmt: skip
-        said = f"{_span(float(run['hours']))} ({run['run_local']} {scope.dataset.time_zone})"
-        facts.append(Fact("Next payout run in", said, "text"))
+        said = f"{run['run_local']} {scope.dataset.time_zone}"
+        facts.append(Fact("Next payout run in", _span(float(run["hours"])), "text", note=said))
     else:
         facts.append(Fact("Still freezable", left, "money", currency=paid_in, note="no run given lies ahead"))
     facts.append(Fact("Paid out already", paid, "money", currency=paid_in))
@@ -353,5 +356,5 @@ def _ticks(origin: pd.Timestamp, first: float, last: float) -> tuple[list[float]
     """Return at most eight round local hours between two, and how they are written."""
     step = next((s for s in (1, 2, 3, 6, 12, 24, 48, 96, 168, 336) if (last - first) / s <= 7), 720)
     places = np.arange(np.ceil(first / step) * step, last + 1e-9, step)
-    form = "%m-%d" if step >= 24 else "%m-%d\n%H:%M"
+    form = "%d %b" if step >= 24 else "%d %b\n%H:%M"
     return places.tolist(), [f"{origin + pd.Timedelta(hours=float(p)):{form}}" for p in places]

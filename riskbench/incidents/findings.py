@@ -68,7 +68,7 @@ def found(investigation: Investigation) -> Findings:
     for name, question in QUESTIONS:
         answer: Result = getattr(investigation, name)
         facts = answer.headline()
-        told = "; ".join(str(fact) for fact in facts[:3]) if facts else "not measurable"
+        told = "; ".join(map(_told, facts[:3])) if facts else "not measurable"
         rows.append((question, told, facts[0].n if facts else None))
         if name in _ON_TOP and facts:
             tops.append(replace(facts[0], note=facts[0].note))
@@ -87,3 +87,8 @@ def found(investigation: Investigation) -> Findings:
         ),
         provenance=investigation.given.provenance,
     )
+
+
+def _told(fact: Fact) -> str:
+    """Return a fact, and where it is text what stands small beside it."""
+    return f"{fact}, {fact.note}" if fact.note and isinstance(fact.value, str) else str(fact)

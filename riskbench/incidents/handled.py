@@ -9,6 +9,7 @@ import pandas as pd
 from riskbench.data.labels import BLOCKED, FRAUD, GOOD
 from riskbench.data.outcomes import Ladder
 from riskbench.engine.tree import atoms
+from riskbench.incidents.reading import NONE, plain, ranged
 from riskbench.incidents.scope import Scope
 from riskbench.metrics.intervals import Z95, wilson
 from riskbench.rules.hits import variants
@@ -20,6 +21,72 @@ _DAY = 86_400_000_000
 _OUTCOMES = "by outcome effect events n share share_lower share_upper".split()
 _REVIEWED = "verdict events n share share_lower share_upper median_days".split()
 _SCORES = "events n mean mean_lower mean_upper cut over_share over_share_lower over_share_upper".split()
+
+
+def pages(
+    rules: pd.DataFrame, near: pd.DataFrame, decided: pd.DataFrame, scored: pd.DataFrame
+) -> dict[str, tuple[str, pd.DataFrame]]:
+    """Return what was done about some events as a reader's tables."""
+    told = {}
+    if len(rules):
+        told["rules"] = ("What each rule did: suspected events, others of the window, and before it", pd.DataFrame([
+            {
+                "rule": row["rule"],
+                "decides": row["outcome"] if row["status"] == "live" else f"{row['outcome']} ({row['status']})",
+                "suspected hit": row["hits"],
+                "share hit": ranged(row["hit_share"], row["hit_share_lower"], row["hit_share_upper"], unit="share"),
+                "just missed": row["near_misses"],
+                "others hit": row["elsewhere"],
+                "a day before": plain(row["baseline_per_day"]),
+            }
+            for row in rules.to_dict("records")
+        ]))  # fmt: skip
+    if len(near):
+        told["findings"] = ("Near misses of live rules: one part of the condition alone kept them out", pd.DataFrame([
+            {
+                "finding": row["finding"],
+                "got through": row["got_through"],
+                "cut for half of them": _cut(row["cut_50"]),
+                "cut for 90 %": _cut(row["cut_90"]),
+            }
+            for row in near.to_dict("records")
+        ]))  # fmt: skip
+    if len(decided):
+        by = list(dict.fromkeys(decided["by"]))
+        held = {key: group.set_index("outcome") for key, group in decided.groupby("by")}
+        names = list(dict.fromkeys(decided.loc[decided["events"] > 0, "outcome"]))
+        told["outcomes"] = ("What was decided about them", pd.DataFrame([
+            {"outcome": name, **{key: _of(held[key], name) for key in by}} for name in names
+        ], columns=["outcome", *by]))  # fmt: skip
+    if len(scored):
+        told["scores"] = ("The score", pd.DataFrame([
+            {
+                "events": row["events"],
+                "how many": row["n"],
+                "mean score": ranged(row["mean"], row["mean_lower"], row["mean_upper"], unit="score"),
+                _over(row["cut"]): ranged(
+                    row["over_share"], row["over_share_lower"], row["over_share_upper"], unit="share"
+                ),
+            }
+            for row in scored.to_dict("records")
+        ]))  # fmt: skip
+    return told
+
+
+def _cut(value: float | None) -> str:
+    return NONE if value is None or pd.isna(value) else f"{value:.3g}" if abs(value) < 100 else f"{value:,.0f}"
+
+
+def _of(held: pd.DataFrame, outcome: str) -> str:
+    if outcome not in held.index:
+        return NONE
+    row = held.loc[[outcome]].to_dict("records")[0]
+    share = ranged(row["share"], row["share_lower"], row["share_upper"], unit="share")
+    return f"{int(row['events']):,}: {share}"
+
+
+def _over(cut: float | None) -> str:
+    return "over the cut" if cut is None or pd.isna(cut) else f"over the cut {float(cut):g}"
 
 
 def waved_through(scope: Scope, steps: Ladder) -> Mask:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskbench.display.chart import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, YELLOW
+from riskbench.incidents.wording import masked
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,14 +23,15 @@ LOOKS = (("s", ORANGE), ("^", GREEN), ("D", PURPLE), ("v", SKY), ("P", YELLOW), 
 ACCOUNT, PLACE = ("o", BLUE), ("*", GREY)
 
 
-def short(name: str) -> str:
-    """Return an id as a picture shows it: long ones lose their middle, so that no whole address or mail is printed.
+def short(name: str, other: str) -> str:
+    """Return an id as a picture shows it: masked, or by another name where it is too short for that.
 
-    >>> short("B2MT84H36"), short("someone@example.com")
-    ('B2MT84H36', 'som...com')
+    >>> short("B2MT84H36", "buyer 1"), short("someone@example.com", "mail 1"), short("ana", "buyer 3")
+    ('B2M…36', 'som…om', 'buyer 3')
     """
     plain = "".join(sign if sign.isprintable() and ord(sign) < 0x250 else "?" for sign in name)
-    return plain if len(plain) <= 9 else f"{plain[:3]}...{plain[-3:]}"
+    held = masked(plain)
+    return held if len(held) > 1 else other
 
 
 def ordered(links: list[tuple[str, str]], left: list[str], right: list[str]) -> tuple[list[str], list[str]]:
@@ -61,6 +63,8 @@ def draw(ax: Axes, edges: pd.DataFrame, *, members: pd.DataFrame, top: pd.Series
     wanted = sorted(ties.index, key=lambda name: (-int(ties[name]), name))[:MOST]
     tied = pd.Series([a for a, b in links if b in set(wanted)]).value_counts()
     left = sorted(set(accounts["entity"]), key=lambda name: (-int(tied.get(name, 0)), name))[:MOST]
+    drawn = {b for a, b in links if a in set(left)}
+    wanted = [name for name in wanted if name in drawn]
     left, right = ordered([link for link in links if link[1] in set(wanted)], left, list(wanted))
     ax.set_axis_off()
     ax.set_title(f"Ring {top['ring']}: {top['evidence']}", loc="left", fontsize=11, fontweight="bold", parse_math=False)
@@ -70,7 +74,7 @@ def draw(ax: Axes, edges: pd.DataFrame, *, members: pd.DataFrame, top: pd.Series
         for name in left:
             ax.plot([0, 1], [0.5, heights[name]], color="#CCCCCC", linewidth=0.7, zorder=1)
         ax.scatter([0], [0.5], marker=PLACE[0], s=180, color=PLACE[1], zorder=3, label=noun(str(place.column), 1))
-        ax.text(0, 0.5 - 0.05, short(str(place.entity)), ha="center", va="top", fontsize=8, parse_math=False)
+        ax.text(0, 0.5 - 0.05, short(str(place.entity), ""), ha="center", va="top", fontsize=8, parse_math=False)
         ax.text(0, 0.5 - 0.1, f"meets {place.evidence}", ha="center", va="top", fontsize=8, color=GREY)
     for (a, b), events in zip(links, edges["events"], strict=True):
         if a in heights and b in heights:
@@ -86,11 +90,13 @@ def draw(ax: Axes, edges: pd.DataFrame, *, members: pd.DataFrame, top: pd.Series
             marker, colour = looks[kind]
             ax.scatter([2] * len(mine), [heights[name] for name in mine], marker=marker, s=65, color=colour, zorder=3,
                        label=noun(kind), edgecolors="#333333", linewidths=0.5)  # fmt: skip
-    for name in left:
-        ax.text(0.96, heights[name], short(name), ha="right", va="center", fontsize=8, parse_math=False,
+    one = noun(str(accounts["column"].iloc[0]), 1) if len(accounts) else "account"
+    for at, name in enumerate(left, 1):
+        ax.text(0.96, heights[name], short(name, f"{one} {at}"), ha="right", va="center", fontsize=8, parse_math=False,
                 bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.8}, zorder=4)  # fmt: skip
-    for name in right:
-        said = f"{short(name.split(chr(10), 1)[1])} ({int(ties[name])})"
+    for at, name in enumerate(right, 1):
+        column, value = name.split("\n", 1)
+        said = f"{short(value, f'{noun(column, 1)} {at}')} ({int(ties[name])})"
         ax.text(2.04, heights[name], said, ha="left", va="center", fontsize=8, parse_math=False)
     for at, missing in ((1, len(set(accounts["entity"])) - len(left)), (2, len(ties) - len(right))):
         if missing > 0:

@@ -6,7 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from riskbench.incidents.reading import NONE, masked_in, moment, ranged
 from riskbench.incidents.ringed import Ringed
+from riskbench.incidents.wording import masked
 
 Ints = npt.NDArray[np.int64]
 
@@ -159,6 +161,49 @@ def hubs_of(held: Ringed) -> pd.DataFrame:
              int((held.fraud & held.current).sum()), int(((held.fraud | held.good) & held.current).sum()), place.reason)
         )  # fmt: skip
     return pd.DataFrame(rows, columns=list(HUBS))
+
+
+def rings_page(rings: pd.DataFrame, members: pd.DataFrame, *, currency: str, zone: str) -> tuple[str, pd.DataFrame]:
+    """Return the rings as a reader's table: ids masked, moments local."""
+    met = members[members["role"] == "meeting"].set_index("ring")["entity"].astype(str).to_dict()
+    rows = []
+    for row in rings.to_dict("records"):
+        frauds, rest = int(row["frauds"]), row["share_elsewhere"]
+        seen = pd.Timestamp(row["first_seen"]).tz_localize("UTC").tz_convert(zone)
+        share = ranged(row["fraud_share"], row["fraud_share_lower"], row["fraud_share_upper"], unit="share")
+        rows.append(
+            {
+                "ring": row["ring"],
+                "who": row["evidence"] or f"{int(row['members']):,} linked",
+                "meets": masked_in(str(row["meeting"]), met.get(row["ring"], "")) or NONE,
+                "events": int(row["events"]),
+                "money": ranged(row["money"], unit="money", currency=currency),
+                "fraud told": f"{frauds:,}: {share}" if frauds else share,
+                "that is": str(row["told"]) + (f" ({ranged(rest, unit='share')})" if pd.notna(rest) else ""),
+                "first seen": f"{moment(seen)} ({row['kind']})",
+            }
+        )
+    return "Rings, the suspicious first; local times, ids masked", pd.DataFrame(rows)
+
+
+def hubs_page(hubs: pd.DataFrame) -> tuple[str, pd.DataFrame]:
+    """Return the values with most accounts of the window that join nobody, masked."""
+    shown = hubs.head(5)
+    told = [
+        f"{frauds:,} of {n:,} verdicts" if n else NONE
+        for frauds, n in zip(shown["frauds"], shown["labelled"], strict=True)
+    ]
+    frame = pd.DataFrame(
+        {
+            "column": shown["column"],
+            "value": [name if name == "(all values)" else masked(str(name)) for name in shown["value"]],
+            "accounts": shown["degree"],
+            "of them in the window": shown["in_window"],
+            "events": shown["events"],
+            "told fraud": told,
+        }
+    )
+    return f"Values that too many share join nobody; the first {len(shown)}, masked", frame
 
 
 def burdened(hubs: pd.DataFrame, *, frauds: int, labelled: int) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -93,11 +93,11 @@ def _per_unit(scope: Scope, signal: Signal, exposure: Floats, frame: pd.DataFram
 
 def draw(ax: Axes, timeline: Timeline) -> None:
     """Draw the main measure with what was expected, the window, the start and what still matures."""
-    from riskbench.display.chart import BLUE, GREY, ORANGE, RED, style
+    from riskbench.display.chart import BLUE, GREY, ORANGE, PURPLE, RED, style
 
     frame = timeline.series
     title = str(timeline.signals.loc[timeline.signals["measure"] == timeline.measure, "title"].iloc[0])
-    time = frame["time"]
+    time: Any = frame["time"]
     ax.fill_between(time, frame["lower"], frame["upper"], color=GREY, alpha=0.22, step="post", lw=0,
                     label="expected, 95 of 100 bins")  # fmt: skip
     ax.step(time, frame["expected"], where="post", color=GREY, lw=1.2)
@@ -117,8 +117,7 @@ def draw(ax: Axes, timeline: Timeline) -> None:
     if young.any():
         least, most = frame.loc[young, "told"].min(), frame.loc[young, "told"].max()
         told = f"verdicts still to come ({100 * least:.0f}-{100 * most:.0f} % told)"
-        ax.axvspan(time[young].iloc[0], time.iloc[-1], facecolor="none", edgecolor=GREY, hatch="//", alpha=0.2, lw=0,
-                   label=told)  # fmt: skip
+        ax.axvspan(time[young].iloc[0], time.iloc[-1], ymin=0.98, ymax=1.0, color=PURPLE, alpha=0.75, lw=0, label=told)
     top = float(np.nanmax([frame["observed"].max(), frame["expected"].max() * 1.5, 0.0]))
     ax.set_ylim(0, top * 1.4 if top > 0 else 1.0)
     width = time.iloc[1] - time.iloc[0] if len(time) > 1 else pd.Timedelta("1h")
@@ -139,7 +138,7 @@ def _width(width: pd.Timedelta) -> str:
     return "minute" if minutes == 1 else f"{minutes} minutes"
 
 
-def _ticks(ax: Axes, first: pd.Timestamp, last: pd.Timestamp) -> None:
+def _ticks(ax: Axes, first: Any, last: Any) -> None:
     """Put at most nine ticks at round local times, the date where it is midnight."""
     steps = ("1min", "5min", "15min", "30min", "1h", "3h", "6h", "12h", "1D", "2D", "7D", "14D", "28D", "91D", "364D")
     step = next((each for each in steps if (last - first) / pd.Timedelta(each) <= 8), steps[-1])
@@ -149,5 +148,5 @@ def _ticks(ax: Axes, first: pd.Timestamp, last: pd.Timestamp) -> None:
     ax.set_xticks(ticks, [f"{at:%d %b}" if at == at.normalize() else f"{at:%H:%M}" for at in ticks], fontsize=8.5)
 
 
-def _local(moment: str | None, zone: str) -> pd.Timestamp:
+def _local(moment: Any, zone: str) -> Any:
     return pd.Timestamp(moment, tz="UTC").tz_convert(zone).tz_localize(None)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from riskbench.display import number
+from riskbench.incidents.reading import NONE, moment, plain
 from riskbench.incidents.scope import Scope
 from riskbench.incidents.signals import LEVEL, Signal, local_times
 
@@ -68,38 +69,40 @@ def table(
 
 
 def page(scope: Scope, frame: pd.DataFrame, found: Sequence[Signal], main: str) -> tuple[str, pd.DataFrame]:
-    """Return the signals as a reader's table, the main measure first."""
+    """Return the signals as a reader's table: the main measure first, those that cannot be measured left out."""
     money = {each.measure.name: scope.dataset.currency.code for each in found if each.measure.unit == "money"}
-    order = [*frame.index[frame["measure"] == main], *frame.index[frame["measure"] != main]]
+    told = frame["change"].notna() | (frame["measure"] == main)
+    order = [*frame.index[frame["measure"] == main], *frame.index[told & (frame["measure"] != main)]]
     rows = []
     for row in frame.loc[order].to_dict("records"):
-        code, there = money.get(row["measure"]), not pd.isna(row["change"])
-        began = f"{row['start']:%d %b %H:%M}" if not pd.isna(row["start"]) else ""
+        code, there, began = money.get(row["measure"]), not pd.isna(row["change"]), not pd.isna(row["start"])
+        missing = NONE if there else "not measurable"
         rows.append(
             {
                 "measure": row["title"],
-                "observed": amount(row["observed"], code) if there else "",
-                "expected": amount(row["expected"], code) if there else "",
-                "times": f"{row['change']:.3g} ({row['change_lower']:.3g} to {row['change_upper']:.3g})"
-                if began
-                else "",
-                "start": began,
-                "between": f"{row['start_lower']:%d %b %H:%M} and {row['start_upper']:%d %b %H:%M}" if began else "",
-                "stop": _stop(row) if began else "",
-                "chance": chance(row["p_adjusted"]) if there else "",
-                "said": "changed" if began else "no change" if there else row["said"],
+                "observed": _unbroken(amount(row["observed"], code)) if there else missing,
+                "expected": _unbroken(amount(row["expected"], code)) if there else missing,
+                "times the expected": plain(*(row[name] for name in _CHANGE)) if began else "no change",
+                "start": moment(row["start"]),
+                "95 % between": _between(row) if began else NONE,
+                "stop": "still running" if began and row["still_running"] else moment(row["end"]),
+                "chance alone": chance(row["p_adjusted"]) if there else NONE,
             }
         )
-    return "Each measure in the window; times: observed over expected from start to stop", pd.DataFrame(rows)
+        if not there:
+            rows[-1]["times the expected"] = missing
+    left = int((~told).sum())
+    more = f"; {left} more cannot be measured yet" if left else ""
+    return f"Each measure in the window, local times{more}", pd.DataFrame(rows)
 
 
-def _times(row: dict[Hashable, Any]) -> str:
-    told = [f"{value:,.0f}" if value >= 100 else f"{value:.3g}" for value in (row[name] for name in _CHANGE)]
-    return f"{told[0]} ({told[1]} to {told[2]})"
+def _unbroken(text: str) -> str:
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
-def _stop(row: dict[Hashable, Any]) -> str:
-    return "still running" if row["still_running"] else f"{row['end']:%d %b %H:%M}"
+def _between(row: dict[Hashable, Any]) -> str:
+    lower, upper = row["start_lower"], row["start_upper"]
+    return f"{moment(lower)} and {moment(upper, beside=lower)}"
 
 
 def amount(value: float, currency: str | None) -> str:

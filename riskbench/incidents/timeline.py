@@ -61,7 +61,7 @@ class Timeline(Result):
     title: ClassVar[str] = "When did it start?"
     main: ClassVar[str] = "signals"
     next_step: ClassVar[str] = ".frame('series') has the numbers of the picture"
-    repr_rows: ClassVar[int] = 20
+    repr_rows: ClassVar[int] = 8
 
     signals: pd.DataFrame
     series: pd.DataFrame
@@ -102,7 +102,7 @@ class Timeline(Result):
             Fact("Started", f"{self._local(self.start)} {self.time_zone}", "text", note=began),
             Fact("Stopped", ended, "text", note="" if self.still_running else "in all events looked at together"),
             Fact(
-                "Times the expected", self.change, "number", lower=self.change_lower, upper=self.change_upper,
+                "Times the expected", self.change, "average", lower=self.change_lower, upper=self.change_upper,
                 note="from start to stop",
             ),
             total,

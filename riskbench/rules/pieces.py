@@ -21,6 +21,8 @@ Shape = Literal[">=", "<", "in", "yes", "no", "missing", "present"]
 _SHARES = np.array([0.002, 0.005, 0.01, 0.02, *np.arange(0.05, 0.96, 0.05), 0.98, 0.99, 0.995, 0.998])
 #: A list of words in a condition holds at most this many.
 MOST_LISTED = 6
+#: A list of more words than this is hard to read; it has to be worth so much more than a shorter one.
+READABLE, _NEARLY = 3, 0.85
 _LONGEST_WORD = 200
 
 
@@ -127,13 +129,20 @@ class Binned:
         for weight in weights:
             worth = {place: float(gain[place] - weight * cost[place]) for place in can}
             order = [place for place in sorted(can, key=lambda place: (-worth[place], place)) if worth[place] > 0]
-            longest = len(order[:MOST_LISTED])
-            for count in sorted({1, longest - 1, longest} - {0}) if order else ():
+            for count in _counts([worth[place] for place in order[:MOST_LISTED]]):
                 bins = tuple(sorted(order[:count]))
                 if int(frauds[list(bins)].sum()) >= at_least:
                     found[bins] = Piece(self.name, "in", tuple(str(self.words[place - 1]) for place in bins), bins=bins)
         span = [piece for piece in self._presence() if int(frauds[piece.low : piece.high].sum()) >= at_least]
         return [*found.values(), *span]
+
+
+def _counts(worths: list[float]) -> list[int]:
+    """Return how many of some words, the best first, are tried in a list: few, unless more are clearly worth more."""
+    longest, all_of_it = len(worths), sum(worths)
+    few = next((count for count in range(1, longest + 1) if sum(worths[:count]) >= _NEARLY * all_of_it), longest)
+    top = min(longest, max(few, min(longest, READABLE)))
+    return sorted({1, top - 1, top} - {0}) if worths else []
 
 
 def binned(name: str, column: Column, rows: npt.NDArray[np.intp], target: npt.NDArray[np.bool_]) -> Binned:

@@ -178,6 +178,13 @@ def _useless(dataset: Dataset, column: Column, *, looks_back: bool) -> str | Non
     return None
 
 
+def telling_time(dataset: Dataset, names: Iterable[str]) -> set[str]:
+    """Return those of some columns that are the hour, the weekday or the date, or follow from one of them."""
+    clocks = _clocks(dataset)
+    held = {name: dataset.table.column(name) for name in names if name in dataset.table} if clocks else {}
+    return {name for name, column in held.items() if any(_told_by(column, clock) for clock in clocks)}
+
+
 def _clocks(dataset: Dataset) -> list[npt.NDArray[np.int64]]:
     """Return the region with the hour, the weekday and the date of each event, as codes."""
     if dataset.roles.time is None or dataset.rows < _MANY_ROWS or not dataset.column("time").present.all():

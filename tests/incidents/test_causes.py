@@ -196,8 +196,8 @@ def test_values_in_words():
     assert usual(pd.Series([0, 0, 9, 0, 0, 0.0]), inside)[2] == "higher: mean 3 (baseline: 0)"
     assert usual(pd.Series([1, 1, 1, 0, 0, 1]), inside)[2] == "yes in 100.0 % (baseline: 33.3 %)"
     assert usual(pd.Series(list("aabbbb")), inside)[2] == "a in 66.7 % (baseline: 0.00 %)"
-    assert usual(pd.Series([None, None, None, 1.0, 2.0, None]), inside)[2] == "missing in 100.0 % (baseline: 33.3 %)"
-    assert usual(pd.Series([None] * 6, dtype=float), inside)[0] == "missing in 100.0 %"
+    assert usual(pd.Series([None, None, None, 1.0, 2.0, None]), inside)[2] == "has a value in 0.00 % (baseline: 66.7 %)"
+    assert usual(pd.Series([None] * 6, dtype=float), inside)[0] == "has a value in 0.00 %"
 
 
 def test_differences_and_draws():

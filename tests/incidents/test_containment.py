@@ -186,8 +186,17 @@ def test_the_attack_is_contained(found):
     assert top["verdict"] == "worth it"
     assert top["check_caught_share"] > 0.8
     assert top["check_net_value_day_lower"] > 0
-    assert "age_days" in top["condition"]
+    assert "pay = 'cod'" in top["condition"]
     assert found.headline()[0].text.startswith(str(top["rule"]))
+
+
+def test_what_is_not_held_out_never_reads_as_worth_it(found):
+    seen = found.candidates[~found.candidates["held_out"]]
+    assert len(seen) >= 3
+    assert not set(seen["verdict"]) & {"worth it", "may pay"}
+    rules = found.candidates[~found.candidates["decays"]]
+    places = (rules["verdict"] == "not held out").to_numpy()
+    assert (places[1:] >= places[:-1]).all(), "what is held out stands first"
 
 
 def test_a_list_of_members_is_kept_apart(frame, held, found):

@@ -325,7 +325,7 @@ def _verdict(check: dict[str, Any], *, held_out: bool) -> str:
 
 
 def _facts(scope: Scope, table: pd.DataFrame, plan: Plan, tried: int) -> tuple[Fact, ...]:
-    rules = table[~table["decays"]]
+    rules = table[~table["decays"].astype(bool)]
     worth = rules[rules["verdict"] == "worth it"]
     if not len(rules):
         return (Fact("Best containment", None, "text", note="no change of the rule book catches a suspected event"),)

@@ -24,6 +24,9 @@ from riskbench.rules.rule import Rule
 
 Mask = npt.NDArray[np.bool_]
 
+#: Parts of which no search reads the column in any case.
+_NEVER_READ = ("id", "time", "label", "label_time", "label_source", "outcome", "let_through")
+
 
 @dataclass(frozen=True, eq=False)
 class Scope:
@@ -96,10 +99,13 @@ class Scope:
 
     @cached_property
     def reference(self) -> tuple[int, int]:
-        """The baseline's window in microseconds since 1970, UTC."""
+        """The baseline's window in microseconds since 1970, UTC; of a given one the part that the events cover."""
         given = self.incident.baseline
         if given is not None:
-            return micros(given[0]), micros(given[1])
+            held = self.times[self.dataset.column("time").present]
+            first, last = int(held.min()), min(int(held.max()), self.asof) + 1
+            start, end = micros(given[0]), micros(given[1])
+            return (max(start, first), min(end, last)) if self.baseline.any() else (start, end)
         start, end = self.incident.window
         times = self.times[self.baseline]
         if len(times) and int(times.min()) >= end:
@@ -155,7 +161,7 @@ def scope_of(
     times = column.values.astype(np.int64)
     inside = column.present.copy()
     notes = list(delays)
-    excluded = tuple(name for name, moment in aside.known_at.items() if dataset.known_at.get(name) != moment)
+    excluded = tuple(name for name in aside.known_at if name not in dataset.known_at)
     if excluded:
         notes.append(f"Nothing is looked for in {', '.join(excluded)}: left out on request, or as a leak.")
     if column.missing:
@@ -205,7 +211,7 @@ def scope_of(
 def set_aside(dataset: Dataset, columns: Iterable[str]) -> Dataset:
     """Return the dataset with some columns marked as known only with the verdict, so that no search reads them.
 
-    A column that plays a part, such as the label or the score, keeps it.
+    They keep the parts that they play.
 
     Raises
     ------
@@ -217,7 +223,7 @@ def set_aside(dataset: Dataset, columns: Iterable[str]) -> Dataset:
     if isinstance(columns, str):
         raise ParameterError("Columns to leave out are a list of names", got=repr(columns), hint=f"[{columns!r}]")
     parts = dataset.roles.columns()
-    names = [name for name in map(dataset.resolve, columns) if name not in parts]
+    names = [name for name in map(dataset.resolve, columns) if parts.get(name) not in _NEVER_READ]
     return replace(dataset, known_at={**dataset.known_at, **dict.fromkeys(names, "verdict")}) if names else dataset
 
 

@@ -157,8 +157,8 @@ def label_state(dataset: Dataset, *, asof: str | pd.Timestamp | None = None) -> 
         time, told = dataset.column("time"), dataset.column("label_time")
         cut = micros(asof) if asof is not None else _last(time, told)
         moment = pd.Timestamp(cut, unit="us")
-        window = dataset.mature_after if dataset.mature_after is not None else _usual_delay(time, told, fraud)
         known = told.present & (told.values <= cut)
+        window = dataset.mature_after if dataset.mature_after is not None else _usual_delay(time, told, fraud & known)
         old = time.present & (time.values + int(window * _DAY) <= cut)
         state[good & known] = GOOD
         state[fraud & known] = FRAUD
@@ -185,7 +185,7 @@ def _last(time: Column, told: Column) -> int:
 
 
 def _usual_delay(time: Column, told: Column, fraud: npt.NDArray[np.bool_]) -> float:
-    """Return the days within which nine frauds of ten were told."""
+    """Return the days within which nine of ten of some frauds were told."""
     both = fraud & time.present & told.present
     if not both.any():
         return 0.0

@@ -158,19 +158,19 @@ def scores(scope: Scope, rows: Rows) -> pd.DataFrame:
         return pd.DataFrame(columns=_SCORES)
     held = scope.dataset.column("score")
     value = np.where(held.present, held.values, np.nan).astype(np.float64)
-    cut = _score_cut(scope, role)
+    cut, reached = _score_cut(scope, role, value)
     inside = np.zeros(len(value), dtype=bool)
     inside[rows] = True
     groups = (("suspected", inside), ("rest of the window", scope.current & ~inside), ("baseline", scope.baseline))
     made = []
-    for name, mask in groups:
+    for name, group in groups:
+        mask = group & np.isfinite(value)
         some = value[mask]
-        some = some[np.isfinite(some)]
         mean = float(some.mean()) if len(some) else None
         half = Z95 * float(some.std(ddof=1)) / np.sqrt(len(some)) if len(some) > 1 else None
         over = [None, None, None]
         if cut is not None and len(some):
-            over = [float(x) for x in wilson(int((some >= cut).sum()), len(some))]  # type: ignore[misc]
+            over = [float(x) for x in wilson(int(reached[mask].sum()), len(some))]  # type: ignore[misc]
         ends = (None, None) if mean is None or half is None else (mean - half, mean + half)
         made.append((name, len(some), mean, *ends, cut, *over))
     frame = pd.DataFrame(made, columns=_SCORES)
@@ -179,16 +179,32 @@ def scores(scope: Scope, rows: Rows) -> pd.DataFrame:
     return frame
 
 
-def _score_cut(scope: Scope, role: str) -> float | None:
-    """Return the lowest number that a live rule asks the score to reach; None without one."""
-    nodes = [variants(rule, scope.dataset)[None] for rule in scope.book.live]
-    cuts = [
-        float(atom.values[0])
-        for node in nodes
-        for atom in atoms(node)
-        if atom.column == role and atom.shape in (">=", ">") and not isinstance(atom.values[0], str | bool)
-    ]
-    return min(cuts, default=None)
+def _score_cut(scope: Scope, role: str, value: npt.NDArray[np.float64]) -> tuple[float | None, Mask]:
+    """Return the lowest number that a live rule asks the score to reach, and which events reach that of their region.
+
+    The number is that of regions without one of their own; None without one.
+    """
+    held = [variants(rule, scope.dataset) for rule in scope.book.live]
+
+    def lowest(region: str | None) -> tuple[float, bool] | None:
+        nodes = [own.get(region, own[None]) for own in held]
+        cuts = [
+            (float(atom.values[0]), atom.shape == ">")
+            for node in nodes
+            for atom in atoms(node)
+            if atom.column == role and atom.shape in (">=", ">") and not isinstance(atom.values[0], str | bool)
+        ]
+        return min(cuts, default=None)
+
+    usual = lowest(None)
+    if usual is None:
+        return None, np.zeros(len(value), dtype=bool)
+    reached = value > usual[0] if usual[1] else value >= usual[0]
+    codes, names = scope.dataset.regions
+    for region in sorted({name for own in held for name in own if name is not None}):
+        cut, above = lowest(region) or usual
+        reached = np.where(codes == names.index(region), value > cut if above else value >= cut, reached)
+    return usual[0], np.asarray(reached, dtype=bool)
 
 
 def median(values: npt.NDArray[np.float64]) -> float | None:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskbench.data.dataset import Dataset, micros
+from riskbench.data.labels import FRAUD
 from riskbench.display import Fact, Result, result
 from riskbench.display.chart import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, style
 from riskbench.errors import DataError, ParameterError
@@ -235,13 +236,14 @@ def scan(
     began = time.process_time()
     _checked(level, most)
     exclude = exclude if isinstance(exclude, str) else tuple(exclude)
-    events = set_aside(events, exclude)
-    scope, inside, notes = looked_at(events, asof=asof, since=since, costs=costs, seed=seed)
+    fingerprint = events.fingerprint
+    scope, inside, notes = looked_at(set_aside(events, exclude), asof=asof, since=since, costs=costs, seed=seed)
+    events = scope.dataset
     wanted, more = measures_of(scope, measures)
     columns, many = columns_of(events, segments, entities)
     given = {"measures": measures, "segments": segments, "entities": entities}
     provenance = {
-        "dataset": events.fingerprint,
+        "dataset": fingerprint,
         "label_recipe": scope.state.recipe,
         "parameters": {
             **{name: None if names is None else [str(name) for name in names] for name, names in given.items()},
@@ -325,7 +327,9 @@ def _money(scope: Scope) -> npt.NDArray[np.float64] | None:
     if not (dataset.has("amount") or "loss" in dataset.roles.measures):
         return None
     held = worth(dataset)
-    return np.asarray(held.loss, dtype=np.float64) * held.loss_weight(scope.costs)
+    loss = np.asarray(held.loss, dtype=np.float64) * held.loss_weight(scope.costs)
+    # The loss of a fraud not told yet may stand in the data already.
+    return np.where(scope.state.state == FRAUD, loss, 0.0) if held.loss_measured and dataset.has("label") else loss
 
 
 def _row(

@@ -233,6 +233,8 @@ def _losses(scope: Scope, suspected: Mask, told: Mask) -> tuple[Floats, str]:
         return held.loss.astype(np.float64) * costs.loss_share, said
     column = scope.dataset.table.column(scope.dataset.roles.measures["loss"])
     measured = told & column.present
+    if scope.dataset.roles.amount is None:  # the loss of a fraud not told yet may stand in the data already
+        return _mean_losses(held.loss, measured, suspected, scope.current)
     amount = held.value.astype(np.float64)
     share, what = costs.loss_share, "as stated"
     for group, name in (
@@ -247,6 +249,22 @@ def _losses(scope: Scope, suspected: Mask, told: Mask) -> tuple[Floats, str]:
             break
     said = f"A suspected event whose loss is not told yet is taken to lose {share:.1%} of its amount, {what}."
     return np.where(measured, held.loss.astype(np.float64), amount * share), said
+
+
+def _mean_losses(loss: npt.NDArray[np.int64], measured: Mask, suspected: Mask, current: Mask) -> tuple[Floats, str]:
+    """Return the losses told, and for the other events the mean of those told."""
+    usual, what = 0.0, "nothing, as no fraud is told that tells what one loses"
+    for group, name, fewest in (
+        (measured & suspected, "frauds told of the cluster", ENOUGH),
+        (measured & current, "frauds told of the window", ENOUGH),
+        (measured, "frauds told", 1),
+    ):
+        n = int(group.sum())
+        if n >= fewest:
+            usual, what = float(loss[group].mean()), f"as much as the {n:,} {name} do on average"
+            break
+    said = f"A suspected event whose loss is not told yet is taken to lose {what}."
+    return np.where(measured, loss.astype(np.float64), usual), said
 
 
 def measured(scope: Scope, stakes: Stakes, level: Levels, period: Period, *, candidates: int = 1) -> dict[str, Any]:

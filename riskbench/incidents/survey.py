@@ -61,6 +61,9 @@ def looked_at(
     later = int(np.count_nonzero(present & ~inside))
     if later:
         notes.append(f"{later:,} events after the as-of moment are left out.")
+        # What is not known yet sets no bound, no quantile and no number of values.
+        kept = ~present | inside
+        events, times, inside = events.where(kept), times[kept], inside[kept]
     first = int(times[inside].min()) if inside.any() else moment
     window = Incident(_iso(first), _iso(max(moment, first) + 1_000_000))
     book = RuleBook(name="no book given", domain=events.domain)

@@ -139,6 +139,12 @@ def test_maturity_is_where_nine_frauds_of_ten_were_told() -> None:
     assert label_state(held).mature_after == pytest.approx(9.1)
 
 
+def test_how_long_verdicts_take_is_read_from_those_told_by_then() -> None:
+    events = [(0, 1, delay, None) for delay in (1, 2, 3, 50)]
+    held = rb.Dataset(table=dataset(events).table, roles=dataset(events).roles)
+    assert label_state(held, asof=START + 10 * DAY).mature_after == pytest.approx(2.8)
+
+
 def test_words_are_read_by_the_roles() -> None:
     frame = pd.DataFrame({"id": [1, 2, 3, 4], "label": ["scam", "ok", "unsure", None]})
     roles = {"id": "id", "label": "label", "fraud_values": ["scam"]}

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from riskbench.incidents.segments import Segments
     from riskbench.incidents.timeline import Timeline
 
-#: Where no rate stands out, segments that hold so large a share of the rise in number are told instead.
+#: Where rates explain less than this share of a rise, segments that hold as much of it in number, and twice as much
+#: as the rates, are told instead: a segment that is new in the window has no rate to compare with.
 MOST_OF_IT = 0.5
 
 
@@ -85,12 +86,13 @@ class Investigation:
         from riskbench.incidents.segments import where
 
         found = where(self.scope, self.measure)
-        if len(found.segments) or not found.searched or self.measure.unit != "share":
+        told = (found.explained or 0.0) if len(found.segments) else 0.0
+        if told >= MOST_OF_IT or not found.searched or self.measure.unit != "share":
             return found
         counted = replace(self.measure, title=f"{self.measure.title} (number)", unit="count", exposure=None)
         number = where(self.scope, counted)
-        said = f"The rate of {self.measure.title} stands out nowhere; its number does: segments grew, or are new."
-        whole = len(number.segments) and (number.explained or 0.0) >= MOST_OF_IT
+        said = f"The rate of {self.measure.title} says little of where; its number does: segments grew, or are new."
+        whole = len(number.segments) and (number.explained or 0.0) >= max(MOST_OF_IT, 2 * told)
         return replace(number, notes=(said, *number.notes)) if whole else found
 
     @cached_property

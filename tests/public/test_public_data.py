@@ -111,3 +111,50 @@ def test_the_scan_runs_by_parameters_alone(name, public_data, tmp_path):
     assert run.status == "done", run.message
     scan = run.results()["scan"]
     assert len(scan.frame("entities" if name == "fdh" else "anomalies"))
+
+
+@pytest.mark.slow
+def test_the_attack_on_the_accounts_comes_out_of_one_deep_dive(public_data, tmp_path):
+    run = rb.run("incident_deep_dive", parameters("accounts", public_data), out=tmp_path)
+    assert run.status == "done", run.message
+    held, frame = run.results(), pd.read_parquet(public_data / FILES["accounts"])
+    attack = frame.loc[frame["signup_time"] == frame["purchase_time"], "purchase_time"]
+    fraud = held["timeline"].frame("signals").set_index("measure").loc["fraud"]
+    assert abs(pd.Timestamp(fraud["start"]) - attack.min()) < pd.Timedelta("1h")
+    assert abs(pd.Timestamp(fraud["end"]) - attack.max()) < pd.Timedelta("1h")
+    assert held["segments"].frame()["condition"].iloc[0] == "since_signup_time = 'under 1 minute'"
+    rings = held["entities"].frame("rings")
+    assert (rings["suspicious"] & rings["evidence"].str.contains("device")).sum() > 200
+    assert "signup_time" in held["causes"].frame()["feature"].iloc[0]
+
+
+@pytest.mark.slow
+def test_the_deep_dive_of_fdh_follows_the_scan_to_compromised_terminals(public_data, tmp_path):
+    run = rb.run("incident_deep_dive", parameters("fdh", public_data), out=tmp_path)
+    assert run.status == "done", run.message
+    held, frame = run.results(), pd.read_parquet(public_data / FILES["fdh"])
+    for name in ("segments", "causes", "containment"):
+        assert "SCENARIO" not in held[name].frame().astype(str).to_csv()
+    rules = held["containment"].frame()["condition"]
+    terminals = {int(number) for number in rules.iloc[0].partition("IN (")[2].partition(")")[0].split(",")}
+    assert len(terminals) > 5
+    assert terminals <= set(frame.loc[frame["TX_FRAUD_SCENARIO"] == 2, "TERMINAL_ID"])
+
+
+def test_fdh_a_scan_finds_terminals_and_cards_and_their_events_are_the_cluster(public_data):
+    dataset = events("fdh", public_data)
+    frame = pd.read_parquet(public_data / FILES["fdh"])
+    leaks = rb.check(dataset).leaks
+    scan = rb.scan(dataset, exclude=leaks, most=40)
+    found = scan.frame("entities").assign(value=lambda held: held["value"].astype(int))
+    for column, scenario, purity in (("TERMINAL_ID", 2, 0.95), ("CUSTOMER_ID", 3, 0.85)):
+        truth = set(frame.loc[frame["TX_FRAUD_SCENARIO"] == scenario, column])
+        named = set(found.loc[found["column"] == column, "value"])
+        assert len(named & truth) >= purity * len(named)
+        assert len(named & truth) >= 0.8 * len(truth)
+        draft = next(incident for incident in scan.drafts if str(incident.where).startswith(column))
+        asked = rb.investigate(draft, dataset, book=book("fdh"), exclude=leaks)
+        ids = asked.scope.dataset.frame(["TRANSACTION_ID"])["TRANSACTION_ID"].to_numpy()[asked.cluster.rows]
+        inside = frame["TRANSACTION_ID"].isin(ids)
+        assert (frame.loc[inside, "TX_FRAUD_SCENARIO"] == scenario).mean() >= 0.9
+        assert "TX_FRAUD_SCENARIO" not in " ".join(asked.segments.frame()["condition"])

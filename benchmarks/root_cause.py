@@ -80,9 +80,10 @@ def additive(rng: np.random.Generator, sizes: tuple[int, ...] = (10, 12, 10, 8, 
 
 
 def rates(rng: np.random.Generator, *, change: bool = True) -> Case:
-    """Make a rate case: counts a minute by leaf, some leaves busy and most rare, one or two segments whose rate rises.
+    """Make a rate case: counts of one minute by leaf, few in most leaves, and mostly one segment whose rate rises.
 
-    Leaves differ in their usual rate, minutes and values of a dimension waver on their own, and all drift together.
+    Of 100 cases 75 have one cause, 20 two, 5 three. Leaves differ in their usual rate; minutes, leaves and values of a
+    dimension waver on their own, so that counts scatter more than chance has it; and all drift together.
     """
     sizes = rng.integers(2, 25, rng.integers(4, 8)).tolist()
     wanted = int(np.exp(rng.uniform(np.log(30), np.log(600))))
@@ -92,11 +93,11 @@ def rates(rng: np.random.Generator, *, change: bool = True) -> Case:
     )
     leaves, minutes = len(cells), int(rng.integers(4, 20))
     volume = np.exp(rng.normal(0, 1.5, leaves))
-    volume *= np.exp(rng.uniform(np.log(2e3), np.log(1e5))) / volume.sum()
+    volume *= np.exp(rng.uniform(np.log(1e3), np.log(3e4))) / volume.sum()
     usual = np.log(rng.uniform(0.005, 0.2)) + rng.normal(0, 0.4, leaves)
     for dim, n in enumerate(sizes):
         usual += rng.normal(0, 0.3, n)[cells[:, dim]]
-    waver, own = rng.uniform(0, 0.08), rng.uniform(0, 0.3)
+    waver, own = rng.uniform(0, 0.2), rng.uniform(0, 0.5)
 
     def rate() -> np.ndarray:
         moved = usual + rng.normal(0, 0.1) + rng.normal(0, own, leaves)
@@ -109,7 +110,7 @@ def rates(rng: np.random.Generator, *, change: bool = True) -> Case:
     if change:
         depth = int(rng.choice([1, 2, 3], p=[0.55, 0.35, 0.1]))
         dims = rng.choice(len(sizes), depth, replace=False)
-        for _ in range(int(rng.choice([1, 2], p=[0.75, 0.25]))):
+        for _ in range(int(rng.choice([1, 2, 3], p=[0.75, 0.2, 0.05]))):
             for _ in range(200):
                 seed = cells[rng.choice(leaves, p=volume / volume.sum())]
                 inside = np.logical_and.reduce([cells[:, dim] == seed[dim] for dim in dims])

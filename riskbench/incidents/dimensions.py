@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,8 @@ from riskbench.rules.usable import usable
 
 #: A number with at most this many distinct values is told apart by value, one with more by bands.
 MOST_NUMBERS = 20
+#: A column is searched unasked where it holds at most this many different words, or this many whole numbers.
+MOST_KINDS, MOST_CODES = 100, 8
 #: Bands of a number hold about equal shares of the events.
 BANDS = 8
 #: Words longer than this, or that cannot be printed, cannot stand in a rule.
@@ -101,8 +103,9 @@ def dimensions(
     scope : Scope
         The events.
     columns : iterable of str, optional
-        Columns to use whatever they are; by default the segments, the region, the entities, and every other column
-        known at the decision that holds kinds or numbers rather than names.
+        Columns to use whatever they are, numbers in bands; by default the region, the segments, the entities, and
+        every other column known at the decision that is yes or no, or holds a few kinds, as words or as codes. Their
+        order does not matter.
     apart : iterable of str
         Columns to leave out, such as the measure's own.
     counts : bool
@@ -128,7 +131,7 @@ def dimensions(
     else:
         names, out = _usual(scope, {dataset.resolve(name) for name in apart if name in dataset.table})
     found = []
-    for name in names:
+    for name in sorted(names, key=_ranked(dataset)):
         if dataset.kinds[name] == "time":
             out[name] = "it is a time"
             continue
@@ -152,10 +155,38 @@ def _usual(scope: Scope, apart: set[str]) -> tuple[list[str], dict[str, str]]:
     roles = dataset.roles
     first = [*roles.segments, *([roles.region] if roles.region else []), *roles.entities]
     late = {column for column, reason in why.items() if "known only at" in reason or column in apart}
+    late.update(scope.excluded)
     names = [name for name in first if name not in late]
-    names += [name for name in kept if name not in names and name != roles.currency]
-    left = {name: reason for name, reason in why.items() if name not in names}
-    return list(dict.fromkeys(names)), left
+    left = dict(why)
+    rows = scope.current | scope.baseline
+    for name, column in kept.items():
+        if name in names or name == roles.currency:
+            continue
+        reason = _many(column, rows) if name not in scope.book.features else "it is a velocity feature of the book"
+        if reason is None:
+            names.append(name)
+        else:
+            left[name] = f"{reason}; columns= searches it"
+    return list(dict.fromkeys(names)), {name: reason for name, reason in left.items() if name not in names}
+
+
+def _many(column: Column, rows: npt.NDArray[np.bool_]) -> str | None:
+    """Return why a column has too many values to be searched unasked, or None."""
+    inside = column.values[rows & column.present]
+    count = len(np.unique(inside))
+    if column.kind == "string":
+        return f"it holds {count:,} different words" if count > MOST_KINDS else None
+    if column.kind == "bool":
+        return None
+    whole = column.kind == "int" or not bool((inside % 1 != 0).any())
+    return None if whole and count <= MOST_CODES else "it is a number"
+
+
+def _ranked(dataset: Dataset) -> Callable[[str], tuple[int, str]]:
+    """Return the order of columns: the region, the segments, the entities, the others, each by name."""
+    roles = dataset.roles
+    groups: list[tuple[str | None, ...]] = [(roles.region,), tuple(roles.segments), tuple(roles.entities)]
+    return lambda name: (next((at for at, group in enumerate(groups) if name in group), len(groups)), name)
 
 
 def _dimension(name: str, column: Column, rows: npt.NDArray[np.bool_], *, names: bool) -> Dimension:

@@ -19,6 +19,7 @@ from riskbench.incidents.measure import Measure
 from riskbench.incidents.scope import Scope, matching
 from riskbench.metrics.intervals import sum_interval, wilson
 from riskbench.metrics.segment_scan import Found, Scan, Way, scan
+from riskbench.metrics.segment_usual import usual_sway
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,6 +31,8 @@ COLUMNS = (
     "p_value", "same_events_as",
 )  # fmt: skip
 _LONGEST_LABEL = 44
+#: The most stretches into which the baseline is cut.
+_STRETCHES = 200
 #: Events times sets of columns, above which segments join two columns and not three.
 _WIDE = 20_000_000
 
@@ -160,7 +163,8 @@ def where(
     measure : Measure
         What changed: a sum or a rate.
     columns : sequence of str, optional
-        Where to look; by default segments, region, entities, and every other column known at the decision.
+        Where to look, numbers in bands; by default the region, segments, entities, and every other column known at the
+        decision that is yes or no, or holds a few kinds. Their order does not matter.
     depth : int, 1 or more, optional
         The most columns that a segment joins: by default 3, and 2 where many columns meet many events.
     level : float, 0..1
@@ -205,6 +209,10 @@ def where(
     search = None
     if why is None:
         single = measure.unit in ("count", "share") and unit is None
+        usual = usual_sway(
+            [one.codes[rows] for one in held], [one.size for one in held], amount, _stretches(scope, rows),
+            exposure=exposure, counts=single,
+        )  # fmt: skip
         search = scan(
             [one.codes[rows] for one in held],
             [one.size for one in held],
@@ -213,6 +221,7 @@ def where(
             current_exposure=None if exposure is None else np.where(now, exposure, 0.0),
             baseline_exposure=None if exposure is None else np.where(now, 0.0, exposure),
             scale=current_days / baseline_days if not rate and current_days > 0 and baseline_days > 0 else None,
+            usual=usual,
             clumps=None if single else _clumps(scope, rows, unit),
             way=way, depth=deep, level=level, most=most, draws=draws, seed=scope.seed,
         )  # fmt: skip
@@ -353,6 +362,20 @@ def _clumps(scope: Scope, rows: npt.NDArray[np.intp], unit: str | None) -> npt.N
     piece -= piece.min()
     together = code.reshape(-1).astype(np.int64) * (int(piece.max()) + 1) + piece
     return np.where(column.present[rows], together, alone + int(together.max(initial=0)) + 1)
+
+
+def _stretches(scope: Scope, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.int64]:
+    """Return the stretch of the baseline, as long as the window, that each event lies in; -1 where none is whole.
+
+    A short window's stretches are made longer, so that there are not more of them than `_STRETCHES`.
+    """
+    first, last = scope.reference
+    start, end = scope.incident.window
+    length = max(1, min(end, scope.asof) - start, -(-(last - first) // _STRETCHES))
+    count = (last - first) // length
+    backwards = last - 1 - scope.times[rows]  # whole stretches end where the baseline ends
+    piece = count - 1 - backwards // length
+    return np.where(scope.baseline[rows] & (piece >= 0), piece, -1)
 
 
 def _left_out(held: list[Dimension], out: dict[str, str], search: Scan | None) -> pd.DataFrame:

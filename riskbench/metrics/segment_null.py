@@ -204,3 +204,20 @@ def chance(score: float, maxima: Floats) -> float:
     width = float(finite.std(ddof=1)) * np.sqrt(6) / np.pi
     place = float(finite.mean()) - np.euler_gamma * width
     return float(-np.expm1(-np.exp(-(score - place) / width)))
+
+
+def least_score(level: float, maxima: Floats) -> float:
+    """Return the least score whose chance is at most `level`; infinite where no score is unlikely enough.
+
+    >>> least_score(0.05, np.arange(99.0)) > 93
+    True
+    """
+    finite = maxima[np.isfinite(maxima)]
+    low = float(finite.min()) - 1.0 if len(finite) else -1.0
+    high = float(finite.max()) + 100.0 if len(finite) else 1.0
+    if chance(high, maxima) > level:
+        return np.inf
+    for _ in range(50):
+        middle = (low + high) / 2
+        low, high = (low, middle) if chance(middle, maxima) <= level else (middle, high)
+    return high

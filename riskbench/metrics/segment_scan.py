@@ -14,6 +14,7 @@ from riskbench.metrics.segment_null import Adder, Clumps, affordable
 from riskbench.metrics.segment_score import Board, Kind, State, relative_noise, usual_rates
 from riskbench.metrics.segment_search import Found, Search
 from riskbench.metrics.segment_space import Codes, Floats, Leaves, Pruned, added, cuboids, leaves
+from riskbench.metrics.segment_usual import Usual
 
 Way = Literal["rise", "fall", "both"]
 
@@ -75,6 +76,7 @@ def scan(
     baseline_exposure: npt.ArrayLike | None = None,
     scale: float | None = None,
     measured: bool = False,
+    usual: Usual | None = None,
     clumps: npt.ArrayLike | None = None,
     way: Way = "rise",
     depth: int = 3,
@@ -106,6 +108,9 @@ def scan(
     measured : bool
         The baseline is a forecast in the unit of the current period, and rows scatter around it by a share of their
         size, as amounts do, not as counts do.
+    usual : Usual, optional
+        How much segments usually sway, where a longer history tells it (see `usual_sway`). Without it, sway and
+        scatter are fitted on these very rows, which hides a change of nearly everything.
     clumps : array of int, shape (rows,), optional
         Rows with the same number come together (one seller's orders of a day). Without it each count is on its own;
         amounts of money need it, `numpy.arange(rows)` at least.
@@ -151,6 +156,8 @@ def scan(
         raise ParameterError("A search is for a rise, a fall or both", got=repr(way))
     if not 0 < level < 1 or depth < 1 or draws < 1:
         raise ParameterError("The level lies between 0 and 1, depth and draws are 1 or more")
+    if usual is not None and measured:
+        raise ParameterError("Measurements tell their scatter themselves, so they take no usual sway")
     kind: Kind = "rate" if rate else "measured" if measured else "sum"
     group = None if clumps is None else np.asarray(clumps)
     weight = now + then if group is None and not measured else (now > 0).astype(np.float64) + (then > 0)
@@ -162,17 +169,19 @@ def scan(
     squares, moved = _clumped(held, now, then, group) if group is not None else (None, None)
     state.refit()
     board = Board(state, adder, price, squares, {"rise": 1, "fall": -1, "both": 0}[way], moved)
+    if usual is not None:
+        board.sway, board.seen = usual.sway, usual.seen
     search = Search(board, held, most, level)
-    if not measured:
+    if usual is None and not measured:
         search.settle()
     draws = affordable(len(space), len(held), draws)
     search.run(board.maxima(np.random.default_rng(seed), draws))
-    usual = _usual(state, 1.0 if measured else scale)
+    level_now = _usual(state, 1.0 if measured else scale)
     rows = np.bincount(held.row_leaf, minlength=len(held))
-    found = tuple(search.told(place, p, rows, usual) for place, p in search.kept)
+    found = tuple(search.told(place, p, rows, level_now) for place, p in search.kept)
     return Scan(
-        found=found, searched=adder.segments, observed=float(now.sum()), expected=usual,
-        explained=search.explained(usual), outside=state.outside,
+        found=found, searched=adder.segments, observed=float(now.sum()), expected=level_now,
+        explained=search.explained(level_now), outside=state.outside,
         sway=board.sway, best_p_value=search.best, pruned=held.pruned, draws=draws,
     )  # fmt: skip
 

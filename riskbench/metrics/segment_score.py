@@ -193,15 +193,20 @@ class Scores:
     observed, expected, total : ndarray, shape (segments,)
         Current numerators, those expected from the rest, and those of both periods.
     score : ndarray
-        The log likelihood ratio less the price of the segment's kind; -inf where it moves the other way.
+        The log likelihood ratio, less what sway makes of it and the price of the segment's kind; -inf where it moves
+        the other way.
+    plain : ndarray
+        By what the segments that are no chance are ordered: the same with nothing taken off for sway; where sway is
+        known, the evidence inside alone, held against the pace of the rest.
     ratio : ndarray
-        The same without the price.
+        The score without the price.
     """
 
     observed: Floats
     expected: Floats
     total: Floats
     score: Floats
+    plain: Floats
     ratio: Floats
 
 
@@ -212,7 +217,7 @@ class Board:
         self, state: State, adder: Adder, price: Floats, squares: Floats | None, sign: int, clumps: Clumps | None
     ) -> None:
         self.state, self.adder, self.price, self.sign, self.clumps = state, adder, price, sign, clumps
-        self.sway = 0.0
+        self.sway, self.seen = 0.0, np.inf
         self.squares = squares
         self.grain: Floats | float = 1.0
         self.whole_grain = 1.0
@@ -246,15 +251,23 @@ class Board:
             return self._made(observed, expected, expected, ratio, way)
         observed, total, expected, whole = self._expected()
         ratio = self._ratio(observed, expected, total, whole, self.grain, self.whole_grain)
-        chance = expected * (total - expected) / np.maximum(total, _TINY) / self.grain
-        ratio = ratio / (1 + self.sway**2 * chance)
-        return self._made(observed, expected, total, ratio, np.sign(observed - expected))
+        plain = ratio
+        if self.sway:
+            ratio = ratio / (1 + self.sway**2 * self._information(observed, expected, total, whole))
+            if self.seen < np.inf:
+                apart = self._apart(observed, expected, total, whole)
+                plain = observed / self.grain * (apart - 1 + np.exp(-apart))
+        return self._made(observed, expected, total, ratio, np.sign(observed - expected), plain)
 
-    def _made(self, observed: Floats, expected: Floats, total: Floats, ratio: Floats, way: Floats) -> Scores:
+    def _made(  # noqa: PLR0917
+        self, observed: Floats, expected: Floats, total: Floats, ratio: Floats, way: Floats,
+        plain: Floats | None = None,
+    ) -> Scores:  # fmt: skip
         score = ratio - self.price
         if self.sign:
             score = np.where(way == self.sign, score, -np.inf)
-        return Scores(observed, expected, total, score, ratio)
+        lead = score if plain is None else np.where(np.isfinite(score), plain - self.price, -np.inf)
+        return Scores(observed, expected, total, score, lead, ratio)
 
     def _expected(self) -> tuple[Floats, Floats, Floats, tuple[float, float, float]]:
         state = self.state
@@ -267,6 +280,31 @@ class Board:
         total = self.now + self.then + PRIOR
         everywhere = state.outside * float(lifted.sum()) / max(self.all_weight, _TINY)
         return self.now, total, total * odds / (1 + odds), (self.all_now, whole * everywhere / (1 + everywhere), whole)
+
+    def _information(
+        self, observed: Floats, expected: Floats, total: Floats, whole: tuple[float, float, float]
+    ) -> Floats:
+        """Return how many events of each segment sway: those expected, those there are, or those ever seen.
+
+        A change of nearly everything lifts what is expected of every segment; but the rest then holds few events, and
+        the history tells nothing of how so many more than usual would sway.
+        """
+        usual = expected * (total - expected) / np.maximum(total, _TINY)
+        rest, rest_total = whole[0] - observed, whole[2] - total
+        parts = (observed, total - observed, rest, rest_total - rest)
+        there = 1 / sum(1 / np.maximum(part, 0.5) for part in parts)
+        return np.minimum(np.minimum(usual, there) / self.grain, self.seen)
+
+    @staticmethod
+    def _apart(observed: Floats, expected: Floats, total: Floats, whole: tuple[float, float, float]) -> Floats:
+        """Return the log of how much more each segment moved than the rest."""
+
+        def moved(now: Floats, usual: Floats, both: Floats) -> Floats:
+            rise = np.log(np.maximum(now, 0.5) / np.maximum(usual, _TINY))
+            return np.asarray(rise - np.log(np.maximum(both - now, 0.5) / np.maximum(both - usual, _TINY)))
+
+        inside, rest = moved(observed, expected, total), whole[1] - expected
+        return inside - moved(whole[0] - observed, rest, whole[2] - total)
 
     @staticmethod
     def _ratio(  # noqa: PLR0917

@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from riskbench.metrics.intervals import Z95, wilson
-from riskbench.metrics.segment_null import chance
-from riskbench.metrics.segment_score import FAR, PRIOR, Board
+from riskbench.metrics.segment_null import chance, least_score
+from riskbench.metrics.segment_score import FAR, PRIOR, Board, Scores
 from riskbench.metrics.segment_space import Floats, Leaves
 
 #: A segment whose score is below this share of the first one's is no part of the explanation: for counts, which also
 #: sway for reasons that no model of chance holds, and for measurements, whose scatter is seen leaf by leaf.
-FAINT, FAINT_MEASURED = 0.25, 0.01
+FAINT, FAINT_MEASURED = 0.5, 0.01
 #: Segments set aside while it is learned how much all others vary anyway.
 SUSPECTS = 3
 #: A shorter condition is told where what the longer one leaves of it moved at least this share of its log ratio,
@@ -73,7 +73,8 @@ class Search:
 
     def __init__(self, board: Board, held: Leaves, most: int, level: float) -> None:
         self.board, self.held, self.most, self.level = board, held, most, level
-        self.maxima = np.zeros(0)
+        self.maxima, self.enough = np.zeros(0), np.inf
+        self.in_turn = bool(np.isfinite(board.seen))
         self.starts = np.cumsum([0, *(len(one.values) for one in board.adder.cuboids)])
         self.kept: list[tuple[int, float]] = []
         self.factors: dict[int, float] = {}
@@ -104,40 +105,48 @@ class Search:
 
     def run(self, maxima: Floats) -> None:
         """Find segments one by one, then let each be replaced by a better one given the others."""
-        self.maxima = maxima
+        self.maxima, self.enough = maxima, least_score(self.level, maxima)
         if not self.board.adder.segments:
             return
         chosen: list[int] = []
         first, faint = 0.0, FAINT_MEASURED if self.board.state.kind == "measured" else FAINT
         while len(chosen) < self.most:
             scores = self.board.scores()
-            place = int(scores.score.argmax())
-            p = chance(float(scores.score[place]), self.maxima)
+            place = self._lead(scores)
             if self.best is None:
-                self.best, first = p, float(scores.score[place])
-            if p > self.level or scores.score[place] < faint * first or place in chosen:
+                self.best, first = chance(float(scores.score.max()), self.maxima), float(scores.plain[place])
+            if scores.score[place] < self.enough or scores.plain[place] < faint * first or place in chosen:
                 break
             place = self._shortest(self._plain(place, chosen))
             if place in chosen:
                 break
             chosen.append(place)
             self._lift(chosen)
-        if len(chosen) > 1:
+        if len(chosen) > 1 and not self.in_turn:
             chosen = self._improved(chosen)
-        self.kept = [(place, self._p_without(chosen, place)) for place in chosen]
+        self.kept = [(place, self._p_without(self._aside(chosen, place), place)) for place in chosen]
         self.kept = [(place, p) for place, p in self.kept if p <= self.level]
         self._lift([place for place, _ in self.kept])
+
+    def _lead(self, scores: Scores) -> int:
+        """Return the segment that explains most, of those that chance and sway do not; without any, the best."""
+        clear = scores.score >= self.enough
+        return int(np.where(clear, scores.plain, -np.inf).argmax() if clear.any() else scores.score.argmax())
 
     def _improved(self, chosen: list[int]) -> list[int]:
         for turn in range(len(chosen)):
             others = chosen[:turn] + chosen[turn + 1 :]
             self._lift(others)
             scores = self.board.scores()
-            place = self._shortest(self._plain(int(scores.score.argmax()), others))
+            place = self._shortest(self._plain(self._lead(scores), others))
             if place not in others:
                 chosen = [*chosen[:turn], place, *chosen[turn + 1 :]]
         self._lift(chosen)
         return chosen
+
+    def _aside(self, chosen: list[int], place: int) -> list[int]:
+        """Return what is set aside while one is judged: those found before it where sway is known, else all others."""
+        return chosen[: chosen.index(place)] if self.in_turn else [other for other in chosen if other != place]
 
     def _p_without(self, chosen: list[int], place: int) -> float:
         self._lift([other for other in chosen if other != place])
@@ -235,7 +244,7 @@ class Search:
             if not wider:
                 break
             scores = self.board.scores()
-            place = max(wider, key=lambda one: float(scores.score[one]))
+            place = max(wider, key=lambda one: float(scores.plain[one]))
         self._lift(others)
         return place
 
@@ -285,7 +294,7 @@ class Search:
 
     def told(self, place: int, p: float, rows: npt.NDArray[np.int64], usual: float) -> Found:
         """Return what is told of a chosen segment, the other ones set aside."""
-        self._lift([other for other, _ in self.kept if other != place], apart=place)
+        self._lift(self._aside([other for other, _ in self.kept], place), apart=place)
         board, state = self.board, self.board.state
         score = float(board.scores().ratio[place])
         mask = self._mask(place)
@@ -311,9 +320,9 @@ class Search:
             expected = past * odds
             total = observed + past
             chance = grain * (observed + past * odds**2)
-            scattered = state.scatter**2 * float((state.current[mask] ** 2).sum()) + (board.sway * observed) ** 2
-            deviation = float(np.sqrt(chance + scattered))
-            grain *= deviation**2 / chance if chance > 0 else 1.0
+            scattered = state.scatter**2 * float((state.current[mask] ** 2).sum())
+            deviation = float(np.sqrt(chance + scattered + (board.sway * expected) ** 2))
+            grain *= (chance + scattered + (board.sway * observed) ** 2) / chance if chance > 0 else 1.0
             _, low, high = (float(end) for end in wilson(observed / grain, total / grain))
             if past > 0 and odds > 0:
                 top = high / (1 - high) / odds if high < 1 else None

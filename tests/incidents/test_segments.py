@@ -82,8 +82,11 @@ def test_columns_that_tell_nothing_are_named():
 
 def test_every_value_stands_in_a_rule_as_the_events_it_means():
     scope, _ = asked(events())
-    held, _ = dimensions(scope)
-    assert {one.name for one in held} == {'my "device"', "land", "buyer", "price", "is_new"}
+    usual, left = dimensions(scope)
+    assert [one.name for one in usual] == ["land", 'my "device"', "buyer", "is_new"]
+    assert "columns=" in left["price"]
+    held, _ = dimensions(scope, columns=["price", "is_new", 'my "device"', "buyer", "land"])
+    assert [one.name for one in held] == ["land", 'my "device"', "buyer", "is_new", "price"]
     for one in held:
         for code in np.unique(one.codes)[:6]:
             assert np.array_equal(matching(scope.dataset, one.condition(int(code))), one.codes == code), one.name

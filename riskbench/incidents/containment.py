@@ -20,6 +20,7 @@ from riskbench.incidents.reading import cut, plain, ranged
 from riskbench.incidents.scope import Scope
 from riskbench.incidents.stakes import Stakes, measured, stakes_of
 from riskbench.incidents.trials import Plan, Trial, plan_of, proposals_of, shortlist, trials_of, weights
+from riskbench.incidents.wording import masked_after
 from riskbench.rules.book import RuleBook
 from riskbench.rules.rule import Status
 
@@ -254,13 +255,15 @@ def contain(
     lists = [trial for trial in trials if trial.proposal.source == "list"][:LISTS]
     table = _table(scope, stakes, plan, [*rules, *lists])
     code = scope.dataset.currency.code if scope.worth.money else ""
+    on = plan.said if plan.check is not None else None
+    page = _page(table, currency=code, checked_on=on, hidden=scope.dataset.roles.entities)
     held = {trial.proposal.name: trial.proposal for trial in (*rules, *lists)}
     return Containment(
         candidates=table,
         checked_on=plan.said,
         tried=len(trials),
         currency=code,
-        pages={"candidates": _page(table, code, plan.said if plan.check is not None else None)} if len(table) else {},
+        pages={"candidates": page} if len(table) else {},
         proposals=tuple(held[str(name)] for name in table["rule"]),
         given=scope.book,
         facts=_facts(scope, table, plan, len(trials)),
@@ -332,7 +335,10 @@ def _facts(scope: Scope, table: pd.DataFrame, plan: Plan, tried: int) -> tuple[F
     fair = rules[rules["verdict"] != "not held out"]
     row = (worth if len(worth) else fair if len(fair) else rules).iloc[0].to_dict()
     pre = "check_" if plan.check is not None else ""
-    name, told = f"{row['rule']} -> {row['outcome']}", cut(str(row["condition"]), 120)
+    name, told = (
+        f"{row['rule']} → {row['outcome']}",
+        cut(masked_after(str(row["condition"]), scope.dataset.roles.entities), 120),
+    )
     if not len(worth):
         name, told = "none is surely worth it", f"nearest: {name}, {told}"
         if plan.check is None:
@@ -359,7 +365,9 @@ def _facts(scope: Scope, table: pd.DataFrame, plan: Plan, tried: int) -> tuple[F
     return tuple(facts)
 
 
-def _page(table: pd.DataFrame, currency: str, checked_on: str | None) -> tuple[str, pd.DataFrame]:
+def _page(
+    table: pd.DataFrame, *, currency: str, checked_on: str | None, hidden: tuple[str, ...]
+) -> tuple[str, pd.DataFrame]:
     """Return the candidates as a reader's table."""
     pre = "check_" if checked_on else ""
     money: Unit = "money" if currency else "average"
@@ -367,7 +375,7 @@ def _page(table: pd.DataFrame, currency: str, checked_on: str | None) -> tuple[s
         {
             "no.": place,
             "rule": row["rule"],
-            "hits": cut(str(row["condition"]), 160),
+            "hits": cut(masked_after(str(row["condition"]), hidden), 160),
             "decides": row["outcome"],
             "verdict": f"list; {row['verdict']}" if row["decays"] else row["verdict"],
             "catches": ranged(*(row[f"{pre}caught_share{end}"] for end in _ENDS), unit="share"),

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 import pandas as pd
 
 from riskbench.display import Fact, Result, result
+from riskbench.incidents.reading import told
+from riskbench.incidents.wording import masked_after
 
 if TYPE_CHECKING:
     from riskbench.incidents.investigation import Investigation
@@ -65,13 +67,16 @@ def found(investigation: Investigation) -> Findings:
     """Return all answers of an investigation; what was not asked yet is asked now."""
     rows, tops = [], []
     notes: list[str] = []
+    hidden = investigation.scope.dataset.roles.entities
     for name, question in QUESTIONS:
         answer: Result = getattr(investigation, name)
         facts = answer.headline()
-        told = "; ".join(map(_told, facts[:3])) if facts else "not measurable"
-        rows.append((question, told, facts[0].n if facts else None))
+        answered = "; ".join(map(told, facts[:3])) if facts else "not measurable"
+        rows.append((question, masked_after(answered, hidden), facts[0].n if facts else None))
         if name in _ON_TOP and facts:
-            tops.append(replace(facts[0], note=facts[0].note))
+            top = facts[0]
+            value = masked_after(top.value, hidden) if isinstance(top.value, str) else top.value
+            tops.append(replace(top, value=value, note=masked_after(top.note, hidden)))
         notes += [note for note in answer.notes if "not measurable" in note.casefold()]
     cluster = investigation.cluster
     return Findings(
@@ -87,8 +92,3 @@ def found(investigation: Investigation) -> Findings:
         ),
         provenance=investigation.given.provenance,
     )
-
-
-def _told(fact: Fact) -> str:
-    """Return a fact, and where it is text what stands small beside it."""
-    return f"{fact}, {fact.note}" if fact.note and isinstance(fact.value, str) else str(fact)

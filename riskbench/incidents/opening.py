@@ -13,8 +13,10 @@ from riskbench.data.labels import FRAUD, GOOD, stopped
 from riskbench.display import NOT_MEASURABLE
 from riskbench.incidents.casebook import Casebook
 from riskbench.incidents.facts import MOST_LINKS
+from riskbench.incidents.reading import told
 from riskbench.incidents.record import IncidentRecord
 from riskbench.incidents.remedies import MOST
+from riskbench.incidents.wording import masked_after
 
 if TYPE_CHECKING:
     from riskbench.incidents.investigation import Investigation
@@ -193,15 +195,16 @@ def _rows(scope: Scope, rows: np.ndarray, column: str, *, remedy: str, what: str
 def _sections(investigation: Investigation) -> dict[str, str]:
     """Return the parts of the post-mortem that the answers can begin."""
 
-    def told(name: str, most: int = 4) -> str:
+    def begun(name: str, most: int = 4) -> str:
         facts = getattr(investigation, name).headline()[:most]
-        return ". ".join(str(fact) for fact in facts if fact.value is not None and NOT_MEASURABLE not in fact.text)
+        text = ". ".join(told(fact) for fact in facts if fact.value is not None and NOT_MEASURABLE not in fact.text)
+        return masked_after(text, investigation.scope.dataset.roles.entities)
 
     drafts = {
-        "summary": told("timeline", 3) + ". " + told("segments", 2),
-        "detection": told("timeline", 5),
-        "defences": told("coverage"),
-        "contributing": told("causes"),
+        "summary": begun("timeline", 3) + ". " + begun("segments", 2),
+        "detection": begun("timeline", 5),
+        "defences": begun("coverage"),
+        "contributing": begun("causes"),
     }
     return {name: text.strip(". ") + "." for name, text in drafts.items() if text.strip(". ")}
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pandas as pd
 
 from riskbench.display import Fact, number
-from riskbench.incidents.facts import completed
+from riskbench.incidents.facts import completed, local
 from riskbench.incidents.history import Standing
 from riskbench.incidents.lifecycle import MEANING, STAGES
 from riskbench.incidents.page import IncidentPage, Section, make_page
@@ -146,6 +146,8 @@ def _timeline(record: IncidentRecord, roles: dict[str, str], told: Callable[[str
         if row["kind"] in _TOLD
     ]
     start = record.held.facts.get("started") or record.held.facts.get("window_start")
+    if record.held.facts.get("started"):
+        rows.insert(0, (local(record.held.facts["started"], record.time_zone), "the data", "it started"))
     table = pd.DataFrame(rows, columns=["when", "who", "what"])
     return Section(
         name="Timeline",

@@ -153,9 +153,8 @@ def moved_cuts(book: RuleBook, dataset: Dataset, rows: npt.NDArray[np.intp]) -> 
             for cut in wanted:
                 if cut is None or not np.isfinite(cut):
                     continue
-                value = min(
-                    max(cut, spec.min if spec.min is not None else cut), spec.max if spec.max is not None else cut
-                )
+                value = cut if spec.min is None else max(cut, float(spec.min))
+                value = value if spec.max is None else min(value, float(spec.max))
                 value = int(value) if float(value).is_integer() else value
                 if value == spec.default:
                     continue

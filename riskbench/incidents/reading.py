@@ -12,7 +12,7 @@ from riskbench.incidents.wording import masked
 
 #: What stands where there is nothing to tell.
 NONE = "–"
-_BLANK = "\N{NO-BREAK SPACE}"
+_BLANK, _JOINED = "\N{NO-BREAK SPACE}", "\N{WORD JOINER}"
 
 
 def ranged(
@@ -77,10 +77,21 @@ def cut(text: str, most: int) -> str:
     return f"{held[:word] if word >= 0.6 * most else held}…"
 
 
+def told(fact: Fact) -> str:
+    """Return a fact, and where it is text what stands small beside it.
+
+    >>> told(Fact("Best containment", "none is surely worth it", "text", note="nearest: A-1"))
+    'Best containment: none is surely worth it, nearest: A-1'
+    """
+    return f"{fact}, {fact.note}" if fact.note and isinstance(fact.value, str) else str(fact)
+
+
 def masked_in(text: str, identity: str) -> str:
     """Return a text with the id at its end masked.
 
-    >>> masked_in("9 of 9 events meet seller SG9EXQV2S", "SG9EXQV2S")
+    >>> masked_in("9 of 9 events meet seller SG9EXQV2S", "SG9EXQV2S").replace(_JOINED, "")
     '9 of 9 events meet seller SG9…2S'
     """
-    return text.removesuffix(identity) + masked(identity) if identity and text.endswith(identity) else text
+    if not identity or not text.endswith(identity):
+        return text
+    return text.removesuffix(identity) + masked(identity).replace("…", f"…{_JOINED}")

@@ -13,6 +13,7 @@ from riskbench.display.chart import BLUE, GREY, style
 from riskbench.incidents.facts import completed, local, seconds_between
 from riskbench.incidents.history import Standing
 from riskbench.incidents.lifecycle import CLOSED, MEANING, STAGES, allowed, span_words
+from riskbench.incidents.record_page import pages
 from riskbench.incidents.remedies import RemedyList, remedy_list
 from riskbench.incidents.severity import RULE, SEVERITIES, assess
 from riskbench.incidents.wording import Scrubber
@@ -53,7 +54,6 @@ class IncidentRecord(Result):
     title: ClassVar[str] = "Incident record"
     main: ClassVar[str] = "timeline"
     repr_rows: ClassVar[int] = 15
-    repr_columns: ClassVar[tuple[str, ...]] = ("local", "actor", "kind", "what")
     repr_tables: ClassVar[tuple[str, ...]] = ("criteria", "actions", "decisions", "deadlines", "links")
     next_step: ClassVar[str] = '.postmortem(), .handover(...), .update("leadership"), .remedies()'
 
@@ -76,7 +76,6 @@ class IncidentRecord(Result):
     def headline(self) -> tuple[Fact, ...]:
         """Return the state, the severity and the three times."""
         owner = self.owner
-        told = f"led by {owner}" if owner else "nobody leads it yet"
         by = "set by a person" if self.held.rated else "by the rule"
         return (
             Fact(self.id, self.state, "text", note=self.name),
@@ -84,7 +83,7 @@ class IncidentRecord(Result):
             _span("Time to detect", self.seconds_to_detect, "not measurable: the start is not stated"),
             _span("Time to contain", self.seconds_to_contain, "not yet"),
             _span("Time to resolve", self.seconds_to_resolve, "not yet"),
-            Fact("Owner", owner or "–", "text", note=told if not owner else ""),
+            Fact("Owner", owner or "nobody yet", "text"),
         )
 
     @property
@@ -187,21 +186,32 @@ def record_of(standing: Standing, *, faults: Sequence[str] = (), show_ids: bool 
         notes.append(f"It was opened again {standing.reopened} times; the last containment counts.")
     if standing.facts.get("detected") is None:
         notes.append("The moment of detection is when the incident was opened here.")
+    timeline, actions, links = _timeline(standing, zone, told), _actions(standing, zone, told), _links(standing, told)
+    deadlines = pd.DataFrame(
+        [(told(what), at, local(at, zone)) for at, what in sorted(standing.deadlines)], columns=["what", "at", "local"]
+    )
     return IncidentRecord(
         id=standing.id,
         name=told(standing.name),
         state=standing.state,
         severity=severity,
-        timeline=_timeline(standing, zone, told),
+        timeline=timeline,
         stages=_stages(standing, zone),
         criteria=criteria,
         owners=pd.DataFrame(standing.owners, columns=["role", "owner", "at", "until", "by"]),
         decisions=_decisions(standing, zone, told),
-        actions=_actions(standing, zone, told),
-        links=_links(standing, told),
-        deadlines=pd.DataFrame(
-            [(told(what), at, local(at, zone)) for at, what in sorted(standing.deadlines)],
-            columns=["what", "at", "local"],
+        actions=actions,
+        links=links,
+        deadlines=deadlines,
+        pages=pages(
+            timeline,
+            actions=actions,
+            links=links,
+            criteria=criteria,
+            deadlines=deadlines,
+            zone=zone,
+            severity=severity,
+            hidden=() if show_ids else standing.columns,
         ),
         held=standing,
         time_zone=zone,

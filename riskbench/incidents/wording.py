@@ -56,6 +56,19 @@ def masked(identity: str) -> str:
     return f"{identity[:3]}…{identity[-2:]}" if len(identity) > 6 else "…"
 
 
+def masked_after(text: str, columns: Iterable[str]) -> str:
+    """Return a text in which each value that stands after one of some columns is masked.
+
+    >>> masked_after("city BDG and seller_id SQ7ZNKX0F", ["seller_id"])
+    'city BDG and seller_id SQ7…0F'
+    """
+    names = "|".join(re.escape(name) for name in sorted(columns, key=len, reverse=True))
+    if not names:
+        return text
+    shape = rf"(?<!\w)({names})((?: =)? '?)(?!(?:and|or|is|in|not)\b)([^\s',;()]+)"
+    return re.sub(shape, lambda found: found[1] + found[2] + masked(found[3]), text, flags=re.IGNORECASE)
+
+
 class Scrubber:
     """What takes ids and names out of a text before others read it.
 

@@ -212,3 +212,27 @@ def test_differences_and_draws():
     again = drawn(turned, np.arange(ROWS), 100, seed=0)
     assert sorted(ROWS - 1 - again) == sorted(rows)
     assert len(drawn(data, np.arange(50), 100, seed=0)) == 50
+
+
+def test_what_only_tells_the_time_sets_nothing_apart(planted):
+    data = planted[2]
+    frame = data.frame().copy()
+    at = pd.to_datetime(frame[data.roles.time])
+    frame["local_hour"] = at.dt.hour
+    frame["late"] = at.dt.hour >= 20
+    told = rb.read(frame, roles=data.roles)
+    night = (at >= "2026-04-25") & (at < "2026-04-30") & (at.dt.hour >= 20)
+    scope, cluster = scoped(told, night.to_numpy())
+    found = why(scope, cluster)
+    rows = found.frame().set_index("feature")
+    for name in ("local_hour", "late"):
+        assert rows.loc[name, "seen_as"] == "found by"
+        assert np.isnan(rows.loc[name, "apart"])
+    shown = found.pages["features"][1]
+    assert not {"local_hour", "late"} & set(shown["feature"])
+
+
+def test_a_missing_entity_is_said_as_one():
+    column = pd.Series([1.0, 2.0, 3.0, np.nan, np.nan, np.nan])
+    inside = np.array([True, True, True, False, False, False])
+    assert usual(column, inside, of="a creator")[2] == "has a creator in 100.0 % (baseline: 0.00 %)"

@@ -608,3 +608,21 @@ def test_the_whole_way_on_a_server(postgres):
         assert book.verify().holds
         assert book.verify().guarded
         assert book.similar(record).frame().empty
+
+
+def test_the_page_is_short_local_and_names_no_seller():
+    with rb.open_casebook("sqlite://") as book:
+        held = book.open("a raid", by="ana", facts={
+            "region": "ID", "columns": ["seller_id"], "segments": ["city BDG and seller_id SQ7ZNKX0F"],
+            "deadlines": [{"what": "payout run", "at": "2026-11-18T02:20Z"}],
+        })  # fmt: skip
+        held = book.write(held, "summary", text="it was so", by="ana")
+        record = book.write(held, "lessons", text="and so", by="ana")
+    page = record._repr_html_()
+    assert "SQ7ZNKX0F" not in page
+    assert "seller_id SQ7…0F" in page
+    assert "wrote summary, lessons" in page
+    assert "nobody yet" in page
+    assert "18 Nov 09:20" in page.replace("\N{NO-BREAK SPACE}", " ")
+    assert "+00:00" not in page
+    assert "SQ7ZNKX0F" in " ".join(record.frame("links")["name"])

@@ -14,7 +14,7 @@ import riskbench as rb
 from riskbench.errors import DataError, ParameterError
 from riskbench.rules.hits import apply
 from riskbench.rules.mine import mine
-from riskbench.rules.pieces import readable
+from riskbench.rules.pieces import _counts, readable
 from riskbench.rules.usable import sharing, usable
 
 WORDS = ("", "a", "it's", '"', "日本", "é", "NULL", "x\\y", "a%", "-- b", "\x00", "\u202e")
@@ -222,3 +222,17 @@ def test_wrong_use_is_told():
     bare = rb.read(pd.DataFrame({"id": [1, 2]}), roles=rb.Roles(id="id"))
     with pytest.raises(DataError, match="No column can be read"):
         mine(bare, np.array([0]), against=np.array([1]))
+
+
+@pytest.mark.parametrize(
+    ("worths", "tried"),
+    [
+        ([], []),
+        ([5.0], [1]),
+        ([50.0, 40.0, 5.0, 2.0, 2.0, 1.0], [1, 2, 3]),
+        ([20.0, 20.0, 20.0, 20.0, 20.0, 20.0], [1, 5, 6]),
+        ([30.0, 20.0, 20.0, 20.0, 5.0, 5.0], [1, 3, 4]),
+    ],
+)
+def test_a_long_list_has_to_be_worth_more_than_a_short_one(worths, tried):
+    assert _counts(worths) == tried

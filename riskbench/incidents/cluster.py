@@ -52,21 +52,24 @@ class Cluster:
 def cluster_of(scope: Scope, segments: Segments, entities: Entities) -> Cluster:
     """Return the events that the rings and the segments point at, without those told good.
 
-    The events of suspicious rings are taken, and of a segment all events where at least `MOSTLY` of them are beyond
-    what the baseline would have brought, or `HALF` are told fraud; else only its told frauds, and all of it only
-    where no ring was found. Where neither found anything it is all frauds told of the window, and where none is told
-    yet, all of the window.
+    The events of suspicious rings are taken, and of a segment all events where, without the rings, at least `MOSTLY`
+    of them are beyond what the baseline would have brought, or `HALF` are told fraud; else only its told frauds: what
+    the rings explain is no reason to suspect the honest beside them. All of a segment is taken where no ring was
+    found. Where neither found anything it is all that the incident's own condition picks, if `HALF` of it is told
+    fraud; else all frauds told of the window, and where none is told yet, all of the window.
     """
     from riskbench.incidents import entities as who
 
     good, fraud = scope.state.state == GOOD, scope.state.state == FRAUD
     ringed = np.zeros(scope.dataset.rows, dtype=bool)
     ringed[who.rows_of(scope, entities)] = True
-    picked, whole, parted = ringed & scope.current, [], False
+    by_rings = ringed & scope.current
+    picked, whole, parted = by_rings.copy(), [], False
     for row in segments.frame().to_dict("records"):
         inside = matching(scope.dataset, str(row["condition"]))
-        told = float((inside & scope.current & fraud).sum()) / max(1, int((inside & scope.current).sum()))
-        if _beyond(scope, inside) >= MOSTLY or told >= HALF or not ringed.any():
+        rest = inside & ~by_rings
+        told = float((rest & scope.current & fraud).sum()) / max(1, int((rest & scope.current).sum()))
+        if _beyond(scope, rest, scope.current & ~by_rings) >= MOSTLY or told >= HALF or not ringed.any():
             picked |= inside & scope.current
             whole.append(str(row["condition"]))
         else:
@@ -90,10 +93,10 @@ def cluster_of(scope: Scope, segments: Segments, entities: Entities) -> Cluster:
     return _cluster(scope.current, "all events of the window, as nothing in it stands out", None, "window")
 
 
-def _beyond(scope: Scope, inside: npt.NDArray[np.bool_]) -> float:
-    """Return the share of a segment's events that its usual part of all events would not have brought."""
-    now, before = int((inside & scope.current).sum()), int((inside & scope.baseline).sum())
-    rest_now, rest_before = int(scope.current.sum()) - now, int(scope.baseline.sum()) - before
+def _beyond(scope: Scope, inside: npt.NDArray[np.bool_], current: npt.NDArray[np.bool_]) -> float:
+    """Return the share of a segment's events of the window that its usual part of all events would not have brought."""
+    now, before = int((inside & current).sum()), int((inside & scope.baseline).sum())
+    rest_now, rest_before = int(current.sum()) - now, int(scope.baseline.sum()) - before
     if not now or not rest_before:
         return 0.0
     return max(0.0, 1.0 - before * rest_now / rest_before / now)

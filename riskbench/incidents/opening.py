@@ -16,6 +16,7 @@ from riskbench.incidents.facts import MOST_LINKS
 from riskbench.incidents.reading import told
 from riskbench.incidents.record import IncidentRecord
 from riskbench.incidents.remedies import MOST
+from riskbench.incidents.signals import DAY, reference
 from riskbench.incidents.wording import masked_after
 
 if TYPE_CHECKING:
@@ -116,9 +117,11 @@ def _money(investigation: Investigation) -> dict[str, float]:
         coming = runs[runs["status"] == "next"]
         if len(coming) and pd.notna(coming["frozen"].iloc[0]):
             found["freezable"] = max(0.0, float(coming["frozen"].iloc[0]))
-    days = scope.days[1]
-    if days >= 1 and scope.dataset.has("amount"):
-        total = int(scope.dataset.minor("amount")[scope.baseline].sum())
+    first, last = reference(scope)  # of all events: what is accepted to be lost is no matter of a segment
+    days = (last - first) / DAY
+    if scope.baseline.any() and days >= 1 and scope.dataset.has("amount"):
+        usual = scope.dataset.column("time").present & (scope.times >= first) & (scope.times < last)
+        total = int(scope.dataset.minor("amount")[usual].sum())
         found["weekly_value"] = max(0.0, scope.dataset.currency.major(total) * _WEEK / days)
     return found
 
@@ -161,8 +164,9 @@ def to_put_right(investigation: Investigation) -> list[dict[str, Any]]:
         return []
     people = dataset.column(column)
     wrong = scope.current & stopped(dataset) & (state == GOOD) & people.present
-    members = investigation.entities.frame("members")
-    ringed = {str(name) for name in members["entity"]} if len(members) else set()
+    members, rings = (investigation.entities.frame(name) for name in ("members", "rings"))
+    suspicious = rings.loc[rings["suspicious"].astype(bool), "ring"] if len(rings) else []
+    ringed = set(members.loc[members["ring"].isin(suspicious), "entity"].astype(str))
     told = scope.current & (state == FRAUD) & people.present & _complained(scope)
     rows = _rows(scope, np.flatnonzero(wrong), column, remedy="reverse", what="stopped and then told good")
     refunds = _rows(scope, np.flatnonzero(told), column, remedy="refund", what="complained of a fraud")

@@ -155,10 +155,11 @@ def hubs_of(held: Ringed) -> pd.DataFrame:
     rows = rows[:MOST_HUBS]
     for place in held.web.places:
         used = held.accounts[place.account]
+        named = held.current & (place.coded.codes >= 0)
         rows.append(
             ("(all values)", place.name, int(place.degree.max(initial=0)), len(np.unique(place.account[used])),
-             len(np.unique(place.value[used])), int((held.current & (place.coded.codes >= 0)).sum()),
-             int((held.fraud & held.current).sum()), int(((held.fraud | held.good) & held.current).sum()), place.reason)
+             len(np.unique(place.value[used])), int(named.sum()), int((held.fraud & named).sum()),
+             int(((held.fraud | held.good) & named).sum()), place.reason)
         )  # fmt: skip
     return pd.DataFrame(rows, columns=list(HUBS))
 

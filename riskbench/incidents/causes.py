@@ -22,7 +22,7 @@ from riskbench.explanation.explanation import Explanation, explain
 from riskbench.explanation.inputs import Reference
 from riskbench.incidents.apart import FEWEST, Apart, apart_by, drawn, told_apart, usual
 from riskbench.incidents.cluster import Cluster
-from riskbench.incidents.reading import NONE, cut
+from riskbench.incidents.reading import NONE, cut, rounded
 from riskbench.incidents.ring_tables import noun
 from riskbench.incidents.scope import Scope
 from riskbench.metrics.intervals import wilson
@@ -113,7 +113,7 @@ class Causes(Result):
         held = self.reference
         return (
             Fact("What sets them apart", None if top is None else cut(str(top["feature"]), 40), "text",
-                 n=self.events, note="nothing to compare" if top is None else str(top["said"])),
+                 n=self.events, note="nothing to compare" if top is None else rounded(str(top["said"]))),
             Fact("Told from the baseline (AUC)", self.told_apart, "score", lower=self.told_apart_lower,
                  upper=self.told_apart_upper, n=self.events, note=few),
             Fact("Mean score, less the reference's", self.score_difference, "score", lower=self.score_difference_lower,
@@ -130,6 +130,13 @@ class Causes(Result):
     def drawable(self) -> bool:
         """Whether anything sets the events apart."""
         return bool(self.features["apart"].notna().any())
+
+    @property
+    def alt(self) -> str:
+        """The picture in words."""
+        top = self.features[self.features["apart"].notna()].head(10)
+        told = [f"{name} {value:+.2f}" for name, value in zip(top["feature"], top["apart"], strict=True)]
+        return f"A bar for each feature by how much it sets the events apart, in log-odds: {'; '.join(told) or 'none'}."
 
     def _draw(self, ax: Axes) -> None:
         top = self.features[self.features["apart"].notna()].head(10).iloc[::-1]
@@ -434,7 +441,7 @@ def _pages(features: pd.DataFrame, cases: pd.DataFrame, *, given: bool) -> dict[
     free = features[features["seen_as"] != "found by"]
     made = {
         "feature": free["feature"],
-        "the suspected events": free["said"],
+        "the suspected events": [rounded(str(said)) for said in free["said"]],
         "weight (log-odds)": [
             NONE if pd.isna(ends[0]) else "{:+.2f} ({:+.2f} to {:+.2f})".format(*ends)
             for ends in zip(free["apart"], free["apart_lower"], free["apart_upper"], strict=True)
@@ -448,7 +455,7 @@ def _pages(features: pd.DataFrame, cases: pd.DataFrame, *, given: bool) -> dict[
             {
                 "event": event,
                 "what stands out": "; ".join(
-                    re.sub(r"\(usual in .{1,200}: ", "(usual ", str(text)) for text in group["text"]
+                    rounded(re.sub(r"\(usual in .{1,200}: ", "(usual ", str(text))) for text in group["text"]
                 ),
             }
             for event, group in cases.groupby("event", sort=False)

@@ -97,6 +97,14 @@ class Coverage(Result):
         """The picture's height in inches: by the number of rules."""
         return 1.5 + 0.34 * len(_drawn(self.rules))
 
+    @property
+    def alt(self) -> str:
+        """The picture in words."""
+        told = [
+            f"{row.rule} hit {row.hits} and just missed {row.near_misses}" for row in _drawn(self.rules).itertuples()
+        ]
+        return f"A bar for each rule, of {self.events} suspected events: {'; '.join(told) or 'no rule hit any'}."
+
     def _draw(self, ax: Axes) -> None:
         shown = _drawn(self.rules).iloc[::-1]
         place = np.arange(len(shown))

@@ -91,6 +91,19 @@ class Exposure(Result):
         """Whether there are events to draw."""
         return len(self.curve) > 1
 
+    @property
+    def alt(self) -> str:
+        """The picture in words."""
+        if not self.drawable:
+            return f"{self.title}. Nothing to draw."
+        last = self.curve.iloc[-1]
+        unit: Unit = "money" if self.currency else "count"
+        told, most = (number(float(last[name]), unit, currency=self.currency) for name in ("so_far", "upper"))
+        return (
+            f"What it cost, added up by the time of the event: {told} in told frauds, {most} if all that is pending is "
+            f"fraud. {'. '.join(str(fact) for fact in self.headline()[1:])}"
+        )
+
     def _draw(self, ax: Axes) -> None:
         origin = self.curve["at"].iloc[0].normalize()
         hours = ((self.curve["at"] - origin) / pd.Timedelta(hours=1)).to_numpy()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pandas as pd
 
-from riskbench.display import Fact
+from riskbench.display import Fact, number
 from riskbench.display.fact import Unit
 from riskbench.incidents.wording import masked
 
@@ -75,6 +76,16 @@ def cut(text: str, most: int) -> str:
     held = text[: most - 1]
     word = held.rfind(" ")
     return f"{held[:word] if word >= 0.6 * most else held}…"
+
+
+def rounded(text: str) -> str:
+    """Return a text with its long whole numbers in short.
+
+    >>> rounded("creator_id_sum_1d is 2,520,100 (usual 71,600); seller_age_days is 1,306")
+    'creator_id_sum_1d is 2.52 M (usual 71.6 k); seller_age_days is 1,306'
+    """
+    shape = r"(?<![\w,.])\d{2,3},\d{3}(?:,\d{3})*(?![\w,.]\d)|(?<![\w,.])\d(?:,\d{3}){2,}(?![\w,.]\d)"
+    return re.sub(shape, lambda found: number(float(found[0].replace(",", "")), "money"), text)
 
 
 def told(fact: Fact) -> str:

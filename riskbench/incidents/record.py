@@ -155,6 +155,14 @@ class IncidentRecord(Result):
         """The picture's height in inches."""
         return 2.6
 
+    @property
+    def alt(self) -> str:
+        """The picture in words."""
+        reached = [stage for stage in STAGES if stage in self.held.stages]
+        return f"{self.id}, hours from one stage to the next; reached: {', '.join(reached)}. " + ". ".join(
+            str(fact) for fact in self.headline()[2:5]
+        )
+
     def _draw(self, ax: Axes) -> None:
         reached = [(stage, self.held.stages[stage][0]) for stage in STAGES if stage in self.held.stages]
         start = self.held.facts.get("started") or self.held.facts.get("window_start")

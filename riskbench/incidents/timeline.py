@@ -120,6 +120,15 @@ class Timeline(Result):
             return "unknown"
         return f"{pd.Timestamp(moment, tz='UTC').tz_convert(self.time_zone):%Y-%m-%d %H:%M}"
 
+    @property
+    def alt(self) -> str:
+        """The picture in words."""
+        name = str(self.signals.loc[self.signals["measure"] == self.measure, "title"].iloc[0])
+        return (
+            f"{name[:1].upper()}{name[1:]} over time, observed beside what was expected, the window shaded. "
+            + ". ".join(str(fact) for fact in self.headline()[:4])
+        )
+
     def _draw(self, ax: Axes) -> None:
         draw(ax, self)
 

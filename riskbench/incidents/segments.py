@@ -17,20 +17,20 @@ from riskbench.errors import ParameterError
 from riskbench.incidents.dimensions import Dimension, dimensions
 from riskbench.incidents.measure import Measure
 from riskbench.incidents.scope import Scope, matching
+from riskbench.incidents.segment_page import label, page
 from riskbench.metrics.intervals import sum_interval, wilson
 from riskbench.metrics.segment_scan import Found, Scan, Way, scan
-from riskbench.metrics.segment_usual import usual_sway
+from riskbench.metrics.segment_usual import Usual, usual_sway
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 COLUMNS = (
-    "segment", "condition", "columns", "n", "observed", "expected", "excess", "excess_lower", "excess_upper",
-    "current", "current_lower", "current_upper", "baseline", "baseline_lower", "baseline_upper",
-    "ratio", "ratio_lower", "ratio_upper", "share_explained", "share_explained_lower", "share_explained_upper",
-    "p_value", "same_events_as",
+    "segment", "condition", "columns", "n", "baseline_n", "observed", "expected",
+    "excess", "excess_lower", "excess_upper", "current", "current_lower", "current_upper",
+    "baseline", "baseline_lower", "baseline_upper", "ratio", "ratio_lower", "ratio_upper",
+    "share_explained", "share_explained_lower", "share_explained_upper", "p_value", "same_events_as",
 )  # fmt: skip
-_LONGEST_LABEL = 44
 #: The most stretches into which the baseline is cut.
 _STRETCHES = 200
 #: Events times sets of columns, above which segments join two columns and not three.
@@ -45,10 +45,11 @@ class Segments(Result):
     ----------
     segments : DataFrame
         One row a segment, the strongest first; may be empty: segment (in words), condition (rule text), columns,
-        n (events of both windows), observed and expected (the measure in the window, and what it would be had the
-        segment moved as the rest did), excess with its interval, current and baseline (the rate, or the sum a day),
-        ratio (the segment's change over the rest's), share_explained (of the whole change), p_value (the chance of so
-        strong a segment anywhere, had nothing changed), same_events_as (other conditions with the same events).
+        n and baseline_n (its events in the window and in the baseline), observed and expected (the measure in the
+        window, and what it would be had the segment moved as the rest did), excess with its interval, current and
+        baseline (the rate, or the sum a day; None where more was told than the usual delays allow), ratio (the
+        segment's change over the rest's), share_explained (of the whole change), p_value (the chance of so strong a
+        segment anywhere, had nothing changed), same_events_as (other conditions with the same events).
     left_out : DataFrame
         column, values, searched, reason: columns of which not every value was searched.
     measure, unit : str
@@ -100,14 +101,18 @@ class Segments(Result):
             lower=first["share_explained_lower"], upper=first["share_explained_upper"],
             note="of the whole change" if first["share_explained"] is not None else "the whole did not rise",
         )  # fmt: skip
+        times = Fact(
+            "Times", first["ratio"], "average", lower=first["ratio_lower"], upper=first["ratio_upper"],
+            note="what everything else did" if first["ratio"] is not None else "nothing of it in the baseline",
+        )  # fmt: skip
         together = Fact(f"All {len(self.segments)} together", self.explained, "share", note="of the whole change")
         return (
             Fact("Where", str(first["segment"]), "text", n=int(first["n"])),
             _sure(share),
+            times,
             Fact("Chance", float(first["p_value"]), "number", note="of so strong a segment, had nothing changed"),
-            *([together] if len(self.segments) > 1 else []),
             told,
-            usual,
+            together if len(self.segments) > 1 else usual,
         )
 
     @property
@@ -115,14 +120,14 @@ class Segments(Result):
         """The picture's height in inches: half an inch a segment, and the frame."""
         return max(3.6, 1.6 + 0.55 * len(self.segments))
 
+    @property
+    def drawable(self) -> bool:
+        """Whether there is a segment to draw."""
+        return not self.segments.empty
+
     def _draw(self, ax: Axes) -> None:
         frame = self.segments
         unit = self.currency if self.unit == "money" else "events"
-        if frame.empty:
-            ax.text(0.5, 0.5, "No segment stands out", ha="center", va="center", transform=ax.transAxes, color=GREY)
-            ax.set_yticks([])
-            style(ax, title=self.title, x=f"{self.measure} in the window ({unit})", y="")
-            return
         at = np.arange(len(frame))[::-1]
         ax.barh(at + 0.2, frame["observed"].astype(float), 0.36, color=BLUE, label="observed")
         ax.barh(at - 0.2, frame["expected"].astype(float), 0.36, color=GREY, label="expected")
@@ -133,7 +138,7 @@ class Segments(Result):
                     textcoords="offset points", va="center", fontsize=8,
                 )  # fmt: skip
         ax.margins(x=0.18)
-        ax.set_yticks(at, [_wrapped(str(name)) for name in frame["segment"]], fontsize=8, parse_math=False)
+        ax.set_yticks(at, [label(str(name)) for name in frame["segment"]], fontsize=8, parse_math=False)
         style(ax, title=self.title, x=f"{self.measure} in the window ({unit})", y="")
         ax.legend(loc="lower right", fontsize=8, frameon=False)
 
@@ -206,7 +211,7 @@ def where(
         notes.append(f"{len(held)} columns are joined by two, not three; name fewer in columns= to join three.")
     deep = depth if depth is not None else 2 if wide else 3
     current_days, baseline_days = scope.days
-    search = None
+    search = usual = None
     if why is None:
         single = measure.unit in ("count", "share") and unit is None
         usual = usual_sway(
@@ -227,7 +232,7 @@ def where(
         )  # fmt: skip
     told = _Told(scope, measure, held, rows, amount, exposure)
     frame = told.frame(search.found if search else ())
-    notes += _notes(search, why, way, unit, measure)
+    notes += _notes(search, usual, why, way, unit, measure)
     money = measure.unit == "money"
     scale = dataset.currency.scale if money else 1
     return Segments(
@@ -243,6 +248,7 @@ def where(
         best_p_value=search.best_p_value if search else None,
         currency=dataset.currency.code if money else "",
         notes=tuple(notes),
+        pages={"segments": page(frame, dataset.currency.code if money else "")} if len(frame) else {},
         provenance={
             **scope.provenance,
             "parameters": {
@@ -289,7 +295,8 @@ class _Told:
             self._words(one.terms),
             self._condition(one.terms),
             ", ".join(self.held[dim].name for dim, _ in one.terms),
-            one.n,
+            int((inside & now).sum()),
+            int((inside & ~now).sum()),
             _whole(one.observed / scale),
             one.expected / scale,
             one.excess / scale,
@@ -315,6 +322,8 @@ class _Told:
             if whole <= 0:
                 return (None, None, None)
             if self.measure.unit == "share":
+                if amount.sum() > whole:  # told faster than the usual delays allow: no rate can be said
+                    return (None, None, None)
                 return tuple(float(end) for end in wilson(min(float(amount.sum()), whole), whole))
             middle = float(amount.sum()) / whole
             low, high = sum_interval(amount.sum(), (amount**2).sum() - whole * middle**2)
@@ -389,7 +398,9 @@ def _left_out(held: list[Dimension], out: dict[str, str], search: Scan | None) -
     return pd.DataFrame(rows, columns=["column", "values", "searched", "reason"])
 
 
-def _notes(search: Scan | None, why: str | None, way: Way, unit: str | None, measure: Measure) -> list[str]:
+def _notes(  # noqa: PLR0917
+    search: Scan | None, usual: Usual | None, why: str | None, way: Way, unit: str | None, measure: Measure
+) -> list[str]:
     if search is None:
         return [f"Not measurable: {why}."]
     said = {"rise": "Only rises are looked for.", "fall": "Only falls are looked for.", "both": ""}[way]
@@ -399,7 +410,8 @@ def _notes(search: Scan | None, why: str | None, way: Way, unit: str | None, mea
         f"{together} {said}".strip()
     ]
     if search.sway > 0:
-        notes.append(f"A segment sways by {search.sway:.0%} of its size beyond chance; that is allowed for.")
+        how = f"In {usual.stretches} stretches of the baseline" if usual else "Within these very events"
+        notes.append(f"{how} a segment sways by {search.sway:.0%} of its size beyond chance; that is allowed for.")
     if not search.found:
         notes.append("No segment stands out: the change, if any, is spread over all of them, or too small to place.")
     if measure.exposure is None:
@@ -415,17 +427,3 @@ def _sure(fact: Fact) -> Fact:
 
 def _whole(number: float) -> float | int:
     return int(number) if float(number).is_integer() else number
-
-
-def _wrapped(text: str) -> str:
-    """Return a label in at most two lines that fit beside the bars."""
-    parts = text.split(" and ")
-    lines = [""]
-    for part in parts:
-        joined = f"{lines[-1]} and {part}" if lines[-1] else part
-        if len(joined) > _LONGEST_LABEL and lines[-1]:
-            lines.append(part)
-        else:
-            lines[-1] = joined
-    cut = [line if len(line) <= _LONGEST_LABEL else line[: _LONGEST_LABEL - 1] + "…" for line in lines]
-    return "\n".join(cut[:3])

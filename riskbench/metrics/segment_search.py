@@ -15,6 +15,8 @@ from riskbench.metrics.segment_space import Floats, Leaves
 #: A segment whose score is below this share of the first one's is no part of the explanation: for counts, which also
 #: sway for reasons that no model of chance holds, and for measurements, whose scatter is seen leaf by leaf.
 FAINT, FAINT_MEASURED = 0.5, 0.01
+#: Of a further segment at least this share lies outside of what was found before, where sway is known.
+FRESH = 0.5
 #: Segments set aside while it is learned how much all others vary anyway.
 SUSPECTS = 3
 #: A shorter condition is told where what the longer one leaves of it moved at least this share of its log ratio,
@@ -114,9 +116,10 @@ class Search:
             scores = self.board.scores()
             place = self._lead(scores)
             if self.best is None:
-                self.best, first = chance(float(scores.score.max()), self.maxima), float(scores.plain[place])
-            if scores.score[place] < self.enough or scores.plain[place] < faint * first or place in chosen:
+                self.best = chance(float(scores.score.max()), self.maxima)
+            if place is None or scores.plain[place] < faint * first or place in chosen:
                 break
+            first = first or float(scores.plain[place])
             place = self._shortest(self._plain(place, chosen))
             if place in chosen:
                 break
@@ -128,17 +131,21 @@ class Search:
         self.kept = [(place, p) for place, p in self.kept if p <= self.level]
         self._lift([place for place, _ in self.kept])
 
-    def _lead(self, scores: Scores) -> int:
-        """Return the segment that explains most, of those that chance and sway do not; without any, the best."""
+    def _lead(self, scores: Scores) -> int | None:
+        """Return the segment that explains most, of those that chance and sway do not."""
         clear = scores.score >= self.enough
-        return int(np.where(clear, scores.plain, -np.inf).argmax() if clear.any() else scores.score.argmax())
+        if self.in_turn and not self.board.state.free.all():  # a slice of what is told already is no second cause
+            state = self.board.state
+            clear &= self.board.adder.one(state.current * state.free) >= FRESH * self.board.adder.one(state.current)
+        return int(np.where(clear, scores.plain, -np.inf).argmax()) if clear.any() else None
 
     def _improved(self, chosen: list[int]) -> list[int]:
         for turn in range(len(chosen)):
             others = chosen[:turn] + chosen[turn + 1 :]
             self._lift(others)
             scores = self.board.scores()
-            place = self._shortest(self._plain(self._lead(scores), others))
+            lead = self._lead(scores)
+            place = self._shortest(self._plain(int(scores.score.argmax()) if lead is None else lead, others))
             if place not in others:
                 chosen = [*chosen[:turn], place, *chosen[turn + 1 :]]
         self._lift(chosen)

@@ -18,12 +18,10 @@ FEWEST_STRETCHES = 6
 _LEAST = 1.0
 #: No cell counts for more than this chi-square, so that an old incident in the baseline teaches nothing.
 _CLIP = 9.0
-#: The mean of chi-square with one degree of freedom, cut at the clip, and its standard deviation.
-_MEAN, _SPREAD = 0.995, 1.379
+#: The mean of chi-square with one degree of freedom, cut at the clip.
+_MEAN = 0.995
 #: The share of cells of which the largest counts are not taken as usual is 1 less this.
 _SEEN = 0.9
-#: So many standard errors are taken off, as the doubt about a mean of so few.
-_DOUBT = 0.25
 #: No segment is taken to sway by more than this.
 _MOST = 1.5
 
@@ -112,7 +110,7 @@ def usual_sway(
         parts = [judge.cells(keys, count) for keys, count in _keys(ones, judge, size)]
         if sum(len(gap) for gap, _ in parts):
             gap, chance = np.concatenate([gap for gap, _ in parts]), np.concatenate([part for _, part in parts])
-            found.append((_sway(gap, chance, len(parts)), float(np.quantile(chance, _SEEN)), len(gap)))
+            found.append((_sway(gap, chance), float(np.quantile(chance, _SEEN)), len(gap)))
     if not found:
         return None
     return Usual(max(found)[0], max(seen for _, seen, _ in found), stretches, sum(cells for _, _, cells in found))
@@ -147,7 +145,7 @@ class _Judge:
 
     def enough(self, keys: Ints, size: int) -> npt.NDArray[np.bool_]:
         """Tell which values have enough events a stretch."""
-        total = np.bincount(keys + 1, self.amount, size + 1)[1:]
+        total = added(keys + 1, self.amount, size + 1)[1:]
         if self.squares is not None:
             total = total**2 / np.maximum(np.bincount(keys + 1, self.squares, size + 1)[1:], 1e-300)
         return np.asarray(total >= _LEAST * self.stretches)
@@ -184,20 +182,18 @@ class _Judge:
         return gap / wide**2 / inside + gap / self.grain**2 / beside, inside
 
 
-def _sway(square: Floats, chance: Floats, dimensions: int) -> float:
-    """Return the sway at which clipped chi-squares have their mean, less the doubt about a mean of so few."""
+def _sway(square: Floats, chance: Floats) -> float:
+    """Return the sway at which clipped chi-squares have their mean."""
     weight = (chance / (1 + chance)) ** 2
     whole = float(weight.sum())
-    alone = whole**2 / float((weight**2).sum()) / dimensions  # the same events stand in every dimension
-    wanted = max(0.5, _MEAN - _DOUBT * _SPREAD / np.sqrt(max(alone, 1.0)))
 
     def mean(sway: float) -> float:
         return float((weight * np.minimum(square / (1 + sway**2 * chance), _CLIP)).sum()) / whole
 
-    if mean(0.0) <= wanted:
+    if mean(0.0) <= _MEAN:
         return 0.0
     low, high = 0.0, _MOST
     for _ in range(24):
         middle = (low + high) / 2
-        low, high = (middle, high) if mean(middle) > wanted else (low, middle)
+        low, high = (middle, high) if mean(middle) > _MEAN else (low, middle)
     return high

@@ -10,7 +10,7 @@ import riskbench as rb
 from riskbench.errors import ColumnNotFoundError, ParameterError
 from riskbench.incidents.dimensions import dimensions
 from riskbench.incidents.incident import Incident
-from riskbench.incidents.measure import Measure
+from riskbench.incidents.measure import Measure, measure_of
 from riskbench.incidents.scope import matching, scope_of
 from riskbench.incidents.segments import rows_of, where
 
@@ -134,3 +134,33 @@ def test_bad_input():
         where(scope, measure, columns="land")
     with pytest.raises(ParameterError):
         where(scope, measure, most=0)
+
+
+def test_the_order_of_columns_does_not_matter():
+    scope, measure = asked(events())
+    names = ["is_new", "land", 'my "device"', "price", "buyer"]
+    one = where(scope, measure, columns=names, draws=39).frame()
+    pd.testing.assert_frame_equal(one, where(scope, measure, columns=names[::-1], draws=39).frame())
+    assert len(one)
+
+
+def test_events_of_both_windows_are_told_apart():
+    scope, measure = asked(events())
+    found = where(scope, measure, draws=39)
+    row = found.frame().iloc[0]
+    inside = matching(scope.dataset, row["condition"])
+    assert (row["n"], row["baseline_n"]) == ((inside & scope.current).sum(), (inside & scope.baseline).sum())
+    told = found.pages["segments"][1]
+    assert len(told.columns) <= 8
+    assert told["events in window"].iloc[0] == f"{row['n']:,}"
+    assert found.drawable
+    assert not where(*asked(events(struck=False)), draws=39).drawable
+
+
+def test_a_raid_of_the_marketplace_is_found_by_its_true_condition():
+    market = rb.marketplace(region="ID")
+    truth = market.incidents.iloc[0]
+    scope = scope_of(Incident(str(truth["starts_at"]), str(truth["ends_at"])), market.datasets["transactions"])
+    found = where(scope, measure_of(scope, "fraud"))
+    assert any(name in found.frame()["columns"].iloc[0] for name in truth["segments"])
+    assert found.outside < 8

@@ -109,7 +109,7 @@ class Causes(Result):
         few = "too few events, or none to compare with" if self.told_apart is None else "0.5 is chance"
         none = "no score was given" if self.score_difference is None else ""
         rare = none or "too few events to compare with have a score"
-        did, _, more = self.missed.partition("; ")
+        did, _, more = self.missed.partition(": " if self.missed.startswith("not measurable") else "; ")
         held = self.reference
         return (
             Fact("What sets them apart", None if top is None else cut(str(top["feature"]), 40), "text",
@@ -295,7 +295,9 @@ def _apart(
     """Return the columns that are compared, and what tells the two apart."""
     dataset = scope.dataset
     try:
-        known = inputs(dataset, leaks=dict(check(dataset).why), exclude=(), delay=DELAY)
+        known = inputs(
+            dataset, leaks=dict(check(dataset, asof=pd.Timestamp(scope.asof, unit="us")).why), exclude=(), delay=DELAY
+        )
     except DataError as wrong:
         return pd.DataFrame(index=range(len(rows))), (
             None,

@@ -22,9 +22,10 @@ def pages(
     }
     if len(actions):
         shown = actions.assign(
-            owner=[owner or "nobody yet" for owner in actions["owner"]], due=[_short(due) for due in actions["due"]]
+            owner=["nobody yet" if _absent(owner) else owner for owner in actions["owner"]],
+            due=[_short(due) for due in actions["due"]],
         )
-        if not shown["note"].astype(bool).any():
+        if all(_absent(note) for note in shown["note"]):
             shown = shown.drop(columns="note")
         told["actions"] = ("Actions, local time", shown)
     if len(deadlines):
@@ -35,9 +36,14 @@ def pages(
     return told
 
 
-def _short(local: str | None) -> str:
+def _absent(value: object) -> bool:
+    """Tell whether a cell holds nothing, as text columns have it."""
+    return not isinstance(value, str) or not value
+
+
+def _short(local: object) -> str:
     """Return a local moment with its zone in short: the caption has the zone."""
-    return NONE if not local else moment(local.partition(" (")[0])
+    return NONE if _absent(local) else moment(str(local).partition(" (")[0])
 
 
 def _history(timeline: pd.DataFrame) -> pd.DataFrame:
@@ -62,6 +68,7 @@ def _linked(links: pd.DataFrame, hidden: tuple[str, ...]) -> pd.DataFrame:
             rows.append(("columns", ", ".join(names), "evidence"))
         else:
             rows += [
-                (str(kind), name, str(detail) or NONE) for name, detail in zip(names, group["detail"], strict=True)
+                (str(kind), name, NONE if _absent(detail) else detail)
+                for name, detail in zip(names, group["detail"], strict=True)
             ]
     return pd.DataFrame(rows, columns=["kind", "name", "detail"])

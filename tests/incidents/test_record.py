@@ -617,12 +617,16 @@ def test_the_page_is_short_local_and_names_no_seller():
             "deadlines": [{"what": "payout run", "at": "2026-11-18T02:20Z"}],
         })  # fmt: skip
         held = book.write(held, "summary", text="it was so", by="ana")
-        record = book.write(held, "lessons", text="and so", by="ana")
+        held = book.write(held, "lessons", text="and so", by="ana")
+        held = book.act(held, "hold the payees", by="ana", purpose="contain", due="2026-11-18T02:20Z")
+        record = book.act(held, "ask the shop", by="ana", purpose="prevent", owner="ben")
     page = record._repr_html_()
     assert "SQ7ZNKX0F" not in page
     assert "seller_id SQ7…0F" in page
     assert "wrote summary, lessons" in page
-    assert "nobody yet" in page
     assert "18 Nov 09:20" in page.replace("\N{NO-BREAK SPACE}", " ")
     assert "+00:00" not in page
+    assert "nan" not in page.lower().replace(">", " ").replace("<", " ").split()
+    due, owners = (list(record.pages["actions"][1][name]) for name in ("due", "owner"))
+    assert (due[1], owners) == ("–", ["nobody yet", "ben"])
     assert "SQ7ZNKX0F" in " ".join(record.frame("links")["name"])

@@ -165,7 +165,7 @@ def to_put_right(investigation: Investigation) -> list[dict[str, Any]]:
     people = dataset.column(column)
     wrong = scope.current & stopped(dataset) & (state == GOOD) & people.present
     members, rings = (investigation.entities.frame(name) for name in ("members", "rings"))
-    suspicious = rings.loc[rings["suspicious"].astype(bool), "ring"] if len(rings) else []
+    suspicious = rings.loc[rings["suspicious"].astype(bool), "ring"]
     ringed = set(members.loc[members["ring"].isin(suspicious), "entity"].astype(str))
     told = scope.current & (state == FRAUD) & people.present & _complained(scope)
     rows = _rows(scope, np.flatnonzero(wrong), column, remedy="reverse", what="stopped and then told good")

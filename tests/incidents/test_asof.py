@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import riskbench as rb
+from riskbench.incidents import causes
 from riskbench.incidents.cluster import Cluster
 from riskbench.incidents.containment import contain
 from riskbench.incidents.coverage import coverage
@@ -125,3 +126,15 @@ def test_over_the_score_cut_is_what_the_live_rule_hits():
     own = np.where(before["land"] == "SG", 0.9, 0.5)
     assert round(rest["over_share"] * rest["n"]) == (before["score"] > own).sum()
     assert first["cut"] == 0.5
+
+
+def test_columns_that_give_the_label_away_are_judged_by_what_was_known(monkeypatch):
+    seen, judged = [], causes.check
+
+    def check(dataset, **given):
+        seen.append(given.get("asof"))
+        return judged(dataset, **given)
+
+    monkeypatch.setattr(causes, "check", check)
+    asked(causes.why, scoped(frame_of()))
+    assert seen == [ASOF]

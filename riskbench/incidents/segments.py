@@ -140,7 +140,9 @@ class Segments(Result):
         ax.margins(x=0.18)
         ax.set_yticks(at, [label(str(name)) for name in frame["segment"]], fontsize=8, parse_math=False)
         style(ax, title=self.title, x=f"{self.measure} in the window ({unit})", y="")
-        ax.legend(loc="lower right", fontsize=8, frameon=False)
+        pad = max(0.0, 3 - len(frame)) / 2  # one or two segments do not fill the page with their bars
+        ax.set_ylim(-0.6 - pad, len(frame) - 0.4 + pad)
+        ax.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, fontsize=8, frameon=False)
 
 
 def where(

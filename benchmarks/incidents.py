@@ -52,13 +52,13 @@ def one(seed: int, orders: int, region: str) -> dict[str, object]:
         "events_found": float(hit.sum() / len(planted)),
         "members_found": len(buyers & suspects) / len(buyers),
         "member_purity": len(buyers & suspects) / len(suspects) if suspects else None,
-        "segment_right": bool(planted(truth["segments"]) & set(top.split(" AND "))),
+        "segment_right": bool(values_of(truth["segments"]) & set(top.split(" AND "))),
         "top": top,
         "seconds": time.process_time() - begun,
     }
 
 
-def planted(segments: dict[str, tuple[object, ...]]) -> set[str]:
+def values_of(segments: dict[str, tuple[object, ...]]) -> set[str]:
     """Return each value that the raid was planted in as the rule text that picks it."""
     pairs = [(column, value) for column, values in segments.items() for value in values]
     return {column if value is True else f"{column} = '{value}'" for column, value in pairs}

@@ -55,7 +55,7 @@ class Containment(Result):
         (a list of members, which attackers leave behind), held_out (found without the events that it is checked on;
         what was found with them never reads as worth it). In the
         window, beyond what the live book does: n (suspected events), caught, caught_share with interval,
-        value_prevented, good_hit (newly alerted events that are good, by their chance), good_told_hit (told good),
+        value_prevented, good_hit (good events decided more harshly, by chance), good_told_hit (told good),
         good_hit_per_day with interval, insult_rate with interval, alerts_per_day, reviews_per_day, net_value_day
         with interval, net_value_day_told (only frauds told are fraud) and net_value_day_all (all suspected are). The
         same under `check_` on the events that no rule was found on, the collateral under `baseline_` on days of the

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -224,6 +225,12 @@ def investigate(
             "What is investigated is an Incident",
             got=type(incident).__name__,
             hint='rb.Incident("2026-11-11", "2026-11-13")',
+        )
+    if isinstance(model, str | bytes | Path):
+        raise ParameterError(
+            "The model is the fitted model and not the name of its file",
+            got=repr(model)[:100],
+            hint="the playbook incident_deep_dive reads model files: -p model=FILE",
         )
     scope = scope_of(
         incident, dataset, book=book, score=score, costs=Costs.from_mapping(costs), asof=asof, exclude=exclude,

@@ -160,6 +160,11 @@ def test_a_baseline_that_shares_events_with_the_window_is_refused():
         rb.Incident(*WINDOW, baseline="2026-11-01")
 
 
+def test_a_file_name_is_no_model(market):
+    with pytest.raises(rb.ParameterError, match="fitted model"):
+        rb.investigate(rb.Incident(*WINDOW), market.datasets["transactions"], model="model.json")
+
+
 def test_what_is_no_incident_is_refused(market):
     with pytest.raises(rb.ParameterError, match="Incident"):
         rb.investigate("2026-11-11", market.datasets["transactions"])

@@ -14,7 +14,7 @@ from riskbench.incidents.measure import Measure, measures
 from riskbench.incidents.scope import Scope
 from riskbench.incidents.series import draw, series_of
 from riskbench.incidents.signal_table import amount, chance, page, table
-from riskbench.incidents.signals import LEVEL, Signal, adjusted, signal, window_end
+from riskbench.incidents.signals import FEWEST_EVENTS, LEVEL, Signal, adjusted, signal, window_end
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -145,7 +145,8 @@ def when(scope: Scope, *, measure: str | None = None, calendar: pd.DataFrame | N
     scope : Scope
         The events, the window and the baseline.
     measure : str, optional
-        The main measure; by default the incident's, else the fraud told where it changed, else what changed most.
+        The main measure; by default the incident's, else the fraud told where it changed and 5 or more are told,
+        else what changed most.
     calendar : DataFrame, optional
         Campaigns: name, first, last (local days); by default double days, Black Friday and paydays.
 
@@ -232,9 +233,10 @@ def settled_window(scope: Scope, timeline: Timeline) -> tuple[int, int]:
 
 
 def _main(found: Sequence[Signal], fair: dict[str, float], wanted: str | None) -> tuple[Signal, str]:
-    """Return the main measure and why it is that."""
+    """Return the main measure and why it is that; a rate of a few frauds that would be a finding is not chosen."""
     if wanted is not None:
         return next(each for each in found if each.measure.name == wanted), "as the incident names it"
+    found = [each for each in found if fair.get(each.measure.name, 1.0) > LEVEL or not _few_frauds(each)]
     clear = [each for each in found if fair.get(each.measure.name, 1.0) <= LEVEL]
     clear.sort(key=lambda each: (fair[each.measure.name], -each.change.evidence if each.change else 0.0))
     frauds = [each for each in clear if each.measure.name == "fraud"]
@@ -247,7 +249,7 @@ def _main(found: Sequence[Signal], fair: dict[str, float], wanted: str | None) -
     if clear:
         clear.sort(key=lambda each: -_distance(each))
         reason = "furthest from its expectation"
-        if fraud is not None:
+        if fraud is not None:  # with few frauds told it is not among those to choose from, and nothing is said of it
             reason += "; the fraud told " + ("has not changed" if fraud.change is not None else "is not measurable yet")
         return clear[0], reason
     if fraud is not None and fraud.change is not None:
@@ -257,6 +259,11 @@ def _main(found: Sequence[Signal], fair: dict[str, float], wanted: str | None) -
         told.sort(key=lambda each: fair[each.measure.name])
         return told[0], "the least unlikely of the measures, none of which has changed"
     return found[0], "nothing is measurable"
+
+
+def _few_frauds(held: Signal) -> bool:
+    """Return whether a rate of frauds rests on too few of them in the window to bear an investigation."""
+    return held.measure.name.split(":")[0] == "fraud" and held.observed < FEWEST_EVENTS
 
 
 def _distance(held: Signal) -> float:

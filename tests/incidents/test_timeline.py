@@ -385,3 +385,32 @@ def test_the_january_attack_on_new_accounts_is_dated(public_data):
     assert pd.Timestamp(found.start) < pd.Timestamp("2015-01-01 06:00")
     assert pd.Timestamp("2015-01-12") <= pd.Timestamp(found.end) < pd.Timestamp("2015-01-14")
     assert "the time after" in " ".join(found.notes)
+
+
+def few(*, count=4, seed=1):
+    """Return quiet events with a few frauds in a month that hardly had any, and orders in number beside them."""
+    held = frame(rate=0.0005, seed=seed)
+    rng = np.random.default_rng(3)
+    at = pd.Timestamp("2026-04-05 06:00") + pd.to_timedelta(np.sort(rng.integers(0, 7200, 600)), unit="s")
+    held.loc[held["at"] >= pd.Timestamp("2026-04-05"), ["fraud", "told", "source"]] = [0, pd.NaT, None]
+    more = pd.DataFrame(
+        {"id": np.arange(600) + 10_000_000, "at": at, "amount": 100.0, "score": rng.random(600), "fraud": 0}
+    )
+    more["outcome"] = "approve"
+    held = pd.concat([held, more]).sort_values("at", kind="stable", ignore_index=True)
+    struck = np.flatnonzero(held["at"] >= pd.Timestamp("2026-04-05 06:10"))[: count * 4 : 4]
+    held.loc[struck, "fraud"] = 1
+    held.loc[struck, "told"] = held.loc[struck, "at"] + HOUR
+    held.loc[struck, "source"] = "chargeback"
+    return held
+
+
+def test_a_few_frauds_do_not_bear_an_investigation_unless_they_are_named():
+    told = when(scope(few(count=4), "2026-04-05", "2026-04-07"))
+    assert row(told, "fraud")["observed"] == 4
+    assert row(told, "fraud")["p_adjusted"] <= 0.05
+    assert not told.measure.startswith("fraud")
+    assert told.start is not None
+    assert "the fraud told" not in told.why
+    assert when(scope(few(count=4), "2026-04-05", "2026-04-07"), measure="fraud").measure == "fraud"
+    assert when(scope(few(count=12), "2026-04-05", "2026-04-07")).measure == "fraud"

@@ -51,7 +51,7 @@ def assess(facts: Mapping[str, Any], *, stopped: bool = False) -> tuple[Severity
         money exposed 1.5 times the accepted loss of a week     high
       people affected                                       40      low
         still running                                       no        –
-    regulator or legal                                       no        –
+    regulator or legal                               not stated        –
     """
     rows: list[tuple[str, str, str]] = []
     exposed, appetite, people = (facts.get(name) for name in ("exposed", "weekly_appetite", "people"))
@@ -80,7 +80,9 @@ def assess(facts: Mapping[str, Any], *, stopped: bool = False) -> tuple[Severity
     flags = [name for name in ("regulator", "legal") if facts.get(name)]
     if flags:
         level = max(level, SEVERITIES.index("high"))
-    rows.append(("regulator or legal", " and ".join(flags) or "no", "high at least" if flags else "–"))
+    unsaid = any(facts.get(name) is None for name in ("regulator", "legal"))
+    matter = " and ".join(flags) or ("not stated" if unsaid else "no")
+    rows.append(("regulator or legal", matter, "high at least" if flags else "–"))
     if not levels:
         rows.append(("nothing to go by", "neither money nor people", "high until one is stated"))
     return SEVERITIES[level], pd.DataFrame(rows, columns=["criterion", "stated", "says"])

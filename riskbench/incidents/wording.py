@@ -13,11 +13,19 @@ TITLE, LINE, TEXT = 160, 2_000, 20_000
 #: Marks that turn the reading direction or are not seen: they hide what a text says.
 _HIDDEN = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\U000e0000-\U000e007f]")
 _BREAKS = re.compile("\r\n|[\r\u2028\u2029\x85\x0b\x0c]")
+#: The two parts of a run's id, such as 20261123-5bfbfe1c: it is no telephone number.
+_DAY, _TAIL = r"20\d\d[01]\d[0-3]\d", r"[0-9a-f]{8}(?![\w\-])"
 _PERSONAL = (
     (re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+"), "[address]"),
     (re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.])"), "[IP]"),
     (re.compile(r"(?<![\w:])(?:[0-9a-fA-F]{1,4}:){3,7}[0-9a-fA-F:]{1,4}(?![\w:])"), "[IP]"),
-    (re.compile(r"(?<![\w,.])(?!\d{4}-\d\d-\d\d)\+?\d(?:[ \-]?\d){8,18}(?![\w,.]\d)"), "[number]"),
+    (
+        re.compile(
+            rf"(?<![\w,.])(?!\d{{4}}-\d\d-\d\d)(?!{_DAY}-{_TAIL})(?!(?<={_DAY}-){_TAIL})"
+            r"\+?\d(?:[ \-]?\d){8,18}(?![\w,.]\d)"
+        ),
+        "[number]",
+    ),
 )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from riskbench.config import redact_all
-from riskbench.errors import StoreError, nearest
+from riskbench.errors import StoreError, listed, nearest
 from riskbench.store.connection import Opened, now
 
 if TYPE_CHECKING:
@@ -133,9 +133,9 @@ class Journal(Opened):
             if incident_id(number) not in held:
                 known = self.incidents()
                 close = nearest(incident_id(number), known)
+                there = f"the casebook holds {listed(known, most=5)}" if known else "the casebook is empty"
                 raise StoreError(
-                    f"There is no incident {incident_id(number)}",
-                    hint=f"did you mean {close!r}?" if close else "the casebook is empty",
+                    f"There is no incident {incident_id(number)}", hint=f"did you mean {close!r}?" if close else there
                 )
         return {incident: tuple(lines) for incident, lines in held.items()}
 

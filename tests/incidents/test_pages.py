@@ -18,6 +18,7 @@ from riskbench.incidents.history import SECTIONS
 from riskbench.incidents.page import IncidentPage
 from riskbench.incidents.postmortem import ASKS
 from riskbench.incidents.updates import AUDIENCES
+from riskbench.incidents.wording import Scrubber
 
 HOSTILE = "<script>alert(1)</script><svg onload=x>\"'&</td> [x](javascript:y) # *b* `c` | ~~d~~ $e$ \u202eabc"
 OUTSIDE = ("sellers", "creators", "buyers", "regulator")
@@ -171,6 +172,14 @@ def test_no_id_leaks_whatever_it_is_made_of_and_wherever_it_stands(member, befor
 
 
 # -- the post-mortem -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("run", ["20261123-5bfbfe1c", "20261123-12345678", "20261123-1234567f"])
+def test_ids_of_runs_stay_and_numbers_after_a_day_do_not(run):
+    scrub = Scrubber([])
+    assert scrub(f"linked runs {run} 12, {run}.") == f"linked runs {run} 12, {run}."
+    assert scrub("call 0812-3456-7890 or 20261123-4111111111111111") == "call [number] or 20261123-[number]"
+    assert scrub("81234567-12345678") == "[number]"
 
 
 def test_a_post_mortem_has_every_section_in_the_blameless_order(full):

@@ -280,6 +280,14 @@ def test_the_severity_rule(facts, severity):
     assert assess(facts)[0] == severity
 
 
+def test_a_matter_for_the_regulator_that_nobody_stated_is_no_no():
+    said = [
+        assess(facts)[1].set_index("criterion").loc["regulator or legal", "stated"]
+        for facts in ({}, {"regulator": False}, {"regulator": False, "legal": False}, {"legal": True})
+    ]
+    assert said == ["not stated", "not stated", "no", "legal"]
+
+
 def test_more_of_anything_never_makes_it_milder():
     import itertools
 
@@ -563,6 +571,16 @@ def test_a_changed_history_is_told_and_one_unreadable_line_does_not_hide_the_res
             connection.execute(text("delete from riskbench_incident_events where incident = 2"))
         engine.dispose()
         assert "gone" in book.verify(heads=heads).faults["what"].tolist()[-1]
+
+
+def test_an_unknown_incident_is_answered_with_what_the_casebook_holds(book):
+    with pytest.raises(StoreError, match="the casebook is empty"):
+        book.record("INC-9999")
+    book.open("x", by="ana")
+    with pytest.raises(StoreError, match="There is no incident INC-9999") as caught:
+        book.record("INC-9999")
+    assert "empty" not in str(caught.value)
+    assert "INC-0001" in str(caught.value)
 
 
 def test_the_list_puts_the_open_and_the_severe_first(book):

@@ -33,8 +33,8 @@ class Cluster:
         In words, how they were found.
     condition : str or None
         The rule text that picks them; None where links and not columns do.
-    by : {"segments", "rings", "segments and rings", "labels", "window"}
-        What they were found by; `labels`: nothing was found, so all frauds of the window; `window`: all of it.
+    by : {"segments", "rings", "segments and rings", "labels", "nothing"}
+        What they were found by; `labels`: nothing stands out, so all frauds told of the window; `nothing`: none is.
     cleared : ndarray of intp
         Positions of the events found in the same way that are told good: not suspected, but they show how many are.
     """
@@ -90,7 +90,7 @@ def cluster_of(scope: Scope, segments: Segments, entities: Entities) -> Cluster:
         return _cluster(scope.current & ~good, said, scope.incident.where, "segments", scope.current & good)
     if told.any():
         return _cluster(told, "frauds told of the window, as no segment and no ring stands out", None, "labels")
-    return _cluster(scope.current, "all events of the window, as nothing in it stands out", None, "window")
+    return _cluster(told, "no event: nothing in the window stands out, and no fraud of it is told", None, "nothing")
 
 
 def _beyond(scope: Scope, inside: npt.NDArray[np.bool_], current: npt.NDArray[np.bool_]) -> float:

@@ -58,10 +58,13 @@ def open_record(
     'detected'
     """
     facts, links = stated(investigation), linked(investigation, run)
-    title = investigation.given.incident.name
+    title = _title(investigation, facts)
     known = _same(casebook, title, facts)
     if known is not None:
-        held = casebook.state(known, facts, by=by)
+        held = casebook.state(known, {**facts, "detected": _first(casebook.record(known), facts)}, by=by)
+        for section, text in _sections(investigation).items():
+            if _by_whom(held, section) == by and held.held.sections.get(section) != text:
+                held = casebook.write(held, section, text=text, by=by)
         return casebook.link(held, by=by, **links) if links else held
     held = casebook.open(title, by=by, facts={**facts, **links})
     for section, text in _sections(investigation).items():
@@ -70,6 +73,30 @@ def open_record(
         held = casebook.act(held, what, by=by, purpose="contain", due=due)
     rows = to_put_right(investigation)
     return casebook.put_right(held, rows, by=by) if rows else held
+
+
+def found_something(investigation: Investigation) -> bool:
+    """Return whether there is anything to open a record for: a change that is dated, or events that stand out."""
+    return investigation.timeline.start is not None or investigation.cluster.by not in ("labels", "nothing")
+
+
+def _title(investigation: Investigation, facts: Mapping[str, Any]) -> str:
+    """Return what the record is called: the incident's own title, or its day with region and domain."""
+    incident = investigation.given.incident
+    return incident.title or f"{incident.name}, {facts.get('region', 'all regions')}, {facts['domain']}"
+
+
+def _first(held: IncidentRecord, facts: Mapping[str, Any]) -> str:
+    """Return the earlier of two detections: looking again later does not make an incident be seen later."""
+    before = held.held.facts.get("detected")
+    return str(facts["detected"]) if before is None else min(str(before), str(facts["detected"]), key=pd.Timestamp)
+
+
+def _by_whom(held: IncidentRecord, section: str) -> str:
+    """Return who wrote a section last; nobody yet is an empty name."""
+    told = held.frame("timeline")
+    wrote = told[told["what"] == f"wrote {section.replace('_', ' ')}"]
+    return str(wrote["actor"].iloc[-1]) if len(wrote) else ""
 
 
 def stated(investigation: Investigation) -> dict[str, Any]:
@@ -231,10 +258,13 @@ def _next_run(investigation: Investigation) -> str | None:
 
 
 def _same(casebook: Casebook, title: str, facts: Mapping[str, Any]) -> str | None:
-    """Return the open incident of the same name and window, if there is one."""
+    """Return the open incident of the same name, place, domain and window, if there is one."""
     held = casebook.incidents(state="open").frame()
     for name in held.loc[held["name"] == title, "incident"] if len(held) else ():
-        known = casebook.record(str(name)).window
+        record = casebook.record(str(name))
+        if any(record.held.facts.get(key) != facts.get(key) for key in ("domain", "region", "currency")):
+            continue
+        known = record.window
         if all(
             left is not None and pd.Timestamp(left) == pd.Timestamp(right)
             for left, right in zip(known, (facts["window_start"], facts["window_end"]), strict=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,12 +89,20 @@ def _pair(values: Mapping[str, Any], first: str, last: str) -> tuple[str, str] |
 def recorded(
     investigation: Investigation, *, store: str | None, run: str | None, folder: Path | None
 ) -> IncidentRecord:
-    """Open an investigation's record in a store (in memory where none is named); write its post-mortem to a folder."""
-    from riskbench.incidents.casebook import open_casebook
-    from riskbench.incidents.opening import open_record
+    """Open an investigation's record in a store; write its post-mortem to a folder.
 
-    with open_casebook(store or "sqlite://") as casebook:
-        made = open_record(casebook, investigation, run=run if store else None)
+    In memory where no store is named, or where nothing was found: no incident is opened for nothing.
+    """
+    from riskbench.incidents.casebook import open_casebook
+    from riskbench.incidents.opening import found_something, open_record
+
+    kept = store if store and found_something(investigation) else None
+    with open_casebook(kept or "sqlite://") as casebook:
+        made = open_record(casebook, investigation, run=run if kept else None)
+    if kept is None and store:
+        made = replace(
+            made, notes=("Nothing was found, so no incident was opened: this record is not kept.", *made.notes)
+        )
     if folder is not None:
         page = made.postmortem()
         for name in ("postmortem.html", "postmortem.md"):

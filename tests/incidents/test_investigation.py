@@ -170,13 +170,39 @@ def test_what_is_no_incident_is_refused(market):
         rb.investigate("2026-11-11", market.datasets["transactions"])
 
 
+@pytest.mark.parametrize("events", [None, pd.DataFrame({"at": ["2026-11-11"]})])
+def test_what_is_no_dataset_is_refused(events):
+    with pytest.raises(rb.ParameterError, match="Events are a Dataset") as error:
+        rb.investigate(rb.Incident(*WINDOW), events)
+    assert "rb.read" in str(error.value)
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, "7", None, True])
+def test_what_is_no_seed_is_refused(small, seed):
+    with pytest.raises(rb.ParameterError, match="seed"):
+        rb.investigate(rb.Incident(*WINDOW), small, seed=seed)
+
+
 def test_a_condition_restricts_both_windows_and_a_wrong_one_is_explained(market):
     events = market.datasets["transactions"]
     found = rb.investigate(rb.Incident(*WINDOW, where="payment_method = 'cod'"), events)
     held = events.frame(["payment_method"])["payment_method"].to_numpy()
     assert set(held[found.given.current | found.given.baseline]) == {"cod"}
-    with pytest.raises(rb.RuleError, match="payment_methd"):
+    with pytest.raises(rb.RuleError, match="payment_methd") as error:
         rb.investigate(rb.Incident(*WINDOW, where="payment_methd = 'cod'"), events)
+    assert str(error.value).startswith("The incident's condition has a mistake")
+    assert "CONDITION" not in str(error.value)
+    assert "    ^^^^" in str(error.value)
+    assert "payment_method" in str(error.value).split("\n", 3)[-1]
+
+
+def test_a_condition_that_no_event_of_the_window_meets_is_said(market):
+    with pytest.raises(rb.DataError, match="no event of the window meets the condition"):
+        rb.investigate(rb.Incident(*WINDOW, where="payment_method = 'shells'"), market.datasets["transactions"])
+    with pytest.raises(rb.DataError, match="moments without a zone are UTC"):
+        rb.investigate(
+            rb.Incident("2030-01-01", "2030-01-02", where="payment_method = 'cod'"), market.datasets["transactions"]
+        )
 
 
 def test_a_hub_that_links_everybody_links_nobody():
@@ -197,7 +223,7 @@ def test_a_segment_without_any_value_is_left_out_and_said_so(empty):
         assert found.segments.frame()["condition"].iloc[0] == "city = 'east'"
     else:
         assert found.segments.frame().empty
-        assert found.cluster.by in {"labels", "window"}
+        assert found.cluster.by in {"labels", "nothing"}
 
 
 def test_ids_that_come_twice_change_no_answer():
@@ -216,7 +242,7 @@ def test_labels_of_one_class_or_none_find_nothing_and_say_so(label):
     said = whole(found)
     assert found.segments.frame().empty
     assert found.timeline.start is None
-    assert found.cluster.by == ("labels" if label == 1 else "window")
+    assert found.cluster.by == ("labels" if label == 1 else "nothing")
     assert "not measurable" in said
     assert found.containment.best is None or label == 1
 
@@ -228,7 +254,7 @@ def test_one_event_in_the_window_is_too_few(before):
     found = look(pd.concat([frame[~late] if before else frame[:0], frame[late].head(1)]))
     assert "not measurable" in whole(found)
     assert found.timeline.start is None
-    assert len(found.cluster) == 1
+    assert len(found.cluster) <= 1
     with rb.open_casebook("sqlite://") as casebook:
         assert rb.open_record(casebook, found).held.facts["events"] == 1
 
@@ -307,3 +333,33 @@ def test_rules_of_an_incident_with_a_condition_never_reach_beyond_it(small):
     assert rules
     for rule in rules:
         assert "payment_method = 'cod'" in rule.when, "its effect on other payments was not looked at"
+
+
+def test_another_domain_is_another_incident_and_a_later_look_renews_what_no_person_wrote():
+    events = rb.sample(orders=5000)
+    window = rb.Incident(*WINDOW)
+    with rb.open_casebook("sqlite://") as casebook:
+        early = rb.open_record(casebook, rb.investigate(window, events, asof="2026-11-13"))
+        casebook.write(early, "detection", text="a seller called", by="ana")
+        late = rb.open_record(casebook, rb.investigate(window, events))
+        assert late.id == early.id
+        assert late.held.facts["detected"] == early.held.facts["detected"], "a later look is no later detection"
+        assert late.held.sections["summary"] != early.held.sections["summary"]
+        assert late.held.sections["detection"] == "a seller called"
+        other = rb.open_record(casebook, rb.investigate(window, rb.sample("affiliation", orders=5000)))
+        assert other.id != early.id
+
+
+def test_where_nothing_stands_out_nothing_is_suspected_and_no_incident_is_kept(tmp_path):
+    from riskbench.runner.casework import recorded
+
+    rows = np.arange(2000)
+    frame = pd.DataFrame({"id": rows, "time": pd.Timestamp("2026-01-01") + pd.to_timedelta(rows * 3600, unit="s")})
+    events = rb.read(frame, roles=rb.Roles(id="id", time="time"))
+    found = rb.investigate(rb.Incident("2026-03-01", "2026-03-08"), events)
+    assert (found.cluster.by, len(found.cluster)) == ("nothing", 0)
+    store = str(tmp_path / "book.db")
+    made = recorded(found, store=store, run=None, folder=tmp_path)
+    assert "no incident was opened" in made.notes[0]
+    with rb.open_casebook(store) as casebook:
+        assert len(casebook.incidents().frame()) == 0

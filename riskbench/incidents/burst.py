@@ -14,6 +14,7 @@ from riskbench.incidents.incident import Incident
 from riskbench.incidents.measure import Measure
 from riskbench.incidents.scope import Scope
 from riskbench.incidents.sweep import value_text
+from riskbench.incidents.wording import masked
 from riskbench.metrics.burst import bursts
 from riskbench.rules.pieces import column_text
 
@@ -74,11 +75,11 @@ class Group:
 
     @property
     def said(self) -> str:
-        """Who, in words."""
+        """Who, in words, without a whole id."""
         first = self.bursts[0]
         if len(self.bursts) == 1:
-            return f"{first.column} {first.value}"
-        return f"{len(self.bursts)} of {first.column}, from {first.value} on"
+            return f"{first.column} {masked(first.value)}"
+        return f"{len(self.bursts)} of {first.column}, from {masked(first.value)} on"
 
     @property
     def ends(self) -> tuple[int, int]:
@@ -153,7 +154,7 @@ def grouped(found: Sequence[EntityBurst], *, explained: Sequence[Mask]) -> list[
         else:
             groups.append([burst])
     made = [Group(tuple(group)) for group in groups]
-    return sorted(made, key=lambda group: (-group.strength, group.said))
+    return sorted(made, key=lambda group: (-group.strength, group.bursts[0].column, group.bursts[0].value))
 
 
 def draft(group: Group, hit: Measure, baseline: tuple[str, str] | None) -> Incident:

@@ -20,6 +20,7 @@ from riskbench.incidents.incident import Incident
 from riskbench.incidents.scope import Scope, set_aside
 from riskbench.incidents.survey import columns_of, hours_of, looked_at, measures_of, too_little, utc, whole
 from riskbench.incidents.sweep import Alarm, Hours, alarms, covers, part_of
+from riskbench.incidents.wording import masked
 from riskbench.metrics.costs import Costs, worth
 from riskbench.rules.pieces import column_text
 
@@ -113,7 +114,8 @@ class Scan(Result):
             top = self.anomalies.iloc[0]
             said = Fact(
                 "Times the usual", float(top["effect"]), "average", lower=float(top["effect_lower"]),
-                upper=float(top["effect_upper"]), n=int(top["n"]), note=f"{top['measure']}: {top['segment']}"[:120],
+                upper=float(top["effect_upper"]), n=int(top["n"]),
+                note=f"{top['measure']}: {self._segments()[0]}"[:120],
             )  # fmt: skip
             facts.append(said)
             if top["money"] is not None and np.isfinite(top["money"]):
@@ -126,8 +128,12 @@ class Scan(Result):
         return 1.5 + 0.28 * max(4, len(self._bars()))
 
     def _bars(self) -> list[tuple[str, pd.Timestamp, pd.Timestamp, str]]:
-        rows = self.anomalies[["segment", "start", "end", "measure"]].itertuples(index=False, name=None)
-        return [*list(rows)[:10], *self.groups[:8]]
+        rows = self.anomalies[["start", "end", "measure"]].itertuples(index=False, name=None)
+        return [*[(said, *row) for said, row in zip(self._segments(), rows, strict=True)][:10], *self.groups[:8]]
+
+    def _segments(self) -> list[str]:
+        """Return each finding's segment as the page tells it: without whole ids."""
+        return list((self.pages["anomalies"][1] if "anomalies" in self.pages else self.anomalies)["segment"])
 
     def _draw(self, ax: Axes) -> None:
         bars = self._bars()
@@ -276,14 +282,20 @@ def scan(
     money = _money(scope)
     covered = [covers(alarm, hours) for alarm in found]
     rows = [_row(alarm, mask, hours, scope, money) for alarm, mask in zip(found, covered, strict=True)]
-    drafts = [(alarm.strength, _incident(alarm, row, scope)) for alarm, row in zip(found, rows, strict=True)]
+    told = [_said(alarm, hide=alarm.part.column in events.roles.entities) for alarm in found]
+    drafts = [
+        (alarm.strength, _incident(alarm, row, said, scope)) for alarm, row, said in zip(found, rows, told, strict=True)
+    ]
     groups = grouped(bursts, explained=covered)
     if hit is not None:
         drafts += [(group.strength, draft(group, hit, _baseline(scope, *group.ends))) for group in groups]
     drafts.sort(key=lambda held: -held[0])
+    anomalies = _table(rows[:most], _ANOMALIES)
+    who = _table([_burst_row(burst, scope, money) for burst in bursts], _ENTITIES)
     return Scan(
-        anomalies=_table(rows[:most], _ANOMALIES),
-        entities=_table([_burst_row(burst, scope, money) for burst in bursts], _ENTITIES),
+        anomalies=anomalies,
+        entities=who,
+        pages=_pages(anomalies, told[:most], who),
         drafts=tuple(incident for _, incident in drafts[:most]),
         found=len(found),
         found_entities=len(bursts),
@@ -371,8 +383,21 @@ def _row(
     }
 
 
-def _said(alarm: Alarm) -> str:
+def _pages(anomalies: pd.DataFrame, told: list[str], who: pd.DataFrame) -> dict[str, tuple[str, pd.DataFrame]]:
+    """Return the tables as the page shows them: no id of an entity stands there whole."""
+    pages = {}
+    if len(anomalies):
+        pages["anomalies"] = ("", anomalies.assign(segment=told)[list(Scan.repr_columns)])
+    if len(who):
+        pages["entities"] = ("Entities", who.assign(value=[masked(str(value)) for value in who["value"]]))
+    return pages
+
+
+def _said(alarm: Alarm, *, hide: bool = False) -> str:
+    """Return an alarm's segment in words; with `hide`, its values only so far that they can be told apart."""
     names = [alarm.part.names[value] for value in alarm.values]
+    if hide:
+        names = [name if name.startswith("(") else masked(name) for name in names]
     if alarm.part.column is None:
         return names[0]
     return f"{alarm.part.column} {', '.join(names[:4])}" + (f" and {len(names) - 4} more" if len(names) > 4 else "")
@@ -390,7 +415,7 @@ def _condition(alarm: Alarm) -> str | None:
     return f"{head.removesuffix(' = ')} IN ({', '.join(text.removeprefix(head) for text in known)})"
 
 
-def _incident(alarm: Alarm, row: dict[str, object], scope: Scope) -> Incident:
+def _incident(alarm: Alarm, row: dict[str, object], said: str, scope: Scope) -> Incident:
     start, end = pd.Timestamp(str(row["start"])), pd.Timestamp(str(row["end"]))
     where = row["condition"]
     return Incident(
@@ -398,7 +423,7 @@ def _incident(alarm: Alarm, row: dict[str, object], scope: Scope) -> Incident:
         end.isoformat(),
         baseline=_baseline(scope, start.value // 1000, end.value // 1000),
         where=None if where is None else str(where),
-        title=f"{alarm.measure.title}: {row['segment']}"[:120],
+        title=f"{alarm.measure.title}: {said}"[:120],
         measure="fraud" if _FRAUD in alarm.also else alarm.measure.name,
     )
 

@@ -14,7 +14,7 @@ from riskbench.data.dataset import Dataset, micros
 from riskbench.data.labels import UNKNOWN, LabelState, label_state
 from riskbench.data.outcomes import ladder
 from riskbench.engine.bits import Bits
-from riskbench.errors import DataError, ParameterError
+from riskbench.errors import DataError, ParameterError, RuleError
 from riskbench.incidents.elapsed import elapsed
 from riskbench.incidents.incident import Incident
 from riskbench.metrics.costs import Costs, Worth, worth
@@ -167,17 +167,32 @@ def scope_of(
     if column.missing:
         notes.append(f"{column.missing:,} events bear no time and are left out.")
     if incident.where is not None:
-        inside &= matching(events, incident.where)
-        notes.append(f"Only events with {incident.where} are investigated.")
+        try:
+            meets = matching(events, incident.where)
+        except RuleError as error:
+            raise RuleError(
+                f"The incident's condition has a mistake: {error.sentence}",
+                text=error.text, start=error.start, end=error.end, got=error.got, allowed=error.allowed,
+                hint=error.hint,
+            ) from None  # fmt: skip
+        inside &= meets
+        named = any(name.lower() in incident.where.lower() for name in events.roles.entities)
+        said = "that meet the incident's condition" if named else f"with {incident.where}"
+        notes.append(f"Only events {said} are investigated.")
     start, end = incident.window
-    current = inside & (times >= start) & (times < end)
+    in_window = column.present & (times >= start) & (times < end)
+    current = inside & in_window
     if not current.any():
         span = events.span
         raise DataError(
             "There are no events in the incident's window.",
             got=f"{incident.start} to {incident.end}" + (f", where {incident.where}" if incident.where else ""),
             allowed=f"the events span {span[0]:%Y-%m-%d %H:%M} to {span[1]:%Y-%m-%d %H:%M} UTC" if span else None,
-            hint="moments without a zone are UTC",
+            hint=(
+                "no event of the window meets the condition: loosen it"
+                if incident.where is not None and in_window.any()
+                else "moments without a zone are UTC"
+            ),
         )
     given = incident.baseline
     low, high = (micros(given[0]), micros(given[1])) if given is not None else (np.iinfo(np.int64).min, start)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +11,7 @@ import unchanged
 
 import riskbench as rb
 from riskbench.errors import DataError, ParameterError
+from riskbench.incidents.scope import scope_of
 
 #: The start of the planted raid, on the full hour of the zone.
 RAID = "2026-04-20 07:00"
@@ -77,6 +80,29 @@ def test_a_burst_of_one_buyer_is_found_among_many(quiet):
     table = rb.scan(unchanged.read(frame), measures=["fraud"], segments=[]).frame("entities")
     assert (table.iloc[0]["column"], table.iloc[0]["value"], table.iloc[0]["frauds"]) == ("buyer", "999999", 12)
     assert table.iloc[0]["start"] == frame.loc[rows[0], "placed"]
+
+
+def test_no_page_of_a_scan_holds_a_whole_id(raided):
+    frame = raided.copy()
+    frame["city"] = "SHOP" + frame["city"] + "77KX"
+    rows = frame.index[1000:1012]
+    frame["buyer"] = "BUYER" + frame["buyer"].astype(str)
+    frame.loc[rows, "buyer"] = "BUYER999999"
+    frame.loc[rows, "fraud"] = 1
+    frame.loc[rows, "told"] = frame.loc[rows, "placed"] + pd.Timedelta("1D")
+    events = unchanged.read(frame, entities=("buyer", "city"), segments=("goods",))
+    scan = rb.scan(events, measures=["fraud"], segments=["city"], entities=["buyer"])
+    assert scan.frame().iloc[0]["segment"] == "city SHOPport77KX"
+    assert "BUYER999999" in set(scan.frame("entities")["value"])
+    page = scan._repr_html_() + repr(scan) + scan.alt + " ".join(draft.name for draft in scan.drafts)
+    page += " ".join(bar[0] for bar in scan._bars())
+    assert "city SHO…KX" in page
+    assert "BUY…99" in page
+    assert not re.search(r"SHOP\w+77KX|BUYER\d", page)
+    assert {"city = 'SHOPport77KX'", "buyer = 'BUYER999999'"} <= {draft.where for draft in scan.drafts}
+    notes = " ".join(scope_of(scan.strongest, events).notes)
+    assert "that meet the incident's condition" in notes
+    assert "SHOPport" not in notes
 
 
 def test_neither_the_order_of_rows_nor_names_matter(raided, found):

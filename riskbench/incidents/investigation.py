@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from riskbench.data.dataset import Dataset
@@ -210,7 +211,7 @@ def investigate(
     RuleError
         When the book or the incident's condition does not fit the events.
     ParameterError
-        When what is handed over is no incident.
+        When what is handed over is no incident or no dataset, or the seed is no whole number of 0 or more.
 
     Examples
     --------
@@ -226,6 +227,10 @@ def investigate(
             got=type(incident).__name__,
             hint='rb.Incident("2026-11-11", "2026-11-13")',
         )
+    if not isinstance(dataset, Dataset):
+        raise ParameterError(
+            "Events are a Dataset", got=type(dataset).__name__, hint="rb.read(...) makes one of a file or a frame"
+        )
     if isinstance(model, str | bytes | Path):
         raise ParameterError(
             "The model is the fitted model and not the name of its file",
@@ -234,9 +239,15 @@ def investigate(
         )
     scope = scope_of(
         incident, dataset, book=book, score=score, costs=Costs.from_mapping(costs), asof=asof, exclude=exclude,
-        seed=seed,
+        seed=_seed(seed),
     )  # fmt: skip
     return Investigation(given=scope, model=model, links=links, payouts=payouts, calendar=calendar)
+
+
+def _seed(seed: object) -> int:
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise ParameterError("A seed is a whole number, 0 or more", got=repr(seed)[:100])
+    return int(seed)
 
 
 def _iso(moment: int) -> str:

@@ -31,6 +31,8 @@ COLUMNS = (
     "baseline", "baseline_lower", "baseline_upper", "ratio", "ratio_lower", "ratio_upper",
     "share_explained", "share_explained_lower", "share_explained_upper", "p_value", "same_events_as",
 )  # fmt: skip
+#: A segment of fewer events than this is not told, and no pace over fewer expected ones.
+FEWEST_EVENTS = 5
 #: The most stretches into which the baseline is cut.
 _STRETCHES = 200
 #: Events times sets of columns, above which segments join two columns and not three.
@@ -98,7 +100,7 @@ class Segments(Result):
         first = self.segments.iloc[0]
         share = Fact(
             "Share explained", first["share_explained"], "share", n=int(first["n"]),
-            lower=first["share_explained_lower"], upper=first["share_explained_upper"],
+            lower=_within(first["share_explained_lower"]), upper=_within(first["share_explained_upper"]),
             note="of the whole change" if first["share_explained"] is not None else "the whole did not rise",
         )  # fmt: skip
         times = Fact(
@@ -233,8 +235,10 @@ def where(
             way=way, depth=deep, level=level, most=most, draws=draws, seed=scope.seed,
         )  # fmt: skip
     told = _Told(scope, measure, held, rows, amount, exposure)
-    frame = told.frame(search.found if search else ())
-    notes += _notes(search, usual, why, way, unit, measure)
+    found = search.found if search else ()
+    kept = [one for one in found if told.enough(one)]
+    frame = told.frame(kept)
+    notes += _notes(search, usual, why, way, unit, measure, kept, told.outside_due(found))
     money = measure.unit == "money"
     scale = dataset.currency.scale if money else 1
     return Segments(
@@ -245,7 +249,7 @@ def where(
         observed=search.observed / scale if search else None,
         expected=search.expected / scale if search else None,
         outside=search.outside if search else 1.0,
-        explained=search.explained if search else None,
+        explained=_explained(search, kept) if search else None,
         searched=search.searched if search else 0,
         best_p_value=search.best_p_value if search else None,
         currency=dataset.currency.code if money else "",
@@ -287,10 +291,37 @@ class _Told:
         frame = pd.DataFrame([self._row(one) for one in found], columns=list(COLUMNS))
         return frame.astype(object).where(frame.notna(), None) if len(frame) else frame
 
-    def _row(self, one: Found) -> tuple[object, ...]:
+    def enough(self, one: Found) -> bool:
+        """Return whether a segment rests on enough events to be told: on fewer it points at one person."""
+        if self.measure.unit in ("count", "share"):
+            return max(one.observed, one.expected) >= FEWEST_EVENTS
+        rows = self._inside(one) & (self.amount > 0)
+        now = self.scope.current[self.rows]
+        return int((rows & (now if one.observed >= one.expected else ~now)).sum()) >= FEWEST_EVENTS
+
+    def outside_due(self, found: Sequence[Found]) -> float:
+        """Return how many events, or how large a count, the baseline leads to expect outside of all segments."""
+        rest = np.ones(len(self.rows), dtype=bool)
+        for one in found:
+            rest &= ~self._inside(one)
+        now = self.scope.current[self.rows]
+        counted = (self.amount > 0).astype(np.float64) if self.measure.unit == "money" else self.amount
+        then = float(counted[rest & ~now].sum())
+        if self.exposure is not None:
+            before = float(self.exposure[rest & ~now].sum())
+            return then * float(self.exposure[rest & now].sum()) / before if before > 0 else 0.0
+        days, baseline_days = self.scope.days
+        return then * days / baseline_days if baseline_days > 0 else 0.0
+
+    def _inside(self, one: Found) -> npt.NDArray[np.bool_]:
+        """Return which of the rows lie in a segment."""
         inside = np.ones(len(self.rows), dtype=bool)
         for dim, code in one.terms:
             inside &= self.held[dim].codes[self.rows] == code
+        return inside
+
+    def _row(self, one: Found) -> tuple[object, ...]:
+        inside = self._inside(one)
         now = self.scope.current[self.rows]
         scale = self.scale
         return (
@@ -401,7 +432,14 @@ def _left_out(held: list[Dimension], out: dict[str, str], search: Scan | None) -
 
 
 def _notes(  # noqa: PLR0917
-    search: Scan | None, usual: Usual | None, why: str | None, way: Way, unit: str | None, measure: Measure
+    search: Scan | None,
+    usual: Usual | None,
+    why: str | None,
+    way: Way,
+    unit: str | None,
+    measure: Measure,
+    kept: Sequence[Found],
+    due: float,
 ) -> list[str]:
     if search is None:
         return [f"Not measurable: {why}."]
@@ -414,13 +452,34 @@ def _notes(  # noqa: PLR0917
     if search.sway > 0:
         how = f"In {usual.stretches} stretches of the baseline" if usual else "Within these very events"
         notes.append(f"{how} a segment sways by {search.sway:.0%} of its size beyond chance; that is allowed for.")
-    if not search.found:
+    dropped = len(search.found) - len(kept)
+    if dropped:
+        notes.append(
+            f"Left out as too small to tell, for they may be one person's: {dropped} of {len(search.found)} segments "
+            f"that stand out, on fewer than {FEWEST_EVENTS} events."
+        )
+    elif not kept:
         notes.append("No segment stands out: the change, if any, is spread over all of them, or too small to place.")
+    if due < FEWEST_EVENTS:
+        return notes  # a pace over almost nothing says nothing
     if measure.exposure is None:
         notes.append(f"Everything else is at {search.outside:.2f} times the baseline's pace.")
     else:
         notes.append(f"Everywhere else the rate is {search.outside:.2f} times the baseline's.")
     return notes
+
+
+def _explained(search: Scan, kept: Sequence[Found]) -> float | None:
+    """Return the share of the change in all segments that are told; the whole of the search's where none is dropped."""
+    if len(kept) == len(search.found):
+        return search.explained
+    change = search.observed - search.expected
+    return sum(one.excess for one in kept) / change if kept and change > 0 else None
+
+
+def _within(end: float | None) -> float | None:
+    """Return an end of a share's interval, not below nothing and not above the whole."""
+    return None if end is None or pd.isna(end) else min(1.0, max(0.0, float(end)))
 
 
 def _sure(fact: Fact) -> Fact:

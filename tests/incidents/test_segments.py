@@ -164,3 +164,52 @@ def test_a_raid_of_the_marketplace_is_found_by_its_true_condition():
     found = where(scope, measure_of(scope, "fraud"))
     assert any(name in found.frame()["columns"].iloc[0] for name in truth["segments"])
     assert found.outside < 8
+
+
+def few(*, count, seed=4):
+    """Return events in which one buyer's few frauds are all that changed."""
+    frame = events(struck=False, seed=seed).frame()
+    late = (frame["placed"] >= pd.Timestamp("2026-01-25")).to_numpy()
+    frame["fraud"] = np.where(np.random.default_rng(1).random(len(frame)) < 0.002, 1, 0)
+    frame["door"] = "front"
+    before, struck = np.flatnonzero(~late)[:400], np.flatnonzero(late)[:count]
+    frame.loc[before, ["door", "fraud"]] = ["back", 0]
+    frame.loc[before[-1], "fraud"] = 1
+    frame.loc[struck, ["door", "fraud"]] = ["back", 1]
+    return rb.read(frame, roles=rb.Roles(id="order", time="placed", label="fraud", region="land", amount="price"))
+
+
+@pytest.mark.parametrize("unit", ["share", "count", "money"])
+def test_a_segment_of_a_few_events_is_not_told(unit):
+    for count, told in ((4, 0), (12, 1)):
+        scope, share = asked(few(count=count))
+        money = (share.amount * 10_000).astype(np.int64)
+        made = {
+            "share": share,
+            "count": Measure("fraud", "frauds", "count", share.amount),
+            "money": Measure("lost", "money lost", "money", money),
+        }
+        found = where(scope, made[unit], columns=["door", "land"], draws=59)
+        assert len(found.frame()) == told
+        if not told:
+            assert "back" not in found._repr_html_()
+            assert found.headline()[0].text == "nothing stands out"
+            assert found.explained is None
+            assert ("too small to tell" in " ".join(found.notes)) or unit != "share"
+
+
+def test_a_pace_over_almost_nothing_is_not_said():
+    scope, share = asked(few(count=4))
+    for measure in (share, Measure("fraud", "frauds", "count", share.amount)):
+        found = where(scope, measure, columns=["door", "land"], draws=39)
+        assert not [note for note in found.notes if "verywhere else" in note or "verything else" in note]
+    scope, share = asked(events())
+    assert any("Everywhere else" in note for note in where(scope, share, columns=["land"], draws=39).notes)
+
+
+def test_the_tile_has_the_ends_of_the_table():
+    scope, measure = asked(events())
+    found = where(scope, measure, draws=59)
+    found.segments.loc[0, ["share_explained_lower", "share_explained_upper"]] = [-0.2, 1.7]
+    tile = next(fact for fact in found.headline() if fact.name == "Share explained")
+    assert (tile.lower, tile.upper) == (0, 1)

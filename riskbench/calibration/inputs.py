@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +15,7 @@ from riskbench.data.moments import DEFAULT_MOMENT, place_of
 from riskbench.data.velocity import Feature, velocity
 from riskbench.engine.columns import Column
 from riskbench.errors import ColumnNotFoundError, DataError
+from riskbench.rules.usable import follows_time
 
 #: A text column with more words than this is left out.
 MOST_WORDS = 200
@@ -178,25 +178,9 @@ def _plain(dataset: Dataset, name: str) -> tuple[Column | None, str]:
         return column, f"words ({len(distinct)})"
     if column.kind == "int" and len(distinct) == len(held) and len(held) > MOST_WORDS:
         return None, "each event has a number of its own"
-    if column.kind in ("int", "float") and _follows_time(dataset, column):
+    if column.kind in ("int", "float") and follows_time(dataset, column):
         return None, "it follows the time"
     return column, "yes or no" if column.kind == "bool" else "number"
-
-
-def _follows_time(dataset: Dataset, column: Column) -> bool:
-    """Tell whether a number only grows (or only falls) with time, so that later events lie outside what was learnt."""
-    if dataset.roles.time is None:
-        return False
-    time = dataset.column("time")
-    both = np.flatnonzero(column.present & time.present)
-    if len(both) < 50:
-        return False
-    order = both[np.argsort(time.values[both], kind="stable")]
-    values = column.values[order]
-    edges = np.linspace(0, len(values), 21).astype(int)
-    blocks = [values[a:b] for a, b in pairwise(edges)]
-    lows, highs = np.array([b.min() for b in blocks]), np.array([b.max() for b in blocks])
-    return bool((lows[1:] >= highs[:-1]).all() or (highs[1:] <= lows[:-1]).all()) and lows[0] != lows[-1]
 
 
 def _since(dataset: Dataset, name: str) -> tuple[Column | None, str]:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from riskbench.data.money import Currency, to_minor
+from riskbench.data.money import NO_CURRENCY, Currency, to_minor
 from riskbench.data.roles import DOMAINS, Domain, Roles
 from riskbench.engine.columns import Column, Kind, from_arrow, from_numpy
 from riskbench.engine.table import Table
@@ -209,7 +209,7 @@ class Dataset:
                 got=listed(codes),
                 allowed="one, or rates= when reading",
             )
-        return Currency.of(codes[0]) if codes else Currency.of("XXX")
+        return Currency.of(codes[0]) if codes else Currency.of(NO_CURRENCY)
 
     def minor(self, column: str) -> npt.NDArray[np.int64]:
         """Return a money column (or role) in integer minor units; missing counts as zero."""

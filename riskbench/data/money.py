@@ -30,6 +30,9 @@ _TWO = frozenset(
     """.split()
 )
 
+#: ISO 4217's word for money of no currency: what an amount bears where none is named.
+NO_CURRENCY = "XXX"
+
 #: The largest sum of minor units that stays exact in every step.
 LARGEST_SUM = 2**62
 

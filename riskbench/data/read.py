@@ -15,7 +15,7 @@ from riskbench.data.database import database_source, is_url
 from riskbench.data.dataset import Dataset
 from riskbench.data.exchange import exchange
 from riskbench.data.frames import frame_source, is_table
-from riskbench.data.money import Currency, finer
+from riskbench.data.money import NO_CURRENCY, Currency, finer
 from riskbench.data.parquet import parquet_source
 from riskbench.data.roles import Domain, Roles
 from riskbench.data.sources import Source, as_words, files_of, is_text, is_uuid
@@ -130,7 +130,7 @@ def read(
     _refuse_odd_roles(dataset)
     if rates is not None:
         dataset = exchange(dataset, _mapping(rates, "rates"))
-    elif parts.currency not in table and parts.currency != "XXX":
+    elif parts.currency not in table and parts.currency != NO_CURRENCY:
         dataset = dataset.with_notes(*_too_fine(dataset))
     if labels is None:
         if label_recipe is not None:

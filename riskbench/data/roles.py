@@ -7,6 +7,7 @@ from dataclasses import KW_ONLY, dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Literal, get_args
 
+from riskbench.data.money import NO_CURRENCY
 from riskbench.errors import ParameterError, listed, nearest
 
 Domain = Literal["transactions", "kyc", "onboarding", "affiliation"]
@@ -82,7 +83,7 @@ class Roles:
     label_time: str | None = None
     amount: str | None = None
     measures: Mapping[str, str] = field(default_factory=dict)
-    currency: str = "XXX"
+    currency: str = NO_CURRENCY
     score: str | None = None
     outcome: str | None = None
     region: str | None = None

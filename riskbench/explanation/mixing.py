@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from riskbench.data.dataset import Dataset
+from riskbench.data.money import NO_CURRENCY
 from riskbench.data.outcomes import ladder
 from riskbench.engine.columns import Column, from_arrow
 from riskbench.engine.table import Table
@@ -175,7 +176,7 @@ class Ruled:
             "entities": (),
             "segments": (),
             "measures": {},
-            "currency": "XXX",
+            "currency": NO_CURRENCY,
             "decision_point": None,
         }
         name = roles.id if roles.id in columns else "(mixed event)"

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
-from riskbench.data.money import LARGEST_SUM, Currency
+from riskbench.data.money import LARGEST_SUM, NO_CURRENCY, Currency
 from riskbench.display import Fact, Result, number, result
 from riskbench.errors import ParameterError, listed, nearest
 from riskbench.incidents.wording import Scrubber, clean, masked
@@ -185,7 +185,7 @@ def _as_text(subject: object) -> object:
 def _money(amount: object, currency: object, place: int) -> tuple[int | None, str]:
     if amount is None:
         return None, "" if currency is None else Currency.of(str(currency)).code
-    held = Currency.of(clean(currency or "XXX", f"Row {place + 1}: the currency", most=10))
+    held = Currency.of(clean(currency or NO_CURRENCY, f"Row {place + 1}: the currency", most=10))
     wrong = f"Row {place + 1}: the amount is money of {held.code}, 0 or more, {held.decimals} decimals at most"
     if isinstance(amount, bool):
         raise ParameterError(wrong, got=repr(amount)[:40])

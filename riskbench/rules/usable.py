@@ -211,7 +211,7 @@ def _told_by(column: Column, clock: npt.NDArray[np.int64]) -> bool:
 
 
 def follows_time(dataset: Dataset, column: Column) -> bool:
-    """Tell whether a number only grows, or only falls, with time."""
+    """Tell whether a number only grows (or only falls) with time, so that later events lie outside what was learnt."""
     if dataset.roles.time is None:
         return False
     time = dataset.column("time")

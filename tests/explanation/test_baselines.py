@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import lightgbm
 import numpy as np
 import pandas as pd
 import pytest
 import skops.io
+import xgboost
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 import riskbench as rb
@@ -103,7 +105,6 @@ def test_models_from_files(tmp_path):
     fraud = events.column("label").values.astype(int)
     model = HistGradientBoostingClassifier(max_iter=5, early_stopping=False).fit(frame, fraud)
     skops.io.dump(model, tmp_path / "held.skops")
-    lightgbm, xgboost = pytest.importorskip("lightgbm"), pytest.importorskip("xgboost")
     lightgbm.LGBMClassifier(n_estimators=5, verbose=-1).fit(frame, fraud).booster_.save_model(tmp_path / "held.txt")
     xgboost.XGBClassifier(n_estimators=5).fit(frame, fraud).save_model(tmp_path / "held.json")
     few = events.take(np.arange(40))

@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from lightgbm import LGBMClassifier
 from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
+from xgboost import XGBClassifier
 
 import riskbench as rb
 
@@ -17,9 +19,9 @@ NAME = "approved, June"
 
 def _fitted(kind: str, frame: pd.DataFrame, fraud: np.ndarray):
     if kind == "lightgbm":
-        return pytest.importorskip("lightgbm").LGBMClassifier(n_estimators=8, verbose=-1).fit(frame, fraud)
+        return LGBMClassifier(n_estimators=8, verbose=-1).fit(frame, fraud)
     if kind == "xgboost":
-        return pytest.importorskip("xgboost").XGBClassifier(n_estimators=8).fit(frame, fraud)
+        return XGBClassifier(n_estimators=8).fit(frame, fraud)
     made = {
         "histogram": HistGradientBoostingClassifier(max_iter=8, early_stopping=False),
         "boosting": GradientBoostingClassifier(n_estimators=8),

@@ -6,6 +6,7 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import mistune
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -256,7 +257,6 @@ def test_a_page_runs_nothing_and_fetches_nothing(book):
 
 
 def _rendered(text: str) -> _Tags:
-    mistune = pytest.importorskip("mistune")
     return _seen(mistune.create_markdown(escape=False, plugins=["strikethrough", "table", "url", "footnotes"])(text))
 
 

@@ -16,7 +16,7 @@ from riskbench.data.checks import check
 from riskbench.data.dataset import Dataset, micros
 from riskbench.data.labels import FRAUD, GOOD, label_state
 from riskbench.display import Fact, Result, chart, result
-from riskbench.engine.columns import Column
+from riskbench.engine.columns import DAY, Column
 from riskbench.errors import DataError, ParameterError
 from riskbench.metrics.intervals import wilson
 from riskbench.metrics.ranking import auc, average_precision
@@ -30,7 +30,6 @@ SCORE = "baseline_score"
 #: Shares of the scored events, riskiest first, that the table of bands shows.
 BANDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 _FOLDS = 5
-_DAY = 86_400_000_000
 _DELAY = 7.0
 
 Rows = npt.NDArray[np.intp]
@@ -287,8 +286,8 @@ def _cut(dataset: Dataset, train_until: str | pd.Timestamp | None) -> int | None
         cut = micros(train_until)
     else:
         cut = int(np.partition(times, len(times) // 2)[len(times) // 2])
-        midnight = cut // _DAY * _DAY
-        cut = midnight if high - low > 10 * _DAY and midnight > low else cut
+        midnight = cut // DAY * DAY
+        cut = midnight if high - low > 10 * DAY and midnight > low else cut
     if not low < cut <= high:
         raise ParameterError(
             "'train_until' leaves no event on one side",
@@ -318,7 +317,7 @@ def _by_time(
     state = label_state(dataset, asof=pd.Timestamp(then, unit="us")).state
     told = early & ((state == GOOD) | (state == FRAUD))
     if delay is not None:
-        told &= time.values + int(delay * _DAY) <= then
+        told &= time.values + int(delay * DAY) <= then
     rows = np.flatnonzero(told)
     model = learn(known.frame(rows), state[rows] == FRAUD, seed=seed)
     score = np.full(dataset.rows, np.nan)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskbench.data.dataset import Dataset, micros
+from riskbench.engine.columns import DAY
 from riskbench.errors import DataError, ParameterError
 from riskbench.metrics.intervals import Z95
 
@@ -19,8 +20,7 @@ Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 Span = tuple[str | pd.Timestamp | None, str | pd.Timestamp | None]
 
-_DAY = 86_400_000_000
-_WEEK = 7 * _DAY
+_WEEK = 7 * DAY
 
 #: Without time, entities are gathered into at most so many groups.
 GROUPS = 20_000
@@ -179,8 +179,8 @@ def _spans(
 ) -> tuple[tuple[int, int], tuple[int, int]]:
     if choose_on is None and report_on is None:
         cut = first + (last - first) * 2 // 3
-        if last - first > 14 * _DAY:
-            cut = (cut + _DAY // 2) // _DAY * _DAY
+        if last - first > 14 * DAY:
+            cut = (cut + DAY // 2) // DAY * DAY
         return (first, cut), (cut, last)
     if choose_on is None:
         later = _ends(report_on, first, last, "report_on")
@@ -193,8 +193,8 @@ def _spans(
 
 def _rounded(first: int, last: int) -> tuple[int, int]:
     """Return a span's ends moved outwards to midnight, where that is less than an hour away."""
-    hour = _DAY // 24
-    floor, ceiling = first // _DAY * _DAY, -(-last // _DAY) * _DAY
+    hour = DAY // 24
+    floor, ceiling = first // DAY * DAY, -(-last // DAY) * DAY
     return (floor if first - floor < hour else first), (ceiling if ceiling - last < hour else last)
 
 

@@ -13,7 +13,7 @@ from riskbench.data.dataset import Dataset
 from riskbench.data.history import known_frauds
 from riskbench.data.moments import DEFAULT_MOMENT, place_of
 from riskbench.data.velocity import Feature, velocity
-from riskbench.engine.columns import Column
+from riskbench.engine.columns import HOUR, Column
 from riskbench.errors import ColumnNotFoundError, DataError
 from riskbench.rules.usable import follows_time
 
@@ -21,7 +21,6 @@ from riskbench.rules.usable import follows_time
 MOST_WORDS = 200
 #: The history of at most this many entities, in the order of the role, is learnt from.
 MOST_ENTITIES = 6
-_HOUR = 3_600_000_000
 
 #: Why a column with a role is no feature.
 _ROLES = {
@@ -189,7 +188,7 @@ def _since(dataset: Dataset, name: str) -> tuple[Column | None, str]:
         return None, "it is a time, and events have none to compare with"
     time, other = dataset.column("time"), dataset.table.column(name)
     both = time.present & other.present
-    hours = np.where(both, (time.values - other.values) / _HOUR, 0.0)
+    hours = np.where(both, (time.values - other.values) / HOUR, 0.0)
     if (hours[both] < 0).any():
         return None, "it holds moments after the event"
     return (

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from riskbench.data.money import NO_CURRENCY, Currency, to_minor
 from riskbench.data.roles import DOMAINS, Domain, Roles
-from riskbench.engine.columns import Column, Kind, from_arrow, from_numpy
+from riskbench.engine.columns import DAY, Column, Kind, from_arrow, from_numpy
 from riskbench.engine.table import Table
 from riskbench.errors import ColumnNotFoundError, DataError, ParameterError, listed, nearest
 
@@ -253,7 +253,7 @@ class Dataset:
         if not self.has("time"):
             return np.zeros(self.rows, np.int32), ("all",)
         column = self.column("time")
-        week = (self.local_times // 86_400_000_000 + 3) // 7  # 1970-01-01 was a Thursday
+        week = (self.local_times // DAY + 3) // 7  # 1970-01-01 was a Thursday
         if not column.missing:
             distinct, inverse = _distinct_ints(week)
             return inverse.astype(np.int32), tuple(_monday(number) for number in distinct)

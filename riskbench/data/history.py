@@ -7,11 +7,9 @@ import numpy as np
 from riskbench.data.dataset import Dataset
 from riskbench.data.labels import verdicts
 from riskbench.data.velocity import Feature, coded
-from riskbench.engine.columns import Column
+from riskbench.engine.columns import DAY, Column
 from riskbench.engine.windows import Clock, History, counts
 from riskbench.errors import DataError
-
-_DAY = 86_400_000_000
 
 
 def known_frauds(dataset: Dataset, feature: Feature, *, delay: float) -> Column:
@@ -44,7 +42,7 @@ def known_frauds(dataset: Dataset, feature: Feature, *, delay: float) -> Column:
     time, codes = dataset.column("time"), coded(dataset, feature.by)
     rows = np.flatnonzero(verdicts(dataset)[0] & time.present)
     if dataset.roles.label_time is None:
-        told = time.values[rows] + int(delay * _DAY)
+        told = time.values[rows] + int(delay * DAY)
     else:
         verdict = dataset.column("label_time")
         rows = rows[verdict.present[rows]]

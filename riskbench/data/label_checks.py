@@ -9,9 +9,9 @@ from riskbench.data.labels import YOUNG, label_state, stopped
 from riskbench.data.leakage import gives_away
 from riskbench.data.moments import DEFAULT_MOMENT, place_of
 from riskbench.data.verdicts import MADE
+from riskbench.engine.columns import DAY
 from riskbench.errors import RiskbenchError
 
-_DAY = 86_400_000_000
 #: Fewer frauds than this make intervals too wide to choose a cut by.
 FEW_FRAUDS, FEW_FRAUDS_OF_REGION = 50, 10
 _TAIL, _LONG_TAIL = 0.01, 0.10
@@ -31,8 +31,8 @@ def _early_labels(case: Case) -> Finding | None:
     time, told = case.role("time"), case.role("label_time")
     both = time.present & told.present
     # Labels that bear a date only are told at some time of that day.
-    whole_days = bool((told.values[both] % _DAY == 0).all())
-    return case.rows_found(both & (told.values + (_DAY - 1 if whole_days else 0) < time.values))
+    whole_days = bool((told.values[both] % DAY == 0).all())
+    return case.rows_found(both & (told.values + (DAY - 1 if whole_days else 0) < time.values))
 
 
 def post_verdict(case: Case) -> dict[str, str]:

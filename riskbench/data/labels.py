@@ -10,14 +10,12 @@ import pandas as pd
 
 from riskbench.data.dataset import Dataset, micros
 from riskbench.data.outcomes import ladder
-from riskbench.engine.columns import Column
+from riskbench.engine.columns import DAY, Column
 from riskbench.errors import DataError, listed
 
 #: The states of `LabelState.state`.
 GOOD, FRAUD, BLOCKED, YOUNG, UNKNOWN = range(5)
 STATES = ("good", "fraud", "unlabelled: blocked", "unlabelled: young", "unlabelled: no verdict")
-
-_DAY = 86_400_000_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -159,7 +157,7 @@ def label_state(dataset: Dataset, *, asof: str | pd.Timestamp | None = None) -> 
         moment = pd.Timestamp(cut, unit="us")
         known = told.present & (told.values <= cut)
         window = dataset.mature_after if dataset.mature_after is not None else _usual_delay(time, told, fraud & known)
-        old = time.present & (time.values + int(window * _DAY) <= cut)
+        old = time.present & (time.values + int(window * DAY) <= cut)
         state[good & known] = GOOD
         state[fraud & known] = FRAUD
         open_ = state == UNKNOWN
@@ -189,4 +187,4 @@ def _usual_delay(time: Column, told: Column, fraud: npt.NDArray[np.bool_]) -> fl
     both = fraud & time.present & told.present
     if not both.any():
         return 0.0
-    return max(0.0, float(np.quantile((told.values[both] - time.values[both]) / _DAY, 0.9)))
+    return max(0.0, float(np.quantile((told.values[both] - time.values[both]) / DAY, 0.9)))

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from riskbench.data.dataset import Dataset, micros
 from riskbench.data.sources import Source, as_words, is_text, is_uuid
 from riskbench.data.times import from_stamps, from_text
-from riskbench.engine.columns import Column, from_arrow
+from riskbench.engine.columns import DAY, Column, from_arrow
 from riskbench.errors import ColumnNotFoundError, DataError, ParameterError, listed, nearest
 
 Ints = npt.NDArray[np.int64]
@@ -28,7 +28,6 @@ MADE = ("label", "label_time", "label_source", "label_caused_by", "label_loss")
 #: The columns of a table of verdicts.
 SUBJECT, SOURCE, TIME, VERDICT, CAUSED_BY, LOSS = "subject", "source", "time", "verdict", "caused_by", "loss"
 _FRAUD_WORDS, _GOOD_WORDS = ("fraud", "1", "true"), ("good", "0", "false")
-_DAY = 86_400_000_000
 _PAIRS = 4_000_000
 
 
@@ -164,7 +163,7 @@ def join_labels(dataset: Dataset, verdicts: Source, recipe: LabelRecipe) -> Data
         time.present if time is not None else np.zeros(dataset.rows, dtype=bool),
         pc.fill_null(pc.index_in(table.subject, subjects), -1).to_numpy(zero_copy_only=False).astype(np.int64),
         table,
-        window=None if recipe.window_days is None else round(recipe.window_days * _DAY),
+        window=None if recipe.window_days is None else round(recipe.window_days * DAY),
         after_only=recipe.join_on is not None and recipe.join_on != dataset.roles.id,
     )
     return _labelled(dataset, table, chosen, recipe, event_key)

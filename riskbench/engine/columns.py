@@ -13,6 +13,9 @@ import pyarrow.compute as pc
 
 from riskbench.errors import DataError
 
+#: Times are whole microseconds: how many make a minute, an hour, a day.
+MINUTE, HOUR, DAY = 60_000_000, 3_600_000_000, 86_400_000_000
+
 Kind = Literal["bool", "int", "float", "string", "time"]
 Mask = npt.NDArray[np.bool_]
 

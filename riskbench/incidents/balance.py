@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskbench.data.dataset import Dataset, micros
+from riskbench.engine.columns import HOUR
 from riskbench.errors import ParameterError, listed, nearest
 from riskbench.incidents.losses import Losses
 from riskbench.incidents.scope import Scope
@@ -26,8 +27,6 @@ AHEAD, PAYEES = 6, 50
 OTHERS = "(others)"
 RUN_COLUMNS = "run run_local status hours events payees due paid_before frozen frozen_share".split()
 PAYEE_COLUMNS = "run payee events due due_share".split()
-
-_HOUR = 3_600_000_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -187,7 +186,7 @@ def due_table(
         moment, local = pd.Timestamp(at, unit="us"), local_moment(at, scope.dataset.time_zone)
         share = sums.frozen[place] / sums.total if sums.total else None
         run_rows.append(
-            (moment, f"{local:%Y-%m-%d %H:%M}", status, (at - scope.asof) / _HOUR, int(mine.sum()), len(distinct),
+            (moment, f"{local:%Y-%m-%d %H:%M}", status, (at - scope.asof) / HOUR, int(mine.sum()), len(distinct),
              sums.due[place] / scale, sums.before[place] / scale, sums.frozen[place] / scale, share)
         )  # fmt: skip
         payee_rows += _largest(moment, names, codes=distinct, due=due, count=count, scale=scale)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskbench.data.dataset import Dataset
+from riskbench.engine.columns import DAY
 from riskbench.incidents.incident import Incident
 from riskbench.incidents.measure import Measure
 from riskbench.incidents.scope import Scope
@@ -22,7 +23,7 @@ Mask = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 
 #: Bursts that begin within so much of each other may be one thing.
-_TOGETHER = 86_400_000_000
+_TOGETHER = DAY
 #: A condition lists so many values at most.
 _LISTED = 50
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from riskbench.data.dataset import Dataset
 from riskbench.data.labels import UNKNOWN
-from riskbench.engine.columns import Column
+from riskbench.engine.columns import DAY, HOUR, Column
 from riskbench.errors import ParameterError, listed
 from riskbench.incidents.scope import Scope
 from riskbench.rules.pieces import column_text, readable
@@ -24,7 +24,6 @@ MOST_KINDS, MOST_CODES = 100, 8
 BANDS = 8
 #: Words longer than this, or that cannot be printed, cannot stand in a rule.
 _LONGEST = 200
-_DAY, _HOUR = 86_400_000_000, 3_600_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,7 +224,7 @@ def _tells_time(dataset: Dataset, made: Dimension, rows: npt.NDArray[np.bool_]) 
         return False
     local = dataset.local_times[rows]
     codes = made.codes[rows].astype(np.int64) + 1
-    for clock in (local // _HOUR % 24, local // _DAY % 7):
+    for clock in (local // HOUR % 24, local // DAY % 7):
         table = np.bincount(clock * (made.size + 1) + codes, minlength=24 * (made.size + 1)).reshape(-1, made.size + 1)
         if table.max(axis=1).sum() >= 0.97 * len(local):
             return True

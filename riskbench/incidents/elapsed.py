@@ -8,18 +8,17 @@ import numpy as np
 import pyarrow as pa
 
 from riskbench.data.dataset import Dataset
-from riskbench.engine.columns import Column
+from riskbench.engine.columns import DAY, HOUR, MINUTE, Column
 
-_MINUTE, _HOUR, _DAY = 60_000_000, 3_600_000_000, 86_400_000_000
 #: From which delay on, in microseconds, each word holds.
 STEPS = (
     (0, "under 1 minute"),
-    (_MINUTE, "1 minute to 1 hour"),
-    (_HOUR, "1 hour to 1 day"),
-    (_DAY, "1 to 7 days"),
-    (7 * _DAY, "7 to 30 days"),
-    (30 * _DAY, "30 to 90 days"),
-    (90 * _DAY, "90 days and more"),
+    (MINUTE, "1 minute to 1 hour"),
+    (HOUR, "1 hour to 1 day"),
+    (DAY, "1 to 7 days"),
+    (7 * DAY, "7 to 30 days"),
+    (30 * DAY, "30 to 90 days"),
+    (90 * DAY, "90 days and more"),
 )
 #: The delay since the column `signup_time` is the column `since_signup_time`.
 PREFIX = "since_"

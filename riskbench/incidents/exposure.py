@@ -14,6 +14,7 @@ from riskbench.data.roles import MEASURES
 from riskbench.display import Fact, Result, result
 from riskbench.display.chart import BLUE, GREY, ORANGE, RED, style
 from riskbench.display.fact import Unit, number
+from riskbench.engine.columns import HOUR
 from riskbench.incidents.balance import PAYEE_COLUMNS, RUN_COLUMNS, Balances, due_table, schedule
 from riskbench.incidents.cluster import Cluster
 from riskbench.incidents.exposure_page import pages
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-_HOUR = 3_600_000_000
 #: Points of the picture.
 _POINTS = 160
 PER_DAY = "per day without containment"
@@ -263,7 +263,7 @@ def _by_day(scope: Scope, held: Losses, scale: int) -> pd.DataFrame:
     """Return the exposure by the local day of the events: the younger, the less is told."""
     if not len(held.rows):
         return pd.DataFrame(columns=_DAYS)
-    local = scope.dataset.local_times[held.rows] // (24 * _HOUR)
+    local = scope.dataset.local_times[held.rows] // (24 * HOUR)
     days, code = np.unique(local, return_inverse=True)
 
     def per_day(values: Floats) -> Floats:
@@ -299,7 +299,7 @@ def _curve(scope: Scope, held: Losses, scale: int) -> pd.DataFrame:
     times = scope.times[held.rows]
     if not len(times):
         return pd.DataFrame(columns=["at", "so_far", "expected", "upper"])
-    first, last = int(times[0]), max(int(times[-1]), int(times[0]) + _HOUR)
+    first, last = int(times[0]), max(int(times[-1]), int(times[0]) + HOUR)
     at = np.unique(np.linspace(first, last, _POINTS).astype(np.int64))
     place = np.searchsorted(times, at, side="right")
     value = held.value

@@ -8,6 +8,7 @@ import pandas as pd
 
 from riskbench.data.labels import BLOCKED, FRAUD, GOOD
 from riskbench.data.outcomes import Ladder
+from riskbench.engine.columns import DAY
 from riskbench.engine.tree import atoms
 from riskbench.incidents.reading import NONE, plain, ranged
 from riskbench.incidents.scope import Scope
@@ -17,7 +18,6 @@ from riskbench.rules.hits import variants
 Mask = npt.NDArray[np.bool_]
 Rows = npt.NDArray[np.intp]
 
-_DAY = 86_400_000_000
 _OUTCOMES = "by outcome effect events n share share_lower share_upper".split()
 _REVIEWED = "verdict events n share share_lower share_upper median_days".split()
 _SCORES = "events n mean mean_lower mean_upper cut over_share over_share_lower over_share_upper".split()
@@ -140,7 +140,7 @@ def reviewed(scope: Scope, rows: Rows, steps: Ladder) -> pd.DataFrame:
     if scope.dataset.roles.label_time is not None:
         told = scope.dataset.column("label_time")
         known = told.present[chosen] & (told.values[chosen] <= scope.asof)
-        days = np.where(known, (told.values[chosen] - scope.times[chosen]) / _DAY, np.nan)
+        days = np.where(known, (told.values[chosen] - scope.times[chosen]) / DAY, np.nan)
     made = []
     for verdict, mask in (("fraud", state == FRAUD), ("good", state == GOOD), ("none yet", state >= BLOCKED)):
         n = int(mask.sum())

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from riskbench.data.labels import FRAUD, GOOD, stopped
 from riskbench.data.outcomes import ladder
+from riskbench.engine.columns import HOUR
 from riskbench.incidents.cluster import Cluster
 from riskbench.incidents.pending import Chances, chances
 from riskbench.incidents.scope import Scope
@@ -234,10 +235,10 @@ def rate_of(scope: Scope, held: Losses) -> Rate | None:
     """Return what a day costs without containment; None when less than an hour of the window has passed."""
     start, end = scope.incident.window
     last = min(end, scope.asof)
-    hours = min(RECENT_HOURS, (last - start) / 3_600_000_000)
+    hours = min(RECENT_HOURS, (last - start) / HOUR)
     if hours < 1.0:
         return None
-    at = (scope.times[held.rows] - (last - int(hours * 3_600_000_000))) / 3_600_000_000
+    at = (scope.times[held.rows] - (last - int(hours * HOUR))) / HOUR
     inside = (at >= 0) & (at < hours)
     ends = [held.expected(end)[inside] for end in ("expected", "expected_lower", "expected_upper")]
     if not held.known:

@@ -12,6 +12,7 @@ import pandas as pd
 from riskbench.data.dataset import Dataset
 from riskbench.data.labels import FRAUD, stopped
 from riskbench.data.outcomes import ladder
+from riskbench.engine.columns import DAY, MINUTE
 from riskbench.errors import ParameterError, listed, nearest
 from riskbench.incidents.scope import Scope
 from riskbench.metrics.maturity import FEWEST, DelayCurve, delay_curve
@@ -26,8 +27,6 @@ LEAST_TOLD = 0.05
 ENOUGH_TOLD = 5
 #: An event is flagged when its score is above that of this share of the baseline.
 FLAGGED_ABOVE = 0.99
-
-_DAY = 86_400_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +110,7 @@ def measure_of(scope: Scope, name: str) -> Measure:
 
 def ages(scope: Scope) -> Floats:
     """Return each event's age in days at the as-of moment; below 0 for what came later."""
-    return (scope.asof - scope.times) / _DAY
+    return (scope.asof - scope.times) / DAY
 
 
 def _frauds(scope: Scope) -> list[Measure]:
@@ -150,7 +149,7 @@ def _curve(scope: Scope, fraud: Mask) -> DelayCurve | None:
     timed = fraud & told.present
     if not timed.any():
         return None
-    delay, age = (told.values.astype(np.int64) - scope.times) / _DAY, ages(scope)
+    delay, age = (told.values.astype(np.int64) - scope.times) / DAY, ages(scope)
     rows = timed & scope.baseline
     if np.count_nonzero(rows) < FEWEST:
         rows = timed & (scope.baseline | scope.current | scope.after)
@@ -170,10 +169,10 @@ def _enough(
     if curve is None or float(can[window].mean()) >= LEAST_TOLD or told >= ENOUGH_TOLD:
         return None, None
     times = np.sort(scope.times[window])[:: max(1, int(np.count_nonzero(window)) // 500)]
-    low, high = scope.asof, int(times[-1] + (curve.horizon + 1) * _DAY)
-    while high - low > 60_000_000:
+    low, high = scope.asof, int(times[-1] + (curve.horizon + 1) * DAY)
+    while high - low > MINUTE:
         middle = (low + high) // 2
-        enough = float(curve.at((middle - times) / _DAY).mean()) >= LEAST_TOLD
+        enough = float(curve.at((middle - times) / DAY).mean()) >= LEAST_TOLD
         low, high = (low, middle) if enough else (middle, high)
     since = f"{pd.Timestamp(high, unit='us').ceil('D'):%Y-%m-%d}"
     share = 100 * float(can[window].mean())

@@ -11,12 +11,13 @@ import pandas as pd
 from riskbench.data.dataset import micros
 from riskbench.data.labels import FRAUD, GOOD, stopped
 from riskbench.display import NOT_MEASURABLE
+from riskbench.engine.columns import DAY
 from riskbench.incidents.casebook import Casebook
 from riskbench.incidents.facts import MOST_LINKS
 from riskbench.incidents.reading import told
 from riskbench.incidents.record import IncidentRecord
 from riskbench.incidents.remedies import MOST
-from riskbench.incidents.signals import DAY, reference
+from riskbench.incidents.signals import reference
 from riskbench.incidents.wording import masked_after
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from riskbench.data.labels import FRAUD, GOOD, UNKNOWN, stopped
+from riskbench.engine.columns import DAY
 from riskbench.incidents.cluster import Cluster
 from riskbench.incidents.measure import ages
 from riskbench.incidents.scope import Scope
@@ -21,8 +22,6 @@ Mask = npt.NDArray[np.bool_]
 
 #: So many times as fast, or as slow, as in the baseline verdicts may come.
 FASTEST = 5.0
-
-_DAY = 86_400_000_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -143,7 +142,7 @@ def _estimated(scope: Scope, cluster: Cluster, rows: npt.NDArray[np.intp]) -> tu
     told = np.where(fraud, sources, -1)
     held, said = _curves(scope, np.unique(told[fraud]), names)
     age = ages(scope)[rows]
-    delay = (scope.dataset.column("label_time").values[rows].astype(np.int64) - scope.times[rows]) / _DAY
+    delay = (scope.dataset.column("label_time").values[rows].astype(np.int64) - scope.times[rows]) / DAY
     timed = fraud & scope.dataset.column("label_time").present[rows]
     speed = pace(delay[timed], age[timed], told[timed], held)
 
@@ -259,7 +258,7 @@ def _curves(scope: Scope, wanted: Ints, names: tuple[str, ...]) -> tuple[dict[in
     every = np.arange(scope.dataset.rows)
     sources, _ = _sources(scope, every)
     timed = (scope.state.state == FRAUD) & told.present
-    delay, age = (told.values.astype(np.int64) - scope.times) / _DAY, ages(scope)
+    delay, age = (told.values.astype(np.int64) - scope.times) / DAY, ages(scope)
     before, all_ = timed & scope.baseline, timed & (scope.baseline | scope.current | scope.after)
     found: dict[int, DelayCurve] = {}
     few: list[str] = []

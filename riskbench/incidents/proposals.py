@@ -14,9 +14,9 @@ import pandas as pd
 from riskbench.data.dataset import Dataset
 from riskbench.data.outcomes import ladder
 from riskbench.data.velocity import Feature
+from riskbench.engine.columns import DAY
 from riskbench.errors import RiskbenchError
 from riskbench.incidents.scope import Scope
-from riskbench.incidents.stakes import DAY
 from riskbench.rules.book import RuleBook
 from riskbench.rules.hits import deciding_order
 from riskbench.rules.lists import MAX_VALUES, NamedList

@@ -14,6 +14,7 @@ from riskbench.data.dataset import Dataset, micros
 from riskbench.data.labels import FRAUD
 from riskbench.display import Fact, Result, result
 from riskbench.display.chart import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, style
+from riskbench.engine.columns import DAY
 from riskbench.errors import DataError, ParameterError
 from riskbench.incidents.burst import EntityBurst, draft, grouped, swept_entities
 from riskbench.incidents.incident import Incident
@@ -31,9 +32,9 @@ Mask = npt.NDArray[np.bool_]
 
 _COLOURS = (BLUE, ORANGE, GREEN, PURPLE, RED, SKY, GREY)
 #: A finding whose end is as near to the end of the events is still running, in microseconds.
-_RUNNING = 86_400_000_000
+_RUNNING = DAY
 #: With less before it, in microseconds, an incident is compared with what came after it.
-_SHORT = 7 * 86_400_000_000
+_SHORT = 7 * DAY
 #: The title of the measure that a draft takes where it is among those that rose.
 _FRAUD = "fraud told"
 #: What counts as a hit of an entity, the first that is measurable.

@@ -14,6 +14,7 @@ from riskbench.data.dataset import Dataset, micros
 from riskbench.data.labels import UNKNOWN, LabelState, label_state
 from riskbench.data.outcomes import ladder
 from riskbench.engine.bits import Bits
+from riskbench.engine.columns import DAY
 from riskbench.errors import DataError, ParameterError, RuleError
 from riskbench.incidents.elapsed import elapsed
 from riskbench.incidents.incident import Incident
@@ -95,7 +96,7 @@ class Scope:
         """The length of the window and of the baseline, in days."""
         start, end = self.incident.window
         first, last = self.reference
-        return (min(end, self.asof) - start) / 86_400_000_000, (last - first) / 86_400_000_000
+        return (min(end, self.asof) - start) / DAY, (last - first) / DAY
 
     @cached_property
     def reference(self) -> tuple[int, int]:

@@ -9,10 +9,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskbench.display import number
+from riskbench.engine.columns import DAY, MINUTE
 from riskbench.incidents.scope import Scope
 from riskbench.incidents.signals import (
-    DAY,
-    MINUTE,
     WIDTHS,
     Signal,
     band,

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from riskbench.engine.columns import DAY, HOUR, MINUTE
 from riskbench.incidents.campaigns import campaigns
 from riskbench.incidents.measure import Measure
 from riskbench.incidents.scope import Mask, Scope
@@ -19,7 +20,6 @@ from riskbench.metrics.seasonality import Profile, fit_profile
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-MINUTE, HOUR, DAY = 60_000_000, 3_600_000_000, 86_400_000_000
 
 #: The widths that bins may have, in minutes; the narrowest that makes no more than `MOST_BINS`.
 WIDTHS = (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440)

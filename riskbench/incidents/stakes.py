@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from riskbench.data.labels import FRAUD, GOOD
 from riskbench.data.outcomes import ladder
+from riskbench.engine.columns import DAY
 from riskbench.incidents.cluster import Cluster
 from riskbench.incidents.measure import ages
 from riskbench.incidents.pending import chances
@@ -22,7 +23,6 @@ Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 Levels = npt.NDArray[np.int8]
 
-DAY = 86_400_000_000
 #: The loss of a fraud not told yet is taken from so many told ones.
 ENOUGH = 5
 #: With fewer suspected events a containment cannot be found on one part of the window and checked on another.

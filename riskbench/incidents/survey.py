@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskbench.data.dataset import Dataset, micros
+from riskbench.engine.columns import DAY, HOUR
 from riskbench.errors import DataError, ParameterError, listed, nearest
 from riskbench.incidents.incident import Incident
 from riskbench.incidents.measure import Measure
@@ -26,7 +27,6 @@ SHORTEST, FEWEST = 7, 200
 _FEW_VALUES = 50
 #: Entity columns with at most so many values are swept as segments too.
 _FEW_ENTITIES = 300
-_HOUR, _DAY = 3_600_000_000, 86_400_000_000
 
 
 def looked_at(
@@ -82,7 +82,7 @@ def too_little(scope: Scope) -> str | None:
     if not scope.current.any():
         return "there are no events in the part that is swept"
     times = scope.times[scope.baseline]
-    days = (int(times.max()) - int(times.min())) / _DAY
+    days = (int(times.max()) - int(times.min())) / DAY
     if days < SHORTEST:
         return f"the history is {days:.1f} days long; it takes {SHORTEST}"
     if len(times) < FEWEST:
@@ -147,7 +147,7 @@ def columns_of(
 
 def hours_of(scope: Scope, inside: Mask, since: int | None) -> Hours:
     """Return the hours of the wall clock, from the first midnight to the last."""
-    local = scope.dataset.local_times // _HOUR
+    local = scope.dataset.local_times // HOUR
     held = local[inside]
     first = int(held.min()) // 24 * 24
     count = (int(held.max()) // 24 + 1) * 24 - first
@@ -162,7 +162,7 @@ def hours_of(scope: Scope, inside: Mask, since: int | None) -> Hours:
 
 def utc(hour: int, dataset: Dataset) -> pd.Timestamp:
     """Return an hour of the wall clock, counted since 1970, in UTC."""
-    stamp = pd.Timestamp(hour * _HOUR, unit="us")
+    stamp = pd.Timestamp(hour * HOUR, unit="us")
     if dataset.time_zone == "UTC":
         return stamp
     local = stamp.tz_localize(dataset.time_zone, ambiguous=True, nonexistent="shift_forward")

@@ -28,7 +28,6 @@ _LARGEST = 0.995
 _CELLS = 3_000_000
 #: Alarms that are compared with each other, strongest first.
 _COMPARED = 150
-_HOUR = 3_600_000_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,6 +13,7 @@ from riskbench.data.outcomes import ladder
 from riskbench.data.velocity import velocity
 from riskbench.display import Result
 from riskbench.engine.bits import Bits, positions, union, unpack
+from riskbench.engine.columns import DAY
 from riskbench.errors import DataError
 from riskbench.incidents.cluster import Cluster
 from riskbench.incidents.proposals import (
@@ -26,7 +27,7 @@ from riskbench.incidents.proposals import (
     within,
 )
 from riskbench.incidents.scope import Scope
-from riskbench.incidents.stakes import DAY, Period, Stakes, split_at
+from riskbench.incidents.stakes import Period, Stakes, split_at
 from riskbench.rules.hits import apply, deciding_order, resolve
 from riskbench.rules.mine import mine
 from riskbench.rules.rule import Rule

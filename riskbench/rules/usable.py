@@ -13,7 +13,7 @@ from riskbench.data.labels import FRAUD, GOOD
 from riskbench.data.leakage import gives_away
 from riskbench.data.moments import DEFAULT_MOMENT, place_of
 from riskbench.data.velocity import Feature
-from riskbench.engine.columns import Column
+from riskbench.engine.columns import DAY, HOUR, Column
 
 #: A text column with more words than this names somebody rather than a kind.
 MOST_WORDS = 200
@@ -190,8 +190,8 @@ def _clocks(dataset: Dataset) -> list[npt.NDArray[np.int64]]:
     if dataset.roles.time is None or dataset.rows < _MANY_ROWS or not dataset.column("time").present.all():
         return []
     local, place = dataset.local_times, dataset.regions[0].astype(np.int64)
-    day = local // 86_400_000_000
-    held = (local // 3_600_000_000 % 24, day % 7, day - day.min())
+    day = local // DAY
+    held = (local // HOUR % 24, day % 7, day - day.min())
     return [place * (int(part.max()) + 1) + part for part in held]
 
 

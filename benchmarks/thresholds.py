@@ -16,10 +16,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from riskbench.calibration.curve import Price, curve
+from riskbench.calibration.curve import curve
 from riskbench.data.outcomes import ladder
 from riskbench.metrics.costs import Costs
 from riskbench.metrics.curve import TruthTable, truth_table
+from riskbench.metrics.price import Price
 from riskbench.metrics.resample import resample
 
 REGIONS, RESAMPLES = 10, 1_000

@@ -23,7 +23,7 @@ from riskbench.calibration.choose import (
     limits,
     pair_frame,
 )
-from riskbench.calibration.curve import Price, Today, curve, frame_at, thin
+from riskbench.calibration.curve import Today, curve, frame_at, thin
 from riskbench.calibration.holdout import Span, Window
 from riskbench.calibration.pages import Page, a_week, plateau_page, promise_page, segments_page
 from riskbench.calibration.picture import draw_curve
@@ -42,6 +42,7 @@ from riskbench.errors import ParameterError
 from riskbench.metrics.constraints import Constraint
 from riskbench.metrics.costs import Costs
 from riskbench.metrics.curve import TruthTable
+from riskbench.metrics.price import Price
 from riskbench.rules.hits import apply, resolve
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from riskbench.calibration.curve import Curve, Price, Today, curve
+from riskbench.calibration.curve import Curve, Today, curve
 from riskbench.calibration.holdout import Span, Window, Windows, split
 from riskbench.data.labels import FRAUD, GOOD, STATES, LabelState, label_state
 from riskbench.data.outcomes import Ladder, ladder
@@ -27,6 +27,7 @@ from riskbench.metrics.curve import (
     truth_table,
 )
 from riskbench.metrics.curve import FRAUD as FRAUD_CLASS
+from riskbench.metrics.price import Price
 from riskbench.rules.sweep import Sweep
 
 Floats = npt.NDArray[np.float64]

@@ -1,0 +1,65 @@
+"""What is one event worth at each outcome? Stated costs as a slope on its money, less its handling."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from riskbench.data.outcomes import Effect
+from riskbench.metrics.costs import Costs
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Small = npt.NDArray[np.int8]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Price:
+    """What an event is worth at each ladder level: `slope` times its money, less `handling`.
+
+    Attributes
+    ----------
+    slope : ndarray of float64, shape (3, levels)
+        Money gained per minor unit of the event's money, in major units: good, fraud, unlabelled.
+    handling : ndarray of float64, shape (levels,)
+        Cost of handling one event, in major units.
+    saved : ndarray of float64, shape (levels,)
+        Share of a fraud's money that is saved, per minor unit, in major units.
+    """
+
+    slope: Floats
+    handling: Floats
+    saved: Floats
+
+    @classmethod
+    def of(
+        cls,
+        costs: Costs,
+        effects: Sequence[Effect],
+        *,
+        loss_weight: float,
+        margin_weight: float,
+        scale: int,
+        money: bool,
+    ) -> Price:
+        """Return the price of each level under stated costs; without money each event counts as one."""
+        saved = np.array([costs.fraud_gain(effect) for effect in effects]) * loss_weight / scale
+        spoiled = np.array([costs.good_cost(effect) for effect in effects]) * margin_weight / scale
+        handling = np.array([costs.handling(effect) if money else 0.0 for effect in effects])
+        return cls(np.stack([-spoiled, saved, np.zeros(len(saved))]), handling, saved)
+
+    def worth(self, counts: Ints, money: Ints) -> Floats:
+        """Return the summed worth of cells of shape (..., 3, levels)."""
+        return (self.slope * money - self.handling * counts).sum(axis=(-2, -1))
+
+    def each(self, kinds: Small, money: Ints, levels: Small) -> Floats:
+        """Return the worth of each event at its level."""
+        return np.asarray(self.slope[kinds, levels] * money - self.handling[levels])
+
+    def second(self, counts: Ints, money: Ints, squares: Floats) -> Floats:
+        """Return the sum of squared worths of cells of shape (..., 3, levels)."""
+        a, h = self.slope, self.handling
+        return (a * a * squares - 2 * a * h * money + h * h * counts).sum(axis=(-2, -1))

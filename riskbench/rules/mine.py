@@ -11,26 +11,17 @@ import numpy.typing as npt
 from riskbench.data.dataset import Dataset
 from riskbench.data.velocity import Feature, velocity
 from riskbench.errors import DataError, ParameterError, RuleError
+from riskbench.rules.mine_search import Ground, State, searched
 from riskbench.rules.param import Param
-from riskbench.rules.pieces import Binned, Piece, binned, spelled
+from riskbench.rules.pieces import Binned, binned, spelled
 from riskbench.rules.rule import Rule
 from riskbench.rules.usable import sharing, usable
 
 Rows = npt.NDArray[np.intp]
-Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
-#: The cost of other events is weighted so while conditions are put together: one that pays only together with
-#: others is kept as well.
-_WEIGHTS = (1.0, 0.3, 0.1)
-#: How many conditions are carried on under each weight.
-_BEAM = 6
-#: A further condition is kept when it adds so much of all that could be gained.
-_WORTHWHILE = 0.01
 #: Two rules whose target hits overlap by more than this are one.
 _ALIKE = 0.9
-#: Worths are summed as whole numbers up to this in total, so that the order of rows never matters.
-_EXACT = 2.0**50
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,31 +48,6 @@ class Mined:
     others: int
     worth: float
     features: Mapping[str, Feature] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, eq=False)
-class _State:
-    """A conjunction on the way: its pieces, the events it hits, and their sums."""
-
-    pieces: tuple[Piece, ...]
-    hit: Rows
-    gain: int
-    cost: int
-    frauds: int
-
-    def score(self, weight: float) -> float:
-        return self.gain - weight * self.cost
-
-
-@dataclass(frozen=True, eq=False)
-class _Ground:
-    """All events that are looked at: their bins, and what each gains or costs in whole numbers."""
-
-    columns: tuple[Binned, ...]
-    target: Mask
-    gain: Ints
-    cost: Ints
-    at_least: int
 
 
 def mine(
@@ -187,9 +153,11 @@ def mine(
     made: dict[str, Mined] = {}
     for decided, each in asked.items():
         ground = _ground(parts, places, None if each is None else each[rows], at_least=at_least)
-        for held in _distinct(_searched(ground, terms=terms), len(target), most=most):
+        for held in _distinct(searched(ground, terms=terms), len(target), most=most):
             rule = _rule(held, decided, events)
-            gained = _plain(held, len(target), len(against)) if each is None else float(each[rows[held.hit]].sum())
+            gained = (
+                _plain(held, len(target), len(against)) if each is None else float(np.sort(each[rows[held.hit]]).sum())
+            )
             if rule is None or (rule.in_words() in made and made[rule.in_words()].worth >= gained):
                 continue
             frauds = int((held.hit < len(target)).sum())
@@ -200,90 +168,25 @@ def mine(
     return tuple(replace(one, rule=replace(one.rule, id=f"{prefix}-{n}")) for n, one in enumerate(best, start=1))
 
 
-def _plain(held: _State, targets: int, others: int) -> float:
+def _plain(held: State, targets: int, others: int) -> float:
     frauds = int((held.hit < targets).sum())
     return frauds - (len(held.hit) - frauds) * targets / max(1, others)
 
 
 def _ground(
     columns: tuple[Binned, ...], target: Mask, worth: npt.NDArray[np.float64] | None, *, at_least: int | None
-) -> _Ground:
+) -> Ground:
     targets = int(target.sum())
     each = np.where(target, 1.0, -targets / max(1, len(target) - targets)) if worth is None else worth
-    size = float(np.abs(each).sum())
-    whole = np.rint(each / size * _EXACT).astype(np.int64) if size else np.zeros(len(target), dtype=np.int64)
     least = max(5, -(-targets // 50)) if at_least is None else at_least
-    # What a target event costs (a review of it, say) counts as less gain, and what another gains as less cost.
-    gain, cost = np.where(target, whole, 0), np.where(target, 0, -whole)
-    return _Ground(columns, target, gain, cost, min(max(1, least), max(1, targets)))
+    return Ground.of(columns, target, each, at_least=min(max(1, least), max(1, targets)))
 
 
-def _searched(ground: _Ground, *, terms: int) -> list[_State]:
-    """Return every conjunction kept on the way that gains more than it costs."""
-    everything = np.arange(len(ground.target))
-    start = _State((), everything, int(ground.gain.sum()), int(ground.cost.sum()), int(ground.target.sum()))
-    enough = _WORTHWHILE * max(1, start.gain)
-    beam, found = [start], []
-    for _ in range(terms):
-        grown: dict[tuple[int, int, int], _State] = {}
-        for parent in beam:
-            for state in _grown(ground, parent):
-                grown.setdefault((state.gain, state.cost, len(state.hit)), state)
-                if state.score(1.0) > max(0.0, parent.score(1.0) + enough if parent.pieces else 0.0):
-                    found.append(state)
-        kept: dict[int, _State] = {}
-        for weight in _WEIGHTS:
-            for state in sorted(grown.values(), key=lambda one: (-one.score(weight), _order(one)))[:_BEAM]:
-                kept[id(state)] = state
-        beam = list(kept.values())
-        if not beam:
-            break
-    return found
-
-
-def _grown(ground: _Ground, parent: _State) -> list[_State]:
-    """Return a conjunction with one more condition, the best few of each column."""
-    hit = parent.hit
-    target = ground.target[hit]
-    sought, others = hit[target], hit[~target]
-    gain, cost = ground.gain[sought].astype(np.float64), ground.cost[others].astype(np.float64)
-    made: list[_State] = []
-    for column in ground.columns:
-        if len(hit) == 0:
-            break
-        mine_, theirs = column.codes[sought], column.codes[others]
-        gains = np.bincount(mine_, gain, column.size).astype(np.int64)
-        costs = np.bincount(theirs, cost, column.size).astype(np.int64)
-        frauds = np.bincount(mine_, minlength=column.size)
-        for piece in column.pieces(gains, costs, frauds, at_least=ground.at_least, weights=_WEIGHTS):
-            if any(piece.column == old.column and piece.shape == old.shape for old in parent.pieces):
-                continue
-            rest = hit[piece.meets(column.codes[hit])]
-            if len(rest) == len(hit):
-                continue
-            inside = ground.target[rest]
-            made.append(
-                _State(
-                    (*parent.pieces, piece),
-                    rest,
-                    int(ground.gain[rest].sum()),
-                    int(ground.cost[rest].sum()),
-                    int(inside.sum()),
-                )
-            )
-    return made
-
-
-def _order(state: _State) -> tuple[int, str]:
-    """Return what settles a tie: fewer conditions, then their text."""
-    return len(state.pieces), str(sorted((piece.column, piece.shape, str(piece.values)) for piece in state.pieces))
-
-
-def _distinct(states: list[_State], targets: int, *, most: int) -> list[_State]:
+def _distinct(states: list[State], targets: int, *, most: int) -> list[State]:
     """Return the most valuable conjunctions that catch different events."""
-    chosen: list[_State] = []
+    chosen: list[State] = []
     caught: list[Mask] = []
-    for state in sorted(states, key=lambda one: (-one.score(1.0), _order(one))):
+    for state in sorted(states, key=lambda one: (-one.score(1.0), one.order)):
         own = np.zeros(targets, dtype=bool)
         own[state.hit[state.hit < targets]] = True
         alike = any(int((own & old).sum()) > _ALIKE * int((own | old).sum()) for old in caught)
@@ -295,7 +198,7 @@ def _distinct(states: list[_State], targets: int, *, most: int) -> list[_State]:
     return chosen
 
 
-def _rule(held: _State, outcome: str, events: Dataset) -> Rule | None:
+def _rule(held: State, outcome: str, events: Dataset) -> Rule | None:
     """Return a conjunction as a rule; None where its text cannot be read back."""
     pieces = sorted(held.pieces, key=lambda piece: (events.names.index(piece.column), piece.shape))
     text, values = spelled(pieces)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskbench.data.dataset import Dataset, micros
+from riskbench.data.lot import hashes
 from riskbench.engine.columns import DAY
 from riskbench.errors import DataError, ParameterError
 from riskbench.metrics.intervals import Z95
@@ -234,24 +235,6 @@ def _by_hash(dataset: Dataset, usable: Mask, seed: int) -> Windows:
     note = f"No time: two thirds were drawn by {by} (seed {seed}) to choose on; the rest is not out of time."
     clustered = bool(dataset.roles.entities)
     return Windows(made[0], made[1], out_of_time=False, per="1,000 events", clustered=clustered, notes=(note,))
-
-
-def hashes(dataset: Dataset, column: str, seed: int) -> npt.NDArray[np.uint64]:
-    """Return a seeded 64-bit hash of each event's value in a column: equal values, equal hash."""
-    from pandas.util import hash_array
-
-    held = dataset.column(column)
-    if held.words is not None:
-        words = np.array(held.words.to_pylist(), dtype=object)
-        plain = hash_array(words, categorize=False) if len(words) else np.zeros(1, dtype=np.uint64)
-        bits = plain[held.values]
-    else:
-        bits = hash_array(held.values)
-    bits = np.where(held.present, bits, np.uint64(0)) + np.uint64((seed * 0x9E3779B97F4A7C15 + 1) % 2**64)
-    # The finisher of splitmix64: every bit of the input reaches every bit of the output.
-    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.asarray(bits ^ (bits >> np.uint64(31)))
 
 
 def promise_sum(

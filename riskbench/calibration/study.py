@@ -27,7 +27,7 @@ from riskbench.metrics.curve import (
     truth_table,
 )
 from riskbench.metrics.curve import FRAUD as FRAUD_CLASS
-from riskbench.metrics.price import Price
+from riskbench.metrics.price import Price, price
 from riskbench.rules.sweep import Sweep
 
 Floats = npt.NDArray[np.float64]
@@ -138,14 +138,8 @@ class Study:
     def price(self, costs: Costs | None = None) -> Price:
         """Return what each level is worth, under the stated costs or others."""
         stated = self.costs if costs is None else costs
-        return Price.of(
-            stated,
-            [rung.effect for rung in self.steps.rungs],
-            loss_weight=self.worth.loss_weight(stated),
-            margin_weight=self.worth.margin_weight(stated),
-            scale=self.scale,
-            money=self.worth.money,
-        )
+        effects = [rung.effect for rung in self.steps.rungs]
+        return price(self.worth, stated, effects, scale=self.scale)
 
     def table(self, rows: Rows) -> TruthTable:
         """Return the exact truth table of some events."""

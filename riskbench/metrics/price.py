@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from riskbench.data.outcomes import Effect
-from riskbench.metrics.costs import Costs
+from riskbench.metrics.costs import Costs, Worth
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -63,3 +63,27 @@ class Price:
         """Return the sum of squared worths of cells of shape (..., 3, levels)."""
         a, h = self.slope, self.handling
         return (a * a * squares - 2 * a * h * money + h * h * counts).sum(axis=(-2, -1))
+
+
+def price(held: Worth, costs: Costs, effects: Sequence[Effect], *, scale: float) -> Price:
+    """Return what each ladder level is worth under stated costs, for events of this worth.
+
+    Parameters
+    ----------
+    held : Worth
+        The events' money; says which stated shares apply.
+    costs : Costs
+        The stated costs.
+    effects : sequence of str
+        The effect of each level.
+    scale : float
+        Minor units in one major unit; not used where there is no money, since each event then counts as one.
+    """
+    return Price.of(
+        costs,
+        effects,
+        loss_weight=held.loss_weight(costs),
+        margin_weight=held.margin_weight(costs),
+        scale=int(scale) if held.money else 1,
+        money=held.money,
+    )

@@ -39,6 +39,7 @@ _HOMES = {
     "MissingDependencyError": "riskbench.errors",
     "ParameterError": "riskbench.errors",
     "PlaybookError": "riskbench.errors",
+    "Proof": "riskbench.rules.proof",
     "RiskbenchError": "riskbench.errors",
     "Roles": "riskbench.data.roles",
     "Rule": "riskbench.rules.rule",
@@ -61,6 +62,7 @@ _HOMES = {
     "marketplace": "riskbench.data.marketplace.market",
     "open_casebook": "riskbench.incidents.casebook",
     "open_record": "riskbench.incidents.opening",
+    "prove": "riskbench.rules.proof",
     "read": "riskbench.data.read",
     "run": "riskbench.runner.run",
     "sample": "riskbench.data.marketplace.market",
@@ -128,6 +130,8 @@ if TYPE_CHECKING:
     from riskbench.rules.book import RuleBook as RuleBook
     from riskbench.rules.comparison import Comparison as Comparison
     from riskbench.rules.comparison import compare as compare
+    from riskbench.rules.proof import Proof as Proof
+    from riskbench.rules.proof import prove as prove
     from riskbench.rules.rule import Rule as Rule
     from riskbench.rules.simulation import Simulation as Simulation
     from riskbench.rules.simulation import simulate as simulate

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, Literal, get_args
 
 from riskbench.engine.tree import Node, to_sql
@@ -9,6 +10,8 @@ from riskbench.errors import EngineError, ParameterError, listed, nearest
 
 Dialect = Literal["duckdb", "spark", "bigquery", "trino", "snowflake"]
 DIALECTS: tuple[Dialect, ...] = get_args(Dialect)
+#: What the printer knows by name and what is no SQL engine.
+_NO_SQL = frozenset({"", "dax", "prql", "solr", "tableau"})
 
 
 def print_sql(node: Node, dialect: str = "duckdb") -> str:
@@ -37,25 +40,58 @@ def print_sql(node: Node, dialect: str = "duckdb") -> str:
     >>> print(print_sql(node, "spark"))
     ((`amount` / NULLIF(CAST(`items` AS DOUBLE), 0e0)) > 5e0)
     """
-    if dialect not in DIALECTS:
-        close = nearest(dialect, DIALECTS)
-        raise ParameterError(
-            f"There is no dialect {dialect!r}",
-            allowed=listed(DIALECTS),
-            hint=f"did you mean {close!r}?" if close else None,
-        )
+    check_dialect(dialect)
     text = to_sql(node)
     return text if dialect == "duckdb" else _printed(text, dialect)
 
 
-def _printed(text: str, dialect: str) -> str:
+def print_query(text: str, dialect: str) -> str:
+    """Return a whole query, given in DuckDB's spelling, as SQL of another engine.
+
+    Raises
+    ------
+    EngineError
+        When it cannot be said there with the same meaning.
+    """
+    check_dialect(dialect)
+    return text if dialect == "duckdb" else _printed(text, dialect, whole=True)
+
+
+@lru_cache(maxsize=1)
+def dialects() -> tuple[str, ...]:
+    """Return every dialect that can be printed, those whose spellings are tested first."""
+    from sqlglot.dialects.dialect import Dialects
+
+    return (*DIALECTS, *sorted({held.value for held in Dialects} - {*DIALECTS, *_NO_SQL}))
+
+
+def check_dialect(dialect: str) -> None:
+    """Raise when there is no dialect of that name.
+
+    Raises
+    ------
+    ParameterError
+        Names the nearest one.
+    """
+    if not isinstance(dialect, str) or dialect not in dialects():
+        close = nearest(str(dialect), dialects())
+        raise ParameterError(
+            f"There is no dialect {str(dialect)[:60]!r}",
+            allowed=listed(dialects(), most=40),
+            hint=f"did you mean {close!r}?" if close else None,
+        )
+
+
+def _printed(text: str, dialect: str, *, whole: bool = False) -> str:
     from sqlglot import ErrorLevel, exp, parse_one
     from sqlglot.errors import SqlglotError
 
     try:
-        tree = parse_one(text, into=exp.Condition, dialect="duckdb")
+        tree: Any = parse_one(text, into=None if whole else exp.Condition, dialect="duckdb")
         tree = tree.transform(lambda part: _spelled(part, dialect))
-        return tree.sql(dialect=dialect, identify=True, comments=False, unsupported_level=ErrorLevel.RAISE)
+        return tree.sql(
+            dialect=dialect, identify=True, comments=False, pretty=whole, unsupported_level=ErrorLevel.RAISE
+        )
     except SqlglotError as wrong:
         raise EngineError(
             f"The condition cannot be written for {dialect}: {str(wrong)[:200]}", got=text[:500]

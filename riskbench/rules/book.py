@@ -27,6 +27,8 @@ from riskbench.rules.writing import to_yaml
 if TYPE_CHECKING:
     import pandas as pd
 
+    from riskbench.engine.columns import Kind
+
 Scope = Literal["global", "region"]
 
 
@@ -139,6 +141,36 @@ class RuleBook:
     def to_yaml(self) -> str:
         """Return the book as YAML; `from_yaml` makes an equal book of it."""
         return to_yaml(self.to_mapping())
+
+    def to_sql(
+        self,
+        dialect: str = "duckdb",
+        *,
+        table: str = "events",
+        kinds: Mapping[str, Kind] | None = None,
+        aliases: Mapping[str, str] | None = None,
+    ) -> str:
+        """Return the book as one query: an event a row, its outcome, the deciding rule and every rule's hit.
+
+        Parameters
+        ----------
+        dialect : str
+            duckdb, spark, bigquery, trino, snowflake (their spellings are tested), or another that sqlglot knows.
+        table : str
+            The table of events; a dot parts schema and table.
+        kinds : mapping of str to kind, optional
+            The columns of the events; guessed from the rules when not given.
+        aliases : mapping of str to str, optional
+            Role name to column name, `id` and `region` among them.
+
+        Raises
+        ------
+        EngineError
+            When a rule cannot be said in that dialect with the same meaning; names the rule.
+        """
+        from riskbench.rules.export import book_sql
+
+        return book_sql(self, dialect, table=table, kinds=kinds, aliases=aliases)
 
     def to_mapping(self) -> dict[str, Any]:
         """Return the book as plain values, in the order of its YAML."""

@@ -1,0 +1,255 @@
+"""Does the exported SQL say what the book says? Both on the same events, every difference named."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+from riskbench.data.dataset import Dataset
+from riskbench.data.outcomes import ladder
+from riskbench.display import Fact, Result, result
+from riskbench.engine.duck import session
+from riskbench.errors import ParameterError
+from riskbench.rules.book import RuleBook
+from riskbench.rules.export import DECIDER, OUTCOME, book_sql, columns_read, hit_names
+from riskbench.rules.hits import Hits, hits
+
+#: Seconds after which the query is stopped.
+DEADLINE = 120.0
+_TABLE = "events"
+
+
+@result
+class Proof(Result):
+    """Whether SQL and kernel say the same of every event.
+
+    Attributes
+    ----------
+    differences : DataFrame
+        One row an event and column that differs, at most `limit` of them, in order of the events: event, about
+        (a rule, "outcome" or "deciding rule"), book (what the kernel says), sql (what DuckDB says).
+    rules : DataFrame
+        One row a rule: rule, status, book_hits, sql_hits, differing (events on which they differ). `sql_hits` is
+        missing where the SQL does not tell that rule's hits.
+    rows : int
+        Events compared.
+    compared : int
+        Rules whose hits were compared.
+    differing : int
+        Events on which anything differs.
+    text : str
+        The SQL that was run.
+    """
+
+    kind: ClassVar[str] = "proof"
+    title: ClassVar[str] = "Does the SQL say what the book says?"
+    main: ClassVar[str] = "differences"
+    repr_tables: ClassVar[tuple[str, ...]] = ("rules",)
+    repr_rows: ClassVar[int] = 20
+    next_step: ClassVar[str] = '.text is the SQL; .frame("rules") counts both sides'
+
+    differences: pd.DataFrame
+    rules: pd.DataFrame
+    rows: int
+    compared: int
+    differing: int
+    text: str
+
+    @property
+    def equal(self) -> bool:
+        """Whether there were events, and none differs."""
+        return self.rows > 0 and self.differing == 0
+
+    def headline(self) -> tuple[Fact, ...]:
+        """Return the answer, and what it rests on."""
+        said = "nothing to compare" if not self.rows else "yes" if self.equal else "no"
+        return (
+            Fact("The same", said, "text", note="" if self.rows else "there are no events"),
+            Fact("Events that differ", self.differing, "count", n=self.rows),
+            Fact("Events compared", self.rows, "count"),
+            Fact("Rules compared", self.compared, "count"),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Answer:
+    """What SQL says of each event: the outcome, the deciding rule and some rules' hits; None where it does not."""
+
+    outcome: npt.NDArray[np.object_] | None
+    decider: npt.NDArray[np.object_] | None
+    hits: Mapping[str, npt.NDArray[np.bool_]]
+
+
+def prove(book: RuleBook, dataset: Dataset, *, limit: int = 20) -> Proof:
+    """Run a book's exported SQL in DuckDB on the same events, and name every event and rule that differs.
+
+    Use it before a book goes into a warehouse. "yes" means: on these events the query says what `simulate` says, for
+    the outcome, the deciding rule and every rule's hits. Other engines are not run.
+
+    Parameters
+    ----------
+    book : RuleBook
+        The rules; velocity features are computed on the way.
+    dataset : Dataset
+        The events.
+    limit : int
+        How many differences are listed, 0 to 10,000; all are counted.
+
+    Returns
+    -------
+    Proof
+        Tables `differences` and `rules`.
+
+    Raises
+    ------
+    RuleError
+        When a rule does not fit the events' columns.
+    EngineError
+        When the query fails, or takes longer than two minutes.
+
+    Examples
+    --------
+    >>> import riskbench as rb
+    >>> frame = pd.DataFrame({"id": [1, 2, 3], "note": ["it's", None, "ok"]})
+    >>> book = rb.RuleBook.from_yaml('''
+    ... book: demo
+    ... domain: transactions
+    ... rules:
+    ...   - {id: TX-1, when: "note = 'it''s'", outcome: review, status: live}
+    ... ''')
+    >>> rb.prove(book, rb.read(frame, roles=rb.Roles(id="id")))
+    Proof(The same: yes; Events that differ: 0; Events compared: 3; Rules compared: 1)
+    """
+    begun = time.perf_counter()
+    if isinstance(limit, bool) or not isinstance(limit, int) or not 0 <= limit <= 10_000:
+        raise ParameterError("The limit is a whole number", got=repr(limit)[:60], allowed="0 to 10,000")
+    held = hits(book, dataset)
+    plain, text = _exported(held)
+    answer = _answered(plain, held.dataset, text)
+    return _compared(held, answer, text, limit=limit, begun=begun)
+
+
+def _exported(held: Hits) -> tuple[RuleBook, str]:
+    """Return the book as its own events have it, and its SQL."""
+    roles = held.dataset.roles.named()
+    book = held.book if "region" in roles else _without_regions(held.book)
+    return book, book_sql(book, table=_TABLE, kinds=held.dataset.kinds, aliases=roles)
+
+
+def _without_regions(book: RuleBook) -> RuleBook:
+    """Return a book for events of one region, called all: only the values of that region hold."""
+    changed = [rule.with_params(rule.regions.get("all", {})) if rule.regions else rule for rule in book.rules]
+    return replace(book, rules=tuple(replace(rule, regions={}) if rule.regions else rule for rule in changed))
+
+
+def _answered(book: RuleBook, dataset: Dataset, text: str) -> _Answer:
+    """Run the query on the events."""
+    roles = dataset.roles.named()
+    identity = roles["id"]
+    wanted = columns_read(book, dataset.kinds, roles)
+    events = dataset.table.to_arrow(dict.fromkeys([identity, *wanted]))
+    with session(deadline=DEADLINE) as open_:
+        open_.register(_TABLE, events)
+        found = open_.table(text)
+    names = hit_names(book, identity)
+    flags = {rule: _true(found.column(column)) for rule, column in names.items()}
+    return _Answer(_texts(found.column(OUTCOME)), _texts(found.column(DECIDER)), flags)
+
+
+def _true(column: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
+    return np.asarray(column.fill_null(fill_value=False).combine_chunks().to_numpy(zero_copy_only=False), dtype=bool)
+
+
+def _texts(column: pa.ChunkedArray) -> npt.NDArray[np.object_]:
+    return np.array(column.to_pylist(), dtype=object)
+
+
+def _compared(held: Hits, answer: _Answer, text: str, *, limit: int, begun: float) -> Proof:
+    book, rows = held.book, held.bits.rows
+    parts: list[tuple[str, npt.NDArray[np.object_], npt.NDArray[np.object_]]] = []
+    levels = np.array([*ladder(book.domain).names], dtype=object)
+    ids = np.array([rule.id for rule in book.rules] + [None], dtype=object)  # -1: no rule decides
+    if answer.outcome is not None:
+        parts.append(("outcome", levels[held.resolution.level], answer.outcome))
+    if answer.decider is not None:
+        parts.append(("deciding rule", ids[held.resolution.rule], answer.decider))
+    counted = []
+    wrong = np.zeros(rows, dtype=bool)
+    told: list[tuple[int, str, object, object]] = []
+    for place, rule in enumerate(book.rules):
+        ours = held.bits.mask(place)
+        theirs = answer.hits.get(rule.id)
+        other = np.zeros(rows, dtype=bool) if theirs is None else ours != theirs
+        wrong |= other
+        told += [(int(row), f"rule {rule.id}", _hit(ours[row]), _hit(not ours[row])) for row in _first(other, limit)]
+        counted.append(
+            {
+                "rule": rule.id,
+                "status": rule.status,
+                "book_hits": int(ours.sum()),
+                "sql_hits": None if theirs is None else int(theirs.sum()),
+                "differing": None if theirs is None else int(other.sum()),
+            }
+        )
+    for about, mine, said in parts:
+        other = np.array(mine != said, dtype=bool)
+        wrong |= other
+        told += [(int(row), about, _word(mine[row]), _word(said[row])) for row in _first(other, limit)]
+    order = {name: place for place, name in enumerate(["outcome", "deciding rule"])}
+    told.sort(key=lambda line: (line[0], order.get(line[1], 2)))
+    rules = pd.DataFrame(counted, columns=["rule", "status", "book_hits", "sql_hits", "differing"])
+    compared = int(rules["sql_hits"].notna().sum())
+    return Proof(
+        differences=_listed(held.dataset, told[:limit]),
+        rules=rules.astype({"sql_hits": "Int64", "differing": "Int64"}),
+        rows=rows,
+        compared=compared,
+        differing=int(wrong.sum()),
+        text=text,
+        notes=_notes(held, answer, compared),
+        provenance={
+            "dataset": held.dataset.fingerprint,
+            "book": book.hash,
+            "parameters": {"limit": limit, "engine": "duckdb"},
+            "seconds": round(time.perf_counter() - begun, 3),
+        },
+    )
+
+
+def _first(mask: npt.NDArray[np.bool_], limit: int) -> npt.NDArray[np.intp]:
+    return np.flatnonzero(mask)[:limit]
+
+
+def _hit(value: object) -> str:
+    return "hit" if value else "no hit"
+
+
+def _word(value: object) -> str:
+    return "(none)" if value is None else str(value)
+
+
+def _listed(dataset: Dataset, told: list[tuple[int, str, object, object]]) -> pd.DataFrame:
+    rows = np.array([line[0] for line in told], dtype=np.intp)
+    ids = dataset.take(rows).frame(["id"]).iloc[:, 0].tolist() if len(rows) else []
+    lines = [(identity, *line[1:]) for identity, line in zip(ids, told, strict=True)]
+    return pd.DataFrame(lines, columns=["event", "about", "book", "sql"])
+
+
+def _notes(held: Hits, answer: _Answer, compared: int) -> tuple[str, ...]:
+    notes = ["Run in DuckDB on the same events; the spellings for other engines are tested as text only."]
+    if not held.bits.rows:
+        notes.append("There are no events, so nothing is proven.")
+    if answer.outcome is None:
+        notes.append("The SQL tells no outcome.")
+    if answer.decider is None:
+        notes.append("The SQL does not tell the deciding rule.")
+    if compared < len(held.book.rules):
+        notes.append(f"The SQL tells the hits of {compared} of {len(held.book.rules)} rules.")
+    return (*notes, *held.dataset.notes)

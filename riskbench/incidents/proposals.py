@@ -18,11 +18,11 @@ from riskbench.engine.columns import DAY
 from riskbench.errors import RiskbenchError
 from riskbench.incidents.scope import Scope
 from riskbench.rules.book import RuleBook
-from riskbench.rules.hits import deciding_order
 from riskbench.rules.lists import MAX_VALUES, NamedList
 from riskbench.rules.near import near_misses
 from riskbench.rules.param import is_number
 from riskbench.rules.pieces import column_text
+from riskbench.rules.placing import priority_for
 from riskbench.rules.rule import Rule, Status
 
 Mask = npt.NDArray[np.bool_]
@@ -95,20 +95,6 @@ def free_id(book: RuleBook, wanted: str) -> str:
     while name in taken:
         name, more = f"{wanted}-{more}", more + 1
     return name
-
-
-def priority_for(book: RuleBook, outcome: str) -> int:
-    """Return the priority at which a new live rule never softens what a live rule decides.
-
-    It comes after every live rule that is as harsh or harsher, and of equal priorities the harsher decides.
-    """
-    steps = ladder(book.domain)
-    live = [book.rules[place] for place in deciding_order(book)]
-    own = steps.level(outcome)
-    harsher = [rule.priority for rule in live if steps.level(rule.outcome) >= own]
-    if harsher:
-        return max(harsher)
-    return min((rule.priority for rule in live), default=100)
 
 
 def with_outcome(proposal: Proposal, book: RuleBook, outcome: str) -> Proposal:

@@ -12,7 +12,7 @@ import pandas as pd
 from riskbench.data.outcomes import ladder
 from riskbench.data.velocity import velocity
 from riskbench.display import Result
-from riskbench.engine.bits import Bits, positions, union, unpack
+from riskbench.engine.bits import Bits, positions
 from riskbench.engine.columns import DAY
 from riskbench.errors import DataError
 from riskbench.incidents.cluster import Cluster
@@ -21,15 +21,15 @@ from riskbench.incidents.proposals import (
     added,
     listed_members,
     moved_cuts,
-    priority_for,
     promoted,
     with_outcome,
     within,
 )
 from riskbench.incidents.scope import Scope
 from riskbench.incidents.stakes import Period, Stakes, split_at
-from riskbench.rules.hits import apply, deciding_order, resolve
+from riskbench.rules.hits import apply, resolve
 from riskbench.rules.mine import mine
+from riskbench.rules.placing import raisable
 from riskbench.rules.rule import Rule
 
 Mask = npt.NDArray[np.bool_]
@@ -209,7 +209,7 @@ def _mined(
     worth = {}
     for name in (outcome,) if outcome is not None else steps.names[1:]:
         level = steps.level(name)
-        own = np.where(_free(scope, level), np.int8(level), stakes.base)
+        own = np.where(raisable(scope.hits, level), np.int8(level), stakes.base)
         worth[steps.names[level]] = stakes.value(own, everything) * weight
     rest = (plan.learn.mask | plan.learn_baseline.mask) & ~(plan.learn.mask & stakes.suspected)
     found = mine(
@@ -225,20 +225,6 @@ def _mined(
     return [
         Proposal(one.rule.id, "mined", one.rule, features=one.features) for one in found if one.rule.id not in taken
     ]
-
-
-def _free(scope: Scope, level: int) -> Mask:
-    """Return the events whose decision a new live rule of some outcome would make or raise."""
-    book = scope.book
-    outcome = ladder(book.domain).names[level]
-    own = priority_for(book, outcome)
-    ahead = [
-        place
-        for place in deciding_order(book)
-        if (book.rules[place].priority, -ladder(book.domain).level(book.rules[place].outcome)) <= (own, -level)
-    ]
-    decided = unpack(union(scope.hits.bits.words[ahead]), scope.dataset.rows)
-    return ~decided & (scope.hits.resolution.level < level)
 
 
 def trials_of(
@@ -257,7 +243,7 @@ def trials_of(
     bits = apply([one.rule for one in held], dataset)
     steps = ladder(dataset.domain)
     names = (outcome,) if outcome is not None else steps.names[1:]
-    free = {name: _free(scope, steps.level(name)) for name in dict.fromkeys(names)}
+    free = {name: raisable(scope.hits, steps.level(name)) for name in dict.fromkeys(names)}
     made: list[Trial] = []
     seen: set[bytes] = set()
     for line, one in sorted(enumerate(held), key=lambda pair: (_SOURCES.index(pair[1].source), pair[0])):

@@ -17,10 +17,10 @@ from riskbench.display import Result, result
 from riskbench.errors import ParameterError, RiskbenchError
 from riskbench.incidents.cluster import Cluster
 from riskbench.incidents.containment import Containment, contain
-from riskbench.incidents.proposals import priority_for
 from riskbench.incidents.scope import scope_of
 from riskbench.incidents.stakes import stakes_of
 from riskbench.incidents.trials import plan_of, proposals_of, trials_of, weights
+from riskbench.rules.placing import priority_for
 from tests.incidents import crafted
 
 LADDER = ladder("transactions")

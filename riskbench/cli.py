@@ -281,7 +281,7 @@ def check(
     roles: Annotated[str | None, typer.Option("--roles", help="Role names it may use: '{amount: TX_AMOUNT}'.")] = None,
 ) -> int:
     """Explain every mistake in a rule book, with a caret under the place; exit 1 when there is one."""
-    from riskbench.rules.book import read_text
+    from riskbench.rules.files import read_text
     from riskbench.rules.inspection import inspect
 
     held = inspect(read_text(book), _kinds(data), aliases=_aliases(roles))

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from riskbench.data.outcomes import ladder
 from riskbench.data.roles import DOMAINS, Domain
 from riskbench.data.velocity import Feature
-from riskbench.errors import DataError, RiskbenchError, RuleError
+from riskbench.errors import RiskbenchError, RuleError
 from riskbench.rules.changes import changes
-from riskbench.rules.document import MAX_BYTES
+from riskbench.rules.edits import edited
+from riskbench.rules.files import MARK, read_text, save_text
 from riskbench.rules.finding import raise_findings
 from riskbench.rules.lists import NamedList
 from riskbench.rules.param import unknown
@@ -50,6 +51,8 @@ class RuleBook:
         The rules; at equal priority and outcome the earlier one decides.
     lists : mapping of str to list
         Named lists for `IN :name`.
+    source : str, optional
+        The text that the book was read from; `to_yaml` keeps its comments. It is no part of what the book means.
 
     Raises
     ------
@@ -74,6 +77,7 @@ class RuleBook:
     features: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
     lists: Mapping[str, NamedList] = field(default_factory=dict)
+    source: str | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.strip():
@@ -109,7 +113,7 @@ class RuleBook:
         lists = {name: held.to_entry() for name, held in self.lists.items()}
         features = {name: dict(entry) for name, entry in self.features.items()}
         parts = {"name": self.name, "domain": self.domain, "scope": self.scope, "features": features, "lists": lists}
-        return (_rebuild, (parts, self.rules))
+        return (_rebuild, (parts | {"source": self.source}, self.rules))
 
     @classmethod
     def from_yaml(cls, text: str) -> RuleBook:
@@ -120,10 +124,10 @@ class RuleBook:
         RuleError
             Lists every mistake, each with its line, rule and place.
         """
-        reading = read_book(text)
+        reading = read_book(text.removeprefix(MARK) if isinstance(text, str) else text)
         raise_findings(reading.findings)
         assert reading.parts is not None
-        return cls(**reading.parts)
+        return cls(**reading.parts, source=text)
 
     @classmethod
     def read(cls, path: str | Path) -> RuleBook:
@@ -136,11 +140,43 @@ class RuleBook:
         RuleError
             Lists every mistake in it.
         """
-        return cls.from_yaml(read_text(path))
+        return cls.from_yaml(read_text(path, mark=True))
 
     def to_yaml(self) -> str:
-        """Return the book as YAML; `from_yaml` makes an equal book of it."""
-        return to_yaml(self.to_mapping())
+        """Return the book as YAML; `from_yaml` makes an equal book of it.
+
+        A book that was read is written into its own text: comments, blank lines, the order of keys, quotes and
+        brackets stay where nothing changed. A rule that goes takes the comment right above it along.
+        """
+        held = self.source
+        if held is None:
+            return to_yaml(self.to_mapping())
+        mark, wanted = (MARK if held.startswith(MARK) else ""), self.to_mapping()
+        for words in (True, False):
+            text = edited(held.removeprefix(MARK), wanted, _said, words=words)
+            if text is not None and RuleBook.from_yaml(text) == self:
+                return mark + text
+        return to_yaml(wanted)
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
+        """Write the book's YAML to a file: all of it, or nothing.
+
+        A file that stands there already is replaced only when it still holds the text that this book was read
+        from, so that nobody's work is lost.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file.
+        overwrite : bool
+            Replace whatever stands there.
+
+        Raises
+        ------
+        DataError
+            When another text stands there, or the file cannot be written.
+        """
+        return save_text(self.to_yaml(), path, known=self.source, overwrite=overwrite)
 
     def to_sql(
         self,
@@ -325,30 +361,6 @@ class RuleBook:
         return f'<div style="max-width:70em">{"".join(parts)}</div>'
 
 
-def read_text(path: str | Path) -> str:
-    """Return the text of a small file.
-
-    Raises
-    ------
-    DataError
-        When there is none, or it is not UTF-8 text of at most a megabyte.
-    """
-    file = Path(path)
-    try:
-        if not file.is_file():
-            raise DataError("There is no such rule book", got=str(path), allowed="a YAML file")
-        with file.open("rb") as stream:
-            held = stream.read(MAX_BYTES + 1)
-    except (OSError, ValueError):
-        raise DataError("The rule book cannot be opened", got=str(path)) from None
-    if len(held) > MAX_BYTES:
-        raise DataError("The rule book is too large", got=str(path), allowed=f"at most {MAX_BYTES:,} bytes")
-    try:
-        return held.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise DataError("The rule book is not UTF-8 text", got=str(path)) from None
-
-
 def _own(rule_id: str, own: object) -> Mapping[str, object]:
     if not isinstance(own, Mapping):
         raise RuleError(
@@ -382,6 +394,11 @@ def _even(value: Any) -> Any:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value
+
+
+def _said(text: str) -> dict[str, Any]:
+    """Return what a text says, as `to_mapping` tells it."""
+    return RuleBook.from_yaml(text).to_mapping()
 
 
 def _rebuild(parts: dict[str, Any], rules: tuple[Rule, ...]) -> RuleBook:

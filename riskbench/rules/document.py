@@ -40,6 +40,10 @@ class Item:
         A map's keys and values.
     items : tuple of Item
         A list's parts.
+    start, end : int
+        Its first character in the text, and the one after its last, both counted from 0.
+    flow : bool
+        Whether a map or list stood in brackets.
     """
 
     kind: str
@@ -50,6 +54,9 @@ class Item:
     block: bool = False
     pairs: tuple[tuple[Item, Item], ...] = ()
     items: tuple[Item, ...] = ()
+    start: int = 0
+    end: int = 0
+    flow: bool = False
 
     @property
     def value(self) -> Any:
@@ -175,9 +182,11 @@ class _Builder:
                     text=event.value,
                     plain=event.style is None or event.style == "",
                     block=event.style in ("|", ">"),
+                    start=mark.index,
+                    end=event.end_mark.index,
                 )
             else:
-                item = self.closed(*open_parts.pop())
+                item = self.closed(*open_parts.pop(), event.end_mark.index)
             if open_parts:
                 open_parts[-1][1].append(item)
             else:
@@ -194,10 +203,11 @@ class _Builder:
         if getattr(event, "tag", None) is not None or getattr(event, "ctag", None) is not None:
             raise self.wrong("Tags (!) are not allowed", mark, hint="put text that begins with ! in quotes")
 
-    def closed(self, start: Any, items: list[Item]) -> Item:
+    def closed(self, start: Any, items: list[Item], end: int) -> Item:
         mark = start.start_mark
+        place = {"start": mark.index, "end": end, "flow": bool(start.flow_style)}
         if type(start).__name__ == "SequenceStartEvent":
-            return Item("list", mark.line, mark.column, items=tuple(items))
+            return Item("list", mark.line, mark.column, items=tuple(items), **place)
         keys, values = items[::2], items[1::2]
         seen: dict[str, Item] = {}
         for key in keys:
@@ -209,7 +219,7 @@ class _Builder:
                     self.text, f"The key {key.text!r} stands twice (first on line {first})", key.line, key.column
                 )
             seen[key.text] = key
-        return Item("map", mark.line, mark.column, pairs=tuple(zip(keys, values, strict=True)))
+        return Item("map", mark.line, mark.column, pairs=tuple(zip(keys, values, strict=True)), **place)
 
 
 _PARTS = frozenset(

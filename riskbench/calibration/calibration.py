@@ -24,7 +24,6 @@ from riskbench.calibration.choose import (
     pair_frame,
 )
 from riskbench.calibration.curve import Today, curve, frame_at, thin
-from riskbench.calibration.holdout import Span, Window
 from riskbench.calibration.pages import Page, a_week, plateau_page, promise_page, segments_page
 from riskbench.calibration.picture import draw_curve
 from riskbench.calibration.plateau import plateau_ends, plateau_frame, redrawn
@@ -37,6 +36,7 @@ from riskbench.calibration.words import facts, promise_words, provenance, remark
 from riskbench.data.dataset import Dataset
 from riskbench.data.outcomes import Ladder
 from riskbench.data.roles import Domain
+from riskbench.data.windows import Span, Window
 from riskbench.display import Fact, Result, result
 from riskbench.errors import ParameterError
 from riskbench.metrics.constraints import Constraint

@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from riskbench.calibration.holdout import Window, mean_interval, promise_ratio, promise_sum
+from riskbench.calibration.holdout import mean_interval, promise_ratio, promise_sum
 from riskbench.calibration.study import Study
+from riskbench.data.windows import Window
 from riskbench.metrics.curve import FRAUD, GOOD
 
 Floats = npt.NDArray[np.float64]

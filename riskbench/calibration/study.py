@@ -10,9 +10,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskbench.calibration.curve import Curve, Today, curve
-from riskbench.calibration.holdout import Span, Window, Windows, split
 from riskbench.data.labels import FRAUD, GOOD, STATES, LabelState, label_state
 from riskbench.data.outcomes import Ladder, ladder
+from riskbench.data.windows import Span, Window, Windows, split
 from riskbench.engine.sums import cell_counts, cell_squares, cell_sums
 from riskbench.errors import DataError
 from riskbench.metrics.costs import Costs, Worth, worth

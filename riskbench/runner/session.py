@@ -20,9 +20,9 @@ from riskbench.runner.parameters import Parameter, check_names, settle
 
 if TYPE_CHECKING:
     from riskbench.calibration.baseline import Baseline
-    from riskbench.calibration.holdout import Span
     from riskbench.data.dataset import Dataset
     from riskbench.data.roles import Domain
+    from riskbench.data.windows import Span
     from riskbench.incidents.incident import Incident
     from riskbench.incidents.investigation import Investigation
     from riskbench.incidents.record import IncidentRecord

@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 
 import riskbench as rb
-from riskbench.calibration.holdout import hashes, promise_ratio, promise_sum, split
+from riskbench.calibration.holdout import promise_ratio, promise_sum
+from riskbench.data.lot import hashes
+from riskbench.data.windows import split
 from riskbench.errors import DataError, ParameterError
 from tests.calibration.conftest import dataset, made
 

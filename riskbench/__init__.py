@@ -27,6 +27,7 @@ _HOMES = {
     "Decision": "riskbench.calibration.decision",
     "EngineError": "riskbench.errors",
     "Entities": "riskbench.incidents.entities",
+    "EventExplanation": "riskbench.rules.event",
     "Explanation": "riskbench.explanation.explanation",
     "Feature": "riskbench.data.velocity",
     "Incident": "riskbench.incidents.incident",
@@ -34,8 +35,11 @@ _HOMES = {
     "InfeasibleError": "riskbench.errors",
     "Investigation": "riskbench.incidents.investigation",
     "LabelRecipe": "riskbench.data.verdicts",
+    "LaunchPlan": "riskbench.rules.launch",
+    "LaunchVerdict": "riskbench.rules.launch_verdict",
     "Links": "riskbench.incidents.links",
     "Marketplace": "riskbench.data.marketplace.market",
+    "MinedRules": "riskbench.rules.mine_rules",
     "MissingDependencyError": "riskbench.errors",
     "ParameterError": "riskbench.errors",
     "PlaybookError": "riskbench.errors",
@@ -58,10 +62,14 @@ _HOMES = {
     "decide": "riskbench.calibration.decision",
     "explain": "riskbench.explanation.explanation",
     "explain_alerts": "riskbench.explanation.alerts",
+    "explain_event": "riskbench.rules.event",
     "investigate": "riskbench.incidents.investigation",
+    "judge_launch": "riskbench.rules.launch_verdict",
     "marketplace": "riskbench.data.marketplace.market",
+    "mine_rules": "riskbench.rules.mine_rules",
     "open_casebook": "riskbench.incidents.casebook",
     "open_record": "riskbench.incidents.opening",
+    "plan_launch": "riskbench.rules.launch",
     "prove": "riskbench.rules.proof",
     "read": "riskbench.data.read",
     "run": "riskbench.runner.run",
@@ -130,6 +138,14 @@ if TYPE_CHECKING:
     from riskbench.rules.book import RuleBook as RuleBook
     from riskbench.rules.comparison import Comparison as Comparison
     from riskbench.rules.comparison import compare as compare
+    from riskbench.rules.event import EventExplanation as EventExplanation
+    from riskbench.rules.event import explain_event as explain_event
+    from riskbench.rules.launch import LaunchPlan as LaunchPlan
+    from riskbench.rules.launch import plan_launch as plan_launch
+    from riskbench.rules.launch_verdict import LaunchVerdict as LaunchVerdict
+    from riskbench.rules.launch_verdict import judge_launch as judge_launch
+    from riskbench.rules.mine_rules import MinedRules as MinedRules
+    from riskbench.rules.mine_rules import mine_rules as mine_rules
     from riskbench.rules.proof import Proof as Proof
     from riskbench.rules.proof import prove as prove
     from riskbench.rules.rule import Rule as Rule

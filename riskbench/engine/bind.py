@@ -14,7 +14,7 @@ from riskbench.engine.tree import And, Atom, Constant, Node, Not, Or, Shape, Val
 from riskbench.engine.values import Values
 from riskbench.errors import EngineError, RuleError
 
-_SIGNS: dict[type[exp.Expr], Shape] = {
+SIGNS: dict[type[exp.Expr], Shape] = {
     exp.EQ: "=",
     exp.NEQ: "<>",
     exp.GT: ">",
@@ -22,7 +22,7 @@ _SIGNS: dict[type[exp.Expr], Shape] = {
     exp.LT: "<",
     exp.LTE: "<=",
 }
-_FLIPPED: dict[str, Shape] = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "<>": "<>"}
+FLIPPED: dict[str, Shape] = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "<>": "<>"}
 #: A list parameter may hold this many values.
 MAX_LIST = 10_000
 
@@ -62,7 +62,7 @@ def bind(
     '"amount" > 100e0'
     """
     try:
-        return _Binder(predicate, kinds, params or {}, aliases or {}).node(predicate.tree)
+        return Binding(predicate, kinds, params or {}, aliases or {}).node(predicate.tree)
     except RecursionError:
         wrong = refuse("The condition is nested too deeply", predicate.text, (0, 1))
     except RuleError as error:
@@ -70,7 +70,7 @@ def bind(
     raise wrong.of(rule) from None
 
 
-class _Binder(Values):
+class Binding(Values):
     """One predicate on its way to a tree."""
 
     def boolean(self, tree: exp.Expr) -> Term:
@@ -78,6 +78,7 @@ class _Binder(Values):
         return _of_node(self.node(tree))
 
     def node(self, tree: exp.Expr) -> Node:
+        """Return a condition as a tree."""
         kind = type(tree)
         if kind is exp.Paren:
             return self.node(tree.this)
@@ -96,8 +97,8 @@ class _Binder(Values):
             return Constant(bool(tree.this))
         if kind is exp.Null:
             return Constant(None)
-        if kind in _SIGNS:
-            return self.comparison(tree, _SIGNS[kind])
+        if kind in SIGNS:
+            return self.comparison(tree, SIGNS[kind])
         if kind is exp.Between:
             return self.between(tree)
         if kind is exp.In:
@@ -141,19 +142,21 @@ class _Binder(Values):
         return Atom(sql, columns, params=params)
 
     def comparison(self, tree: exp.Expr, sign: Shape) -> Node:
+        """Return `a < b` and the like."""
         left, right = self.pair(tree.this, tree.expression)
         if left.kind == "bool" or right.kind == "bool":
             return self.truth(tree, sign, left, right)
         if left.literal is not None and right.literal is not None:
             return Constant(_compare(left.literal.value, sign, right.literal.value))
         if left.literal is not None and right.column is not None:
-            left, right, sign = right, left, _FLIPPED[sign]
+            left, right, sign = right, left, FLIPPED[sign]
         if left.column is not None and right.literal is not None:
             return self.shaped(left, sign, (right,))
         left, right = even((left, right))
         return self.opaque(f"({left.sql} {sign} {right.sql})", [left, right], tree)
 
     def truth(self, tree: exp.Expr, sign: Shape, left: Term, right: Term) -> Node:
+        """Return a comparison of true and false."""
         if sign not in ("=", "<>"):
             raise self.wrong("True and false have no order", tree, allowed="=, <>, or the column alone")
         if left.literal is not None:
@@ -188,6 +191,7 @@ class _Binder(Values):
         return Atom(sql, (column.column,), column.column, shape, tuple(v.value for v in values), _names(params))
 
     def between(self, tree: exp.Expr) -> Node:
+        """Return `a BETWEEN low AND high`."""
         low_tree, high_tree = tree.args["low"], tree.args["high"]
         this, low = self.pair(tree.this, low_tree)
         this, high = self.pair(tree.this, high_tree)
@@ -204,6 +208,7 @@ class _Binder(Values):
         return self.opaque(f"({this.sql} BETWEEN {low.sql} AND {high.sql})", [this, low, high], tree)
 
     def membership(self, tree: exp.Expr) -> Node:
+        """Return `a IN (...)`."""
         field = tree.args.get("field")
         items = tree.expressions or ([field] if field is not None else [])
         if field is not None and not _is_param(field):
@@ -235,6 +240,7 @@ class _Binder(Values):
         return Constant(value=False)
 
     def listed(self, item: exp.Expr) -> list[Term]:
+        """Return the values that one entry of a list stands for."""
         if not _is_param(item):
             return [self.term(item)]
         name, value = self.value(item)
@@ -248,6 +254,7 @@ class _Binder(Values):
         return [self.literal(self.param(entry, item, name), name) for entry in ordered]
 
     def identity(self, tree: exp.Expr) -> Node:
+        """Return `a IS NULL` and the like."""
         what = tree.expression
         if type(what) is exp.Null:
             term = self.term(tree.this)

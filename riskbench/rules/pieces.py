@@ -77,6 +77,8 @@ class Binned:
         Ascending; a number from cut k on lies in a bin above k + 1.
     words : tuple of str
         The words of bins 1, 2 and so on; None where a word cannot stand in a rule.
+    way : int
+        1 where a condition may only ask for more (or yes), -1 for less (or no), 0 for either.
     """
 
     name: str
@@ -85,6 +87,7 @@ class Binned:
     size: int
     cuts: tuple[int | float, ...] = ()
     words: tuple[str | None, ...] = ()
+    way: int = 0
 
     def pieces(self, gain: Ints, cost: Ints, frauds: Ints, *, at_least: int, weights: tuple[float, ...]) -> list[Piece]:
         """Return the best conditions for sums by bin of what is gained, what it costs, and of target events.
@@ -112,10 +115,12 @@ class Binned:
 
     def _spans(self) -> list[Piece]:
         if self.kind == "bool":
-            found = [Piece(self.name, "no", (), 1, 2), Piece(self.name, "yes", (), 2, 3)]
+            less, more = [Piece(self.name, "no", (), 1, 2)], [Piece(self.name, "yes", (), 2, 3)]
+            found = (less if self.way <= 0 else []) + (more if self.way >= 0 else [])
         else:
-            found = [Piece(self.name, ">=", (cut,), k + 2, self.size) for k, cut in enumerate(self.cuts)]
-            found += [Piece(self.name, "<", (cut,), 1, k + 2) for k, cut in enumerate(self.cuts)]
+            more = [Piece(self.name, ">=", (cut,), k + 2, self.size) for k, cut in enumerate(self.cuts)]
+            less = [Piece(self.name, "<", (cut,), 1, k + 2) for k, cut in enumerate(self.cuts)]
+            found = (more if self.way >= 0 else []) + (less if self.way <= 0 else [])
         return [*found, *self._presence()]
 
     def _presence(self) -> list[Piece]:
@@ -145,7 +150,9 @@ def _counts(worths: list[float]) -> list[int]:
     return sorted({1, top - 1, top} - {0}) if worths else []
 
 
-def binned(name: str, column: Column, rows: npt.NDArray[np.intp], target: npt.NDArray[np.bool_]) -> Binned:
+def binned(
+    name: str, column: Column, rows: npt.NDArray[np.intp], target: npt.NDArray[np.bool_], *, way: int = 0
+) -> Binned:
     """Return a column's bins over some events; numbers are cut where target or other events lie.
 
     Parameters
@@ -158,11 +165,13 @@ def binned(name: str, column: Column, rows: npt.NDArray[np.intp], target: npt.ND
         The events.
     target : ndarray of bool, shape (len(rows),)
         Which of them are sought.
+    way : int
+        Which way a cut may point; 0 for either.
     """
     values = column.values[rows]
     present = column.present[rows]
     if column.kind == "bool":
-        return Binned(name, "bool", np.where(present, values.astype(np.uint8) + 1, 0).astype(np.uint8), 3)
+        return Binned(name, "bool", np.where(present, values.astype(np.uint8) + 1, 0).astype(np.uint8), 3, way=way)
     if column.kind == "string":
         assert column.words is not None
         used = np.unique(values[present])
@@ -173,7 +182,9 @@ def binned(name: str, column: Column, rows: npt.NDArray[np.intp], target: npt.ND
         return Binned(name, "string", codes, len(words) + 1, words=tuple(_sayable(word) for word, _ in words))
     cuts = _cuts(values[present & target], values[present & ~target], whole=column.kind == "int")
     places = np.searchsorted(np.array(cuts, dtype=values.dtype), values, side="right") + 1
-    return Binned(name, column.kind, np.where(present, places, 0).astype(np.uint8), len(cuts) + 2, cuts=tuple(cuts))
+    return Binned(
+        name, column.kind, np.where(present, places, 0).astype(np.uint8), len(cuts) + 2, cuts=tuple(cuts), way=way
+    )
 
 
 def _cuts(target: npt.NDArray[np.generic], others: npt.NDArray[np.generic], *, whole: bool) -> list[int] | list[float]:

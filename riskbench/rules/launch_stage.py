@@ -1,0 +1,172 @@
+"""Which share of traffic does a rule decide at each stage of its launch, and which units are in it?"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from riskbench.data.dataset import Dataset
+from riskbench.errors import ParameterError, RuleError, listed
+from riskbench.rules.book import RuleBook
+
+#: The column that tells which units are in a share of traffic, and its number of equal parts.
+BUCKET, BUCKETS = "launch_bucket", 10_000
+#: How a stage is written.
+SPELLING = '"shadow", a share of traffic above 0 and below 1, or "live", growing'
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage of a launch.
+
+    Attributes
+    ----------
+    name : str
+        shadow, "10 %" and so on, or live.
+    share : float, 0..1
+        The share of traffic that the rule decides: 0 in shadow, 1 when live.
+    """
+
+    name: str
+    share: float
+
+    @property
+    def buckets(self) -> int:
+        """How many of the parts of traffic the rule decides."""
+        return round(self.share * BUCKETS)
+
+
+def stage_of(step: object) -> Stage:
+    """Return the stage that a step means: "shadow", "live", 0.1, "0.1" or "10 %".
+
+    Raises
+    ------
+    ParameterError
+        When it means none.
+    """
+    word = step.strip().casefold() if isinstance(step, str) else step
+    if word == "shadow":
+        return Stage("shadow", 0.0)
+    if word == "live":
+        return Stage("live", 1.0)
+    share: float | None = None
+    if isinstance(word, int | float) and not isinstance(word, bool):
+        share = float(word)
+    elif isinstance(word, str):
+        try:
+            share = float(word.removesuffix("%").strip()) / (100 if word.endswith("%") else 1)
+        except ValueError:
+            share = None
+    if share is None or not 1 / BUCKETS <= share < 1:
+        raise ParameterError("That is not a stage of a launch", got=repr(step)[:80], allowed=SPELLING)
+    whole = round(share * BUCKETS) / BUCKETS
+    return Stage(f"{100 * whole:g} %", whole)
+
+
+def stages_of(steps: Iterable[object]) -> tuple[Stage, ...]:
+    """Return the stages that steps mean.
+
+    Raises
+    ------
+    ParameterError
+        When there are none, or one does not reach further than the one before.
+    """
+    if isinstance(steps, str) or not isinstance(steps, Iterable):
+        raise ParameterError("The steps of a launch are a list", got=repr(steps)[:80], allowed=SPELLING)
+    found = tuple(stage_of(step) for step in steps)
+    shares = [stage.share for stage in found]
+    if not found or shares != sorted(set(shares)):
+        raise ParameterError(
+            "Each step of a launch reaches further than the one before",
+            got=listed([stage.name for stage in found]),
+            allowed=SPELLING,
+        )
+    return found
+
+
+def stage_among(stage: object, stages: Sequence[Stage]) -> Stage:
+    """Return one stage of a plan.
+
+    Raises
+    ------
+    ParameterError
+        When the plan has none such.
+    """
+    try:
+        wanted: Stage | None = stage_of(stage)
+    except ParameterError:
+        wanted = None
+    if wanted is None or wanted not in stages:
+        raise ParameterError(
+            f"The plan has no stage {str(stage)[:80]!r}", allowed=listed([held.name for held in stages])
+        )
+    return wanted
+
+
+def bucket(unit: str, key: str) -> int:
+    """Return the part of traffic, 0 to 9,999, that a unit belongs to.
+
+    The first eight hexadecimal digits of SHA-256 over the key, a colon and the unit, modulo 10,000: the same in
+    every system that knows SHA-256, for ever. A unit stays in its part, and parts of two keys are independent.
+
+    >>> bucket("B-1", "TX-010"), bucket("B-1", "TX-011")
+    (3343, 1315)
+    """
+    return int(hashlib.sha256(f"{key}:{unit}".encode()).hexdigest()[:8], 16) % BUCKETS
+
+
+def with_buckets(dataset: Dataset, *, unit: str, key: str) -> Dataset:
+    """Return the events with the column `launch_bucket`; missing where the unit is missing."""
+    codes, names = dataset.segment(unit)
+    parts = np.array([bucket(name, key) for name in names] or [0], dtype=np.int64)
+    present = dataset.column(unit).present
+    return dataset.with_columns({BUCKET: pa.array(parts[codes], mask=~present)})
+
+
+def decided(dataset: Dataset, stage: Stage, *, unit: str, key: str) -> npt.NDArray[np.bool_]:
+    """Return which events the rule decides at a stage."""
+    if stage.share in (0.0, 1.0):
+        return np.full(dataset.rows, stage.share == 1.0)
+    column = with_buckets(dataset, unit=unit, key=key).column(BUCKET)
+    return np.asarray(column.present & (column.values < stage.buckets))
+
+
+def staged(book: RuleBook, rule_id: str, stage: Stage) -> RuleBook:
+    """Return the book as it stands in a stage: the rule in shadow, live on a share of traffic, or live."""
+    if stage.share == 0:
+        return book.with_status(rule_id, "shadow")
+    if stage.share == 1:
+        return book.with_status(rule_id, "live")
+    rule = book.rule(rule_id)
+    return book.with_rule(replace(rule, when=f"({rule.when}) AND {BUCKET} < {stage.buckets}", status="live"))
+
+
+def candidate(book: RuleBook, rule_id: str | None) -> str:
+    """Return the id of the rule to launch: the one named, else the book's first draft, else its first in shadow.
+
+    Raises
+    ------
+    RuleError
+        When there is no such rule, or it is live or retired already.
+    """
+    if rule_id is not None:
+        rule = book.rule(rule_id)
+        if rule.status in ("live", "retired"):
+            raise RuleError(
+                f"The rule is {rule.status}", rule=rule.id, allowed="draft or shadow", hint="launch a draft of it"
+            )
+        return rule.id
+    for status in ("draft", "shadow"):
+        for rule in book.rules:
+            if rule.status == status:
+                return rule.id
+    raise RuleError(
+        "The book has no rule to launch",
+        got=listed([f"{rule.id} {rule.status}" for rule in book.rules]),
+        allowed="a rule with the status draft or shadow",
+    )

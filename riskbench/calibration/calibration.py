@@ -43,7 +43,7 @@ from riskbench.metrics.constraints import Constraint
 from riskbench.metrics.costs import Costs
 from riskbench.metrics.curve import TruthTable
 from riskbench.metrics.price import Price
-from riskbench.rules.hits import apply, resolve
+from riskbench.rules.hits import acting, apply, resolve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -264,10 +264,11 @@ def calibrate(
     sweep = swept(
         dataset, score=score, rule_param=rule_param, given=given, outcome=outcome, asof=asof, two_cuts=two_cuts
     )
+    stands = None if given is None else acting(given, sweep.dataset, asof=asof)
     return calibrate_sweep(
         sweep,
         given=given,
-        before=None if given is None else resolve(given, apply(given.rules, sweep.dataset)).level,
+        before=None if stands is None else resolve(stands, apply(stands.rules, sweep.dataset)).level,
         costs=Costs.from_mapping(costs),
         given_costs=tuple(costs) if isinstance(costs, Mapping) else (),
         constraints=limits(subject_to),

@@ -21,6 +21,7 @@ from riskbench.explanation.mixing import Asked, Ruled, Scored, folded, joined
 from riskbench.explanation.telescope import draw_pairs, estimated, telescoped
 from riskbench.metrics.intervals import Z95, wilson
 from riskbench.rules.book import RuleBook
+from riskbench.rules.hits import acting
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -245,6 +246,8 @@ def _game(
     model: Any, current: Any, reference: Any, *, cut: float | None, book: RuleBook | None,
     groups: Mapping[str, Sequence[str]] | None, score: str | None, fraud: object,
 ) -> _Decision:  # fmt: skip
+    if book is not None and isinstance(current, Dataset):
+        book = acting(book, current)
     if model is None and book is None:
         raise ParameterError("Nothing decides", hint="give a model with cut=, or book=")
     for held, what in ((current, "current"), (reference, "reference")):
@@ -293,7 +296,7 @@ def _rule_columns(
     read: list[str] = []
     for rule in book.live:
         read += [name for name in rule.columns if name not in rule.params]
-        if rule.regions and current.roles.region is not None:
+        if rule.apart and current.roles.region is not None:
             read.append(current.roles.region)
     for name in book.features:
         absent = [held for held in (current, reference) if name not in held.table and name in read]

@@ -20,7 +20,7 @@ from riskbench.incidents.elapsed import elapsed
 from riskbench.incidents.incident import Incident
 from riskbench.metrics.costs import Costs, Worth, worth
 from riskbench.rules.book import RuleBook
-from riskbench.rules.hits import Hits, apply, prepared
+from riskbench.rules.hits import Hits, acting, apply, prepared
 from riskbench.rules.rule import Rule
 
 Mask = npt.NDArray[np.bool_]
@@ -212,7 +212,7 @@ def scope_of(
     return Scope(
         incident,
         events,
-        known,
+        acting(known, events, asof=pd.Timestamp(moment, unit="us")),
         costs or Costs(),
         moment,
         current,

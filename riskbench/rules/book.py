@@ -16,10 +16,11 @@ from riskbench.data.roles import DOMAINS, Domain
 from riskbench.data.velocity import Feature
 from riskbench.errors import RiskbenchError, RuleError
 from riskbench.rules.changes import changes
+from riskbench.rules.deviation import LOCKABLE, Deviation, checked_locks, locks_broken, troubles
 from riskbench.rules.edits import edited
 from riskbench.rules.files import MARK, read_text, save_text
 from riskbench.rules.finding import raise_findings
-from riskbench.rules.lists import NamedList
+from riskbench.rules.lists import PREFIX, NamedList, meaning
 from riskbench.rules.param import unknown
 from riskbench.rules.reading import SCOPES, read_book
 from riskbench.rules.rule import Rule, Status
@@ -51,6 +52,11 @@ class RuleBook:
         The rules; at equal priority and outcome the earlier one decides.
     lists : mapping of str to list
         Named lists for `IN :name`.
+    deviations : sequence of Deviation
+        What regions do otherwise, each with reason, approver and expiry; those of rules that are not in the
+        book fall away.
+    locked : sequence of str
+        What no region may change in any rule: parameters, or outcome, priority, status, when.
     source : str, optional
         The text that the book was read from; `to_yaml` keeps its comments. It is no part of what the book means.
 
@@ -77,6 +83,8 @@ class RuleBook:
     features: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
     lists: Mapping[str, NamedList] = field(default_factory=dict)
+    deviations: tuple[Deviation, ...] = ()
+    locked: tuple[str, ...] = ()
     source: str | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -102,9 +110,32 @@ class RuleBook:
             except RiskbenchError as wrong:
                 raise RuleError(wrong.what, got=wrong.got, allowed=wrong.allowed, hint=wrong.hint) from None
         lists = {name: NamedList.of(name, entry) for name, entry in dict(self.lists).items()}
+        for name, held in lists.items():
+            if held.outcome is not None and held.outcome not in names:
+                raise unknown("outcome", held.outcome, names)
+            if held.acts and f"{PREFIX}{name}" in seen:
+                raise RuleError(f"The list {name!r} acts as a rule of a name that is taken", rule=f"{PREFIX}{name}")
         object.__setattr__(self, "features", MappingProxyType(features))
         object.__setattr__(self, "lists", MappingProxyType(lists))
         object.__setattr__(self, "rules", tuple(_with_lists(rule, lists) for rule in self.rules))
+        self._check_deviations()
+
+    def _check_deviations(self) -> None:
+        params = {name for rule in self.rules for name in rule.params}
+        held = (self.locked,) if isinstance(self.locked, str) else self.locked
+        object.__setattr__(
+            self, "locked", checked_locks([word for word in held if word in {*params, *LOCKABLE}], params)
+        )
+        ids = {rule.id for rule in self.rules}
+        known = tuple(held for held in map(Deviation.of, self.deviations) if held.rule in ids)
+        object.__setattr__(self, "deviations", known)
+        for rule in self.rules if self.locked else ():
+            for broken in locks_broken(rule, self.locked):
+                raise broken
+        rules = {rule.id: rule for rule in self.rules}
+        for place, deviation in enumerate(self.deviations):
+            for _, wrong in troubles(deviation, rules, self.locked, self.deviations[:place]):
+                raise wrong
 
     def __hash__(self) -> int:
         return hash(self.hash)
@@ -113,7 +144,8 @@ class RuleBook:
         lists = {name: held.to_entry() for name, held in self.lists.items()}
         features = {name: dict(entry) for name, entry in self.features.items()}
         parts = {"name": self.name, "domain": self.domain, "scope": self.scope, "features": features, "lists": lists}
-        return (_rebuild, (parts | {"source": self.source}, self.rules))
+        parts |= {"deviations": self.deviations, "locked": self.locked, "source": self.source}
+        return (_rebuild, (parts, self.rules))
 
     @classmethod
     def from_yaml(cls, text: str) -> RuleBook:
@@ -215,7 +247,11 @@ class RuleBook:
             made["features"] = {name: dict(entry) for name, entry in self.features.items()}
         if self.lists:
             made["lists"] = {name: held.to_entry() for name, held in self.lists.items()}
+        if self.locked:
+            made["locked"] = list(self.locked)
         made["rules"] = [rule.to_mapping() for rule in self.rules]
+        if self.deviations:
+            made["deviations"] = [held.to_entry() for held in self.deviations]
         return made
 
     # Changes
@@ -282,7 +318,50 @@ class RuleBook:
             When there is none of that id.
         """
         gone = self.rule(rule_id)
-        return replace(self, rules=tuple(rule for rule in self.rules if rule is not gone))
+        left = tuple(held for held in self.deviations if held.rule != rule_id)
+        return replace(self, rules=tuple(rule for rule in self.rules if rule is not gone), deviations=left)
+
+    def with_list(self, name: str, entry: object) -> RuleBook:
+        """Return the book with a list replaced or added: `[d1, d2]`, or `{values: [...], kind: block, ...}`.
+
+        Raises
+        ------
+        RuleError
+            When the entry is no list.
+        """
+        return replace(self, lists={**self.lists, name: NamedList.of(name, entry)})
+
+    def with_deviation(self, deviation: Deviation) -> RuleBook:
+        """Return the book with one more deviation, in the place of one of the same rule, region and parameters.
+
+        Raises
+        ------
+        RuleError
+            When it touches what is locked, is out of range, or says what `regions` says already.
+        """
+        held = Deviation.of(deviation)
+        self.rule(held.rule)
+        same = [(old.rule, old.region, old.off, set(old.params)) for old in self.deviations]
+        key = (held.rule, held.region, held.off, set(held.params))
+        if key in same:
+            place = same.index(key)
+            return replace(self, deviations=(*self.deviations[:place], held, *self.deviations[place + 1 :]))
+        return replace(self, deviations=(*self.deviations, held))
+
+    def without_deviation(self, rule_id: str, region: str) -> RuleBook:
+        """Return the book without what a region does otherwise in a rule.
+
+        Raises
+        ------
+        RuleError
+            When it does nothing otherwise there.
+        """
+        left = tuple(held for held in self.deviations if (held.rule, held.region) != (rule_id, region))
+        if len(left) == len(self.deviations):
+            raise unknown(
+                "deviation", f"{rule_id} {region}", [f"{held.rule} {held.region}" for held in self.deviations]
+            )
+        return replace(self, deviations=left)
 
     # What it holds
 
@@ -302,13 +381,14 @@ class RuleBook:
         named = [name for rule in self.rules for name in rule.columns]
         for name, entry in self.features.items():
             named += Feature.from_mapping(name, entry).columns
+        named += [held.column for held in self.lists.values() if held.acts and held.column is not None]
         return tuple(dict.fromkeys(name for name in named if name not in self.features))
 
     @cached_property
     def hash(self) -> str:
         """The content's hash: the same however the YAML is written, another when the meaning changes.
 
-        Titles, owners, references and known false positives do not count.
+        Titles, owners, reasons, references, known false positives and locks do not count.
         """
         told = self.to_mapping()
         for entry in told["rules"]:
@@ -319,7 +399,11 @@ class RuleBook:
                 name: value if isinstance(value, dict) else {"default": value}
                 for name, value in entry.get("params", {}).items()
             }
-        told["lists"] = {name: list(held.values) for name, held in self.lists.items()}
+            entry.pop("locked", None)
+        told.pop("locked", None)
+        for entry in told.get("deviations", ()):
+            del entry["reason"], entry["approver"]
+        told["lists"] = {name: meaning(held) for name, held in self.lists.items()}
         text = json.dumps(_even(told), sort_keys=True, ensure_ascii=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -339,7 +423,7 @@ class RuleBook:
                 "outcome": rule.outcome,
                 "priority": rule.priority,
                 "status": rule.status,
-                "regions": ", ".join(rule.regions),
+                "regions": ", ".join(rule.apart),
             }
             for rule in self.rules
         ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,11 @@ from riskbench.engine.kernel import evaluate
 from riskbench.engine.tree import Node
 from riskbench.metrics.costs import Worth, worth
 from riskbench.rules.book import RuleBook
+from riskbench.rules.force import day_of, in_force
 from riskbench.rules.rule import Rule
+
+if TYPE_CHECKING:
+    from riskbench.rules.signature import Signatures
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,19 +34,22 @@ class Hits:
     Attributes
     ----------
     book : RuleBook
-        The rules.
+        The rules in force: with the values of regional deviations, and behind the written rules one a list that acts.
     dataset : Dataset
         The events, with the book's velocity features, up to the as-of moment.
     bits : Bits
         One line a rule, in book order.
     asof : str or Timestamp or None
         Only verdicts known by then count.
+    lapsed : tuple of str
+        What of the book no longer acts by then.
     """
 
     book: RuleBook
     dataset: Dataset
     bits: Bits
     asof: str | pd.Timestamp | None = None
+    lapsed: tuple[str, ...] = ()
 
     @cached_property
     def labels(self) -> LabelState:
@@ -70,6 +78,13 @@ class Hits:
     def resolution(self) -> Resolution:
         """The deciding rule and outcome of each event."""
         return resolve(self.book, self.bits)
+
+    @cached_property
+    def signatures(self) -> Signatures:
+        """The distinct sets of rules that hit an event, with counts and money; built on first need."""
+        from riskbench.rules.signature import signatures
+
+        return signatures(self)
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,6 +133,11 @@ def prepared(book: RuleBook, dataset: Dataset, *, asof: str | pd.Timestamp | Non
     return dataset
 
 
+def acting(book: RuleBook, dataset: Dataset, *, asof: str | pd.Timestamp | None = None) -> RuleBook:
+    """Return a book as it acts on events: with the lists and regional deviations in force at a moment."""
+    return in_force(book, day_of(dataset, asof)).book
+
+
 def hits(book: RuleBook, dataset: Dataset, *, asof: str | pd.Timestamp | None = None) -> Hits:
     """Apply every rule of a book to every event.
 
@@ -127,11 +147,15 @@ def hits(book: RuleBook, dataset: Dataset, *, asof: str | pd.Timestamp | None = 
         When a rule does not fit the events' columns.
     """
     events = prepared(book, dataset, asof=asof)
-    return Hits(book, events, apply(book.rules, events), asof)
+    stands = in_force(book, day_of(events, asof))
+    return Hits(stands.book, events, apply(stands.book.rules, events), asof, stands.lapsed)
 
 
 def apply(rules: Sequence[Rule], dataset: Dataset) -> Bits:
-    """Return which events each rule hits; a region's parameters hold in that region."""
+    """Return which events each rule hits; a region's parameters hold in that region.
+
+    The rules are those in force: `in_force` puts in a book's lists and deviations.
+    """
     nodes: list[Node] = []
     owner: list[tuple[int, str | None]] = []
     for place, rule in enumerate(rules):
@@ -158,6 +182,6 @@ def apply(rules: Sequence[Rule], dataset: Dataset) -> Bits:
 def variants(rule: Rule, dataset: Dataset) -> dict[str | None, Node]:
     """Return a rule's bound condition: under None with its defaults, and one a region with its own parameters."""
     aliases = dataset.roles.named()
-    present = set(dataset.regions[1]) if rule.regions else set()
-    regions: list[str | None] = [None, *(region for region in rule.regions if region in present)]
+    present = set(dataset.regions[1]) if rule.apart else set()
+    regions: list[str | None] = [None, *(region for region in rule.apart if region in present)]
     return {region: rule.bind(dataset.kinds, region=region, aliases=aliases) for region in regions}

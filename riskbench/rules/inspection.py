@@ -139,7 +139,7 @@ def _unfit(reading: Reading, kinds: Mapping[str, Kind] | None, aliases: Mapping[
         known[name] = "int" if counted else "float"
     for rule, item in rules:
         at = item.get("when") or item
-        for region in (None, *rule.regions):
+        for region in (None, *(name for name in rule.apart if name not in rule.off)):
             try:
                 node = rule.bind(known, region=region, aliases=aliases)
             except RuleError as wrong:

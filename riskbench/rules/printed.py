@@ -60,5 +60,5 @@ def as_sql(
         counted = Feature.from_mapping(name, entry).kind in ("count", "count_distinct")
         known[name] = "int" if counted else "float"
     for rule in book.rules:
-        for region in (None, *rule.regions):
+        for region in (None, *rule.apart):
             yield rule, region, print_sql(rule.bind(known, region=region, aliases=aliases), dialect)

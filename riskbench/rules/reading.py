@@ -11,9 +11,10 @@ from riskbench.data.outcomes import ladder
 from riskbench.data.roles import DOMAINS, Domain
 from riskbench.data.velocity import Feature
 from riskbench.errors import RiskbenchError, RuleError
+from riskbench.rules.deviation import Deviation, checked_locks, locks_broken, troubles
 from riskbench.rules.document import Item, placed, read_document
 from riskbench.rules.finding import Finding, Severity, finding_of
-from riskbench.rules.lists import NamedList
+from riskbench.rules.lists import PREFIX, NamedList
 from riskbench.rules.param import Param, Scalar, checked_regions, to_param, unknown
 from riskbench.rules.rule import STATUSES, Rule, check_id, texts
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from riskbench.engine.parse import Examination
 
 SCOPES = ("global", "region")
-BOOK_KEYS = ("book", "domain", "scope", "features", "rules", "lists")
+BOOK_KEYS = ("book", "domain", "scope", "features", "lists", "locked", "rules", "deviations")
 RULE_KEYS = (
     "id",
     "title",
@@ -35,7 +36,11 @@ RULE_KEYS = (
     "version",
     "references",
     "falsepositives",
+    "off",
+    "locked",
 )
+#: What is text in a deviation, also where it looks like a number.
+_TEXTS = ("rule", "region", "reason", "approver", "expires")
 #: A book may hold this many rules.
 MAX_RULES = 2_000
 
@@ -159,6 +164,9 @@ class _Reader:
             else:
                 self.read_rules(rules, parts["domain"])
         parts["rules"] = tuple(rule for rule, _ in self.rules)
+        parts["locked"] = self.read_locked(root)
+        parts["deviations"] = self.read_deviations(root, parts["locked"])
+        self.check_lists(root, parts["domain"])
         return self.done(parts)
 
     def done(self, parts: dict[str, Any] | None) -> Reading:
@@ -231,6 +239,51 @@ class _Reader:
     def read_list(self, name: str, item: Item) -> NamedList:
         return NamedList.of(name, item.value)
 
+    def check_lists(self, root: Item, domain: Domain | None) -> None:
+        """Note an outcome that the domain does not have, and a rule that bears the name of a list's own."""
+        ids = {rule.id for rule, _ in self.rules}
+        for name, held in self.lists.items():
+            entry = (root.get("lists") or root).get(name) or root
+            if held.outcome is not None and domain is not None:
+                self.choice(entry, "outcome", ladder(domain).names)
+            if held.acts and f"{PREFIX}{name}" in ids:
+                self.wrong(f"The list {name!r} acts as a rule of a name that is taken", entry, rule=f"{PREFIX}{name}")
+
+    def read_locked(self, root: Item) -> tuple[str, ...]:
+        held = root.get("locked")
+        if held is None or held.empty:
+            return ()
+        params = [name for rule, _ in self.rules for name in rule.params]
+        locked: tuple[str, ...] = self.attempt(held, lambda: checked_locks(held.value, params)) or ()
+        for rule, item in self.rules:
+            for broken in locks_broken(rule, locked):
+                self.wrong(broken.sentence, item.get("regions") or item, rule=rule.id)
+        return locked
+
+    def read_deviations(self, root: Item, locked: tuple[str, ...]) -> tuple[Deviation, ...]:
+        held = root.get("deviations")
+        if held is None or held.empty:
+            return ()
+        if held.kind != "list":
+            self.wrong("'deviations' is a list", held, hint="begin each with - rule: ...")
+            return ()
+        rules = {rule.id: rule for rule, _ in self.rules}
+        made: list[Deviation] = []
+        for item in held.items:
+            words = {key.text: value.as_text for key, value in item.pairs if key.text in _TEXTS and value.as_text}
+            entry = {**item.value, **words} if item.kind == "map" else item.value
+            deviation = self.attempt(item, lambda entry=entry: Deviation.of(entry))  # type: ignore[misc]
+            if deviation is None:
+                continue
+            for key, wrong in troubles(deviation, rules, locked, made):
+                at = item.get(key) or item
+                got = f" (got {wrong.got})" if wrong.got is not None else ""
+                self.wrong(
+                    wrong.sentence.rstrip(".") + got, at, rule=wrong.rule, allowed=wrong.allowed, hint=wrong.hint
+                )
+            made.append(deviation)
+        return tuple(made)
+
     # Rules
 
     def read_rules(self, rules: Item, domain: Any) -> None:
@@ -262,7 +315,9 @@ class _Reader:
         status = self.choice(item, "status", STATUSES, rule=name) or "draft"
         priority = self.read_priority(item, name)
         words = {field: self.word(item, field, rule=name) for field in ("title", "owner", "version")}
-        many = {field: self.read_texts(item, field, name) for field in ("references", "falsepositives")}
+        many = {
+            field: self.read_texts(item, field, name) for field in ("references", "falsepositives", "off", "locked")
+        }
         if used is not None and params is not None:
             self.check_uses(item, used, params, name)
         if when is None or outcome is None or valid is None or params is None or regions is None:

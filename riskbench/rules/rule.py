@@ -9,8 +9,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from riskbench.engine.columns import Kind
-from riskbench.engine.tree import Node
+from riskbench.engine.tree import Constant, Node
 from riskbench.errors import RuleError
+from riskbench.rules.deviation import checked_locks, locks_broken
 from riskbench.rules.param import (
     Param,
     ParamValue,
@@ -57,6 +58,10 @@ class Rule:
         Incidents, tickets, policies.
     falsepositives : sequence of str
         Good customers whom it is known to hit.
+    off : sequence of str
+        Regions in which it does not act.
+    locked : sequence of str
+        What no region may change: parameters, or outcome, priority, status, when.
 
     Examples
     --------
@@ -78,6 +83,8 @@ class Rule:
     title: str | None = None
     references: tuple[str, ...] = ()
     falsepositives: tuple[str, ...] = ()
+    off: tuple[str, ...] = ()
+    locked: tuple[str, ...] = ()
     #: The book's lists that the condition names; the book fills them in.
     lists: Mapping[str, tuple[Scalar, ...]] = field(default_factory=dict, repr=False, compare=False)
 
@@ -103,6 +110,10 @@ class Rule:
             object.__setattr__(self, name, texts(getattr(self, name), name, rule=self.id))
         object.__setattr__(self, "params", checked_params(self.params, rule=self.id))
         object.__setattr__(self, "regions", checked_regions(self.regions, self.params, rule=self.id))
+        object.__setattr__(self, "off", texts(self.off, "off", rule=self.id))
+        object.__setattr__(self, "locked", checked_locks(self.locked, self.params, rule=self.id))
+        for broken in locks_broken(self, self.locked):
+            raise broken
         object.__setattr__(self, "lists", MappingProxyType({k: tuple(v) for k, v in self.lists.items()}))
 
     def __hash__(self) -> int:
@@ -134,6 +145,11 @@ class Rule:
         own = self.regions.get(region, {}) if region is not None else {}
         return {name: own.get(name, param.default) for name, param in self.params.items()}
 
+    @property
+    def apart(self) -> tuple[str, ...]:
+        """The regions in which it acts otherwise than elsewhere, or not at all."""
+        return tuple(dict.fromkeys([*self.regions, *self.off]))
+
     def bind(
         self,
         kinds: Mapping[str, Kind],
@@ -143,6 +159,8 @@ class Rule:
         values: Mapping[str, object] | None = None,
     ) -> Node:
         """Return the condition checked against columns, with the parameters of one region put in.
+
+        In a region where the rule is off it is a condition that is never true.
 
         Parameters
         ----------
@@ -163,7 +181,8 @@ class Rule:
         from riskbench.engine.bind import bind
 
         params = {**self.lists, **self.values(region), **(values or {})}
-        return bind(self.predicate, kinds, params=params, rule=self.id, aliases=aliases)
+        node = bind(self.predicate, kinds, params=params, rule=self.id, aliases=aliases)
+        return Constant(False) if region is not None and region in self.off else node
 
     def with_params(self, values: Mapping[str, object], *, region: str | None = None) -> Rule:
         """Return the rule with other defaults, or with other values in one region.
@@ -207,7 +226,7 @@ class Rule:
         for name in ("owner", "version"):
             if getattr(self, name) is not None:
                 entry[name] = getattr(self, name)
-        for name in ("references", "falsepositives"):
+        for name in ("references", "falsepositives", "off", "locked"):
             if getattr(self, name):
                 entry[name] = list(getattr(self, name))
         return entry

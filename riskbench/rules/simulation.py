@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -17,11 +17,17 @@ from riskbench.data.outcomes import ladder
 from riskbench.display import Fact, Result, result
 from riskbench.display.chart import BLUE, GREY, style
 from riskbench.engine.bits import Words, first_hits, hit_by_one, positions, union
+from riskbench.metrics.costs import Costs
 from riskbench.rules.book import RuleBook
 from riskbench.rules.cases import case_codes, case_measures
+from riskbench.rules.credit import credit
 from riskbench.rules.hits import Hits, hits
+from riskbench.rules.leave_one_out import leave_one_out, leave_one_out_regions, marginal
 from riskbench.rules.overlap import overlap, signatures
+from riskbench.rules.retirement import retirement, together
+from riskbench.rules.standing import Standing
 from riskbench.rules.tally import Tally, crossed, framed, measures, tally
+from riskbench.rules.what_if import WhatIf, what_if
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -84,11 +90,73 @@ class Simulation(Result):
     alerts: int
     currency: str
     hits: Hits
+    standing: Standing
     facts: tuple[Fact, ...]
 
     def headline(self) -> tuple[Fact, ...]:
         """Return what the live rules together do."""
         return self.facts
+
+    def what_if(
+        self,
+        *,
+        off: Iterable[str] = (),
+        on: Iterable[str] = (),
+        outcomes: Mapping[str, str] | None = None,
+        priorities: Mapping[str, int] | None = None,
+        costs: Costs | Mapping[str, float] | None = None,
+    ) -> WhatIf:
+        """Return what would change if rules were off or on, or had other outcomes or priorities.
+
+        Use it while thinking: the answer comes from the signature table, exactly as a new simulation would give it.
+        Intervals are on the paired difference: only events whose outcome changes count.
+
+        Parameters
+        ----------
+        off, on : iterable of str
+            Rules that shall not decide, and rules that shall be live.
+        outcomes : mapping of str to str, optional
+            Other outcomes, by rule.
+        priorities : mapping of str to int, optional
+            Other priorities, by rule; the smallest decides first.
+        costs : Costs or mapping, optional
+            Other costs than those of the simulation.
+
+        Returns
+        -------
+        WhatIf
+            Tables `changes` and `rules`; on request `regions`; `book` is the changed book.
+
+        Raises
+        ------
+        RuleError
+            For a rule that is not in the book, or one both on and off.
+        ParameterError
+            For an outcome that is not on the ladder, or a cost that does not exist.
+
+        Examples
+        --------
+        >>> import pandas as pd, riskbench as rb
+        >>> events = rb.read(
+        ...     pd.DataFrame({"id": [1, 2, 3], "amount": [10.0, 700.0, 900.0], "fraud": [0, 0, 1]}),
+        ...     roles=rb.Roles(id="id", amount="amount", label="fraud"),
+        ... )
+        >>> book = rb.RuleBook.from_yaml('''
+        ... book: demo
+        ... domain: transactions
+        ... rules:
+        ...   - {id: TX-1, when: amount > 500, outcome: review, status: live}
+        ... ''')
+        >>> found = rb.simulate(book, events).what_if(outcomes={"TX-1": "block"})
+        >>> found.frame()[["measure", "before", "after", "difference"]].head(4)
+                               measure  before  after  difference
+        0                       alerts     2.0    2.0         0.0
+        1               frauds alerted     1.0    1.0         0.0
+        2  good events held or stopped     1.0    1.0         0.0
+        3                      reviews     2.0    0.0        -2.0
+        """
+        standing = self.standing if costs is None else Standing(self.hits, Costs.from_mapping(costs))
+        return what_if(standing, off=off, on=on, outcomes=outcomes, priorities=priorities)
 
     @property
     def drawable(self) -> bool:
@@ -129,6 +197,7 @@ def simulate(
     asof: str | pd.Timestamp | None = None,
     unit: str | None = None,
     per: str | None = None,
+    costs: Costs | Mapping[str, float] | None = None,
 ) -> Simulation:
     """Apply a rule book to events and measure every rule and the whole set.
 
@@ -148,11 +217,15 @@ def simulate(
         A column of who is judged (a seller): hits of one unit in one period are one case.
     per : str, optional
         The period of a case: "1d", "7d", "12h"; without it a unit is one case.
+    costs : Costs or mapping, optional
+        The stated costs by which tables on request tell net value.
 
     Returns
     -------
     Simulation
-        Tables `rules`, `outcomes`; on request `regions`, `weeks`, `overlap`, `matrix`, `signatures`.
+        Tables `rules`, `outcomes`; on request `regions`, `weeks`, `matrix`, `signatures`, and what each rule is
+        worth given all others: `leave_one_out`, `marginal`, `retirement`, `together`, `overlap`, `contradictions`,
+        `redundancy`, `credit`, `leave_one_out_regions`.
 
     Raises
     ------
@@ -160,6 +233,8 @@ def simulate(
         When a rule does not fit the events' columns.
     ColumnNotFoundError
         When the unit is not a column.
+    ParameterError
+        For a cost that does not exist or is out of range.
 
     Examples
     --------
@@ -179,7 +254,9 @@ def simulate(
     0  TX-1     2       1        0.5     0.5
     """
     begun = time.perf_counter()
+    stated = Costs.from_mapping(costs)
     held = hits(book, dataset, asof=asof)
+    standing = Standing(held, stated)
     scale = held.scale
     whole = tally(held)
     codes = case_codes(held.dataset, unit=unit, per=per) if unit is not None else None
@@ -196,12 +273,18 @@ def simulate(
         "overlap": partial(overlap, held),
         "matrix": partial(_matrix, held),
         "signatures": partial(signatures, held),
+        "leave_one_out": partial(leave_one_out, standing),
+        "leave_one_out_regions": partial(leave_one_out_regions, standing),
+        "marginal": partial(marginal, standing),
+        "retirement": partial(retirement, standing),
+        "together": partial(together, standing),
+        "credit": partial(credit, standing),
     }
     return Simulation(
         rules=rules,
         whole=both,
         outcomes=_outcomes(held, by_level),
-        book=book,
+        book=held.book,
         events=int(whole.hits[0]),
         frauds=int(whole.frauds[0]),
         good=int(whole.good[0]),
@@ -209,6 +292,7 @@ def simulate(
         alerts=int(by_level.hits[alerted].sum()),
         currency=held.dataset.currency.code,
         hits=held,
+        standing=standing,
         facts=_facts(held, whole, both),
         lazy=lazy,
         notes=_notes(held, whole),
@@ -357,6 +441,7 @@ def _matrix(held: Hits) -> pd.DataFrame:
 
 def _notes(held: Hits, whole: Tally) -> tuple[str, ...]:
     dataset, notes = held.dataset, [f"Labels: {held.labels.recipe}."]
+    notes += held.lapsed
     if not held.book.rules:
         notes.append("No book given: no rule hits anything.")
     elif not held.live:

@@ -16,7 +16,7 @@ from riskbench.engine.kernel import evaluate
 from riskbench.engine.tree import And, Atom, Constant, Node, Not, Or, atoms
 from riskbench.errors import DataError, ParameterError, RuleError, listed, nearest
 from riskbench.rules.book import RuleBook
-from riskbench.rules.hits import apply, deciding_order, prepared, resolve, variants
+from riskbench.rules.hits import acting, apply, deciding_order, prepared, resolve, variants
 from riskbench.rules.rule import Rule
 
 Op = Literal[">=", ">", "<=", "<"]
@@ -89,6 +89,7 @@ def sweep_score(
         base = np.zeros(events.rows, dtype=np.int8)
         free = np.ones(events.rows, dtype=bool)
     else:
+        book = acting(book, events, asof=asof)
         decided = resolve(book, apply(book.rules, events))
         base, free = decided.level, decided.rule < 0
     nobody = np.zeros(events.rows, dtype=bool)
@@ -137,6 +138,8 @@ def sweep_param(book: RuleBook, dataset: Dataset, *, rule_param: str, asof: str 
             f"The parameter {rule_param} is no number, so it has no cuts", got=repr(spec.default), allowed="a number"
         )
     events = prepared(book, dataset, asof=asof)
+    book = acting(book, events, asof=asof)
+    rule, ids = book.rule(rule_id), [held.id for held in book.rules]
     own = {region: {k: v for k, v in held.items() if k != param} for region, held in rule.regions.items()}
     plain = replace(rule, regions={region: held for region, held in own.items() if held})
     nodes = variants(plain, events)

@@ -1,0 +1,126 @@
+"""What of a book is in force on a day: which lists act, which deviations hold, and what has lapsed?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from riskbench.data.dataset import Dataset, micros
+from riskbench.data.outcomes import ladder
+from riskbench.data.roles import Domain
+from riskbench.errors import RuleError
+from riskbench.rules.deviation import Deviation
+from riskbench.rules.lists import PREFIX, NamedList
+from riskbench.rules.rule import Rule
+
+if TYPE_CHECKING:
+    from riskbench.rules.book import RuleBook
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A book as it acts on a day.
+
+    Attributes
+    ----------
+    book : RuleBook
+        The rules with the values of the deviations that hold, and behind them one rule a list that acts. The
+        places of the written rules stay. The same object where the book has neither.
+    lapsed : tuple of str
+        What no longer acts, in sentences.
+    """
+
+    book: RuleBook
+    lapsed: tuple[str, ...] = ()
+
+
+def in_force(book: RuleBook, day: str | None) -> Standing:
+    """Return a book as it acts on a day (an ISO date; None where the day is not known: then nothing has lapsed)."""
+    if not book.deviations and all(held.plain for held in book.lists.values()):
+        return Standing(book)
+    lapsed = tuple(_lapsed(book, day))
+    rules = [_deviated(rule, book.deviations, day) for rule in book.rules]
+    lists = {}
+    for name, held in book.lists.items():
+        values = held.on(day)
+        lists[name] = held if held.plain else NamedList(values)
+        own = list_rule(name, held, book.domain) if values else None
+        if own is not None:
+            rules.append(own)
+    stands = replace(book, rules=tuple(rules), lists=lists, deviations=(), source=None)
+    return Standing(stands, lapsed)
+
+
+def list_rule(name: str, held: NamedList, domain: Domain) -> Rule | None:
+    """Return the rule by which a list acts; None where it does not act by itself."""
+    if not held.acts or held.column is None:
+        return None
+    names = ladder(domain).names
+    outcome = (held.outcome or names[-1]) if held.kind == "block" else names[0]
+    words = {"allow": "Allow list", "vip": "VIP list", "block": "Block list"}
+    return Rule(
+        f"{PREFIX}{name}",
+        f"{_column(held.column)} IN :{name}",
+        outcome,
+        priority=held.priority,
+        status="live",
+        owner=held.owner,
+        title=f"{words[str(held.kind)]} {name}",
+        lists={name: held.values},
+    )
+
+
+def _column(name: str) -> str:
+    """Return a column's name as it stands in a condition."""
+    from riskbench.engine.parse import parse
+
+    try:
+        if parse(f"{name} IN (1)").columns == (name,):
+            return name
+    except RuleError:
+        pass
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _deviated(rule: Rule, deviations: tuple[Deviation, ...], day: str | None) -> Rule:
+    own = [held for held in deviations if held.rule == rule.id and held.holds(day)]
+    if not own:
+        return rule
+    regions = {region: dict(values) for region, values in rule.regions.items()}
+    for held in own:
+        if held.params:
+            regions.setdefault(held.region, {}).update(held.params)
+    off = tuple(dict.fromkeys([*rule.off, *(held.region for held in own if held.off)]))
+    return replace(rule, regions=regions, off=off)
+
+
+def _lapsed(book: RuleBook, day: str | None) -> Iterator[str]:
+    for held in book.deviations:
+        if not held.holds(day):
+            yield (
+                f"The deviation of {held.region} from {held.rule} ({held.what}) expired on {held.expires}: "
+                "the book's own value holds."
+            )
+    for name, named in book.lists.items():
+        gone = len(named.values) - len(named.on(day))
+        if gone and gone == len(named.values) and named.expires is not None and named.acts:
+            yield f"The list {name} expired on {named.expires}: it no longer acts."
+        elif gone:
+            yield f"{gone:,} of {len(named.values):,} entries of the list {name} have expired and no longer count."
+
+
+def day_of(dataset: Dataset, asof: str | pd.Timestamp | None = None) -> str | None:
+    """Return the day by which a book is judged: that of the as-of moment, else of the last event; None without time.
+
+    The date is that of the events' time zone.
+    """
+    if asof is not None:
+        moment = pd.Timestamp(micros(asof), unit="us")
+    elif dataset.span is not None:
+        moment = dataset.span[1]
+    else:
+        return None
+    return moment.tz_localize("UTC").tz_convert(dataset.time_zone).date().isoformat()

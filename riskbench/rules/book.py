@@ -122,10 +122,8 @@ class RuleBook:
 
     def _check_deviations(self) -> None:
         params = {name for rule in self.rules for name in rule.params}
-        held = (self.locked,) if isinstance(self.locked, str) else self.locked
-        object.__setattr__(
-            self, "locked", checked_locks([word for word in held if word in {*params, *LOCKABLE}], params)
-        )
+        words = [word for word in self.locked if word in {*params, *LOCKABLE}]
+        object.__setattr__(self, "locked", checked_locks(words, params))
         ids = {rule.id for rule in self.rules}
         known = tuple(held for held in map(Deviation.of, self.deviations) if held.rule in ids)
         object.__setattr__(self, "deviations", known)
@@ -144,8 +142,8 @@ class RuleBook:
         lists = {name: held.to_entry() for name, held in self.lists.items()}
         features = {name: dict(entry) for name, entry in self.features.items()}
         parts = {"name": self.name, "domain": self.domain, "scope": self.scope, "features": features, "lists": lists}
-        parts |= {"deviations": self.deviations, "locked": self.locked, "source": self.source}
-        return (_rebuild, (parts, self.rules))
+        more = {"deviations": self.deviations, "locked": self.locked, "source": self.source}
+        return (_rebuild, ({**parts, **more}, self.rules))
 
     @classmethod
     def from_yaml(cls, text: str) -> RuleBook:

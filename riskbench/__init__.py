@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 #: Every public name and the module that holds it; loaded when first used.
 _HOMES = {
     "AlertShift": "riskbench.explanation.alerts",
+    "Appraisal": "riskbench.rules.appraisal",
     "Baseline": "riskbench.calibration.baseline",
     "Calibration": "riskbench.calibration.calibration",
     "CandidateRules": "riskbench.explanation.candidates",
@@ -39,6 +40,7 @@ _HOMES = {
     "LaunchVerdict": "riskbench.rules.launch_verdict",
     "Links": "riskbench.incidents.links",
     "Marketplace": "riskbench.data.marketplace.market",
+    "MinedExceptions": "riskbench.rules.exceptions",
     "MinedRules": "riskbench.rules.mine_rules",
     "MissingDependencyError": "riskbench.errors",
     "ParameterError": "riskbench.errors",
@@ -48,12 +50,16 @@ _HOMES = {
     "Roles": "riskbench.data.roles",
     "Rule": "riskbench.rules.rule",
     "RuleBook": "riskbench.rules.book",
+    "RuleDrift": "riskbench.rules.drift",
     "RuleError": "riskbench.errors",
     "Run": "riskbench.runner.run",
     "Scan": "riskbench.incidents.scan",
     "Simulation": "riskbench.rules.simulation",
     "StoreError": "riskbench.errors",
+    "Surface": "riskbench.calibration.surface",
     "Timeline": "riskbench.incidents.timeline",
+    "WhatIf": "riskbench.rules.what_if",
+    "appraise": "riskbench.rules.appraisal",
     "at_least": "riskbench.metrics.constraints",
     "at_most": "riskbench.metrics.constraints",
     "calibrate": "riskbench.calibration.calibration",
@@ -66,6 +72,7 @@ _HOMES = {
     "investigate": "riskbench.incidents.investigation",
     "judge_launch": "riskbench.rules.launch_verdict",
     "marketplace": "riskbench.data.marketplace.market",
+    "mine_exceptions": "riskbench.rules.exceptions",
     "mine_rules": "riskbench.rules.mine_rules",
     "open_casebook": "riskbench.incidents.casebook",
     "open_record": "riskbench.incidents.opening",
@@ -78,7 +85,9 @@ _HOMES = {
     "score_baseline": "riskbench.calibration.baseline",
     "simulate": "riskbench.rules.simulation",
     "start": "riskbench.runner.session",
+    "surface": "riskbench.calibration.surface",
     "velocity": "riskbench.data.velocity",
+    "watch_rules": "riskbench.rules.drift",
 }
 
 __all__ = sorted([*_HOMES, "__version__"])  # noqa: PLE0605
@@ -90,6 +99,8 @@ if TYPE_CHECKING:
     from riskbench.calibration.calibration import calibrate as calibrate
     from riskbench.calibration.decision import Decision as Decision
     from riskbench.calibration.decision import decide as decide
+    from riskbench.calibration.surface import Surface as Surface
+    from riskbench.calibration.surface import surface as surface
     from riskbench.data.checks import Checks as Checks
     from riskbench.data.checks import check as check
     from riskbench.data.dataset import Dataset as Dataset
@@ -135,11 +146,17 @@ if TYPE_CHECKING:
     from riskbench.metrics.constraints import at_least as at_least
     from riskbench.metrics.constraints import at_most as at_most
     from riskbench.metrics.costs import Costs as Costs
+    from riskbench.rules.appraisal import Appraisal as Appraisal
+    from riskbench.rules.appraisal import appraise as appraise
     from riskbench.rules.book import RuleBook as RuleBook
     from riskbench.rules.comparison import Comparison as Comparison
     from riskbench.rules.comparison import compare as compare
+    from riskbench.rules.drift import RuleDrift as RuleDrift
+    from riskbench.rules.drift import watch_rules as watch_rules
     from riskbench.rules.event import EventExplanation as EventExplanation
     from riskbench.rules.event import explain_event as explain_event
+    from riskbench.rules.exceptions import MinedExceptions as MinedExceptions
+    from riskbench.rules.exceptions import mine_exceptions as mine_exceptions
     from riskbench.rules.launch import LaunchPlan as LaunchPlan
     from riskbench.rules.launch import plan_launch as plan_launch
     from riskbench.rules.launch_verdict import LaunchVerdict as LaunchVerdict
@@ -151,6 +168,7 @@ if TYPE_CHECKING:
     from riskbench.rules.rule import Rule as Rule
     from riskbench.rules.simulation import Simulation as Simulation
     from riskbench.rules.simulation import simulate as simulate
+    from riskbench.rules.what_if import WhatIf as WhatIf
     from riskbench.runner.run import Run as Run
     from riskbench.runner.run import run as run
     from riskbench.runner.session import start as start

@@ -75,3 +75,18 @@ def ratio_interval(
     return tuple(  # type: ignore[return-value]
         np.where(empty, np.nan, x) for x in (r, np.maximum(0.0, r - half), np.minimum(1.0, r + half))
     )
+
+
+def share_at_most(hits: int, total: int) -> float:
+    """Return the largest share that so few hits of so many do not rule out: one-sided, 95 %, exact.
+
+    Use it where nothing or little was seen and that is the good news. Without any hit it is close to 3 / total.
+
+    Source: Clopper, C. J. and Pearson, E. S. (1934), The use of confidence or fiducial limits, Biometrika 26, 404-413.
+
+    >>> round(share_at_most(0, 100), 4), share_at_most(0, 0)
+    (0.0295, 1.0)
+    """
+    from scipy.special import betaincinv
+
+    return 1.0 if hits >= total else float(betaincinv(hits + 1.0, float(total - hits), 0.95))

@@ -10,7 +10,10 @@ import numpy.typing as npt
 
 from riskbench.data.labels import FRAUD
 from riskbench.data.lot import hashes
+from riskbench.errors import DataError
+from riskbench.metrics.constraints import Constraint
 from riskbench.rules.mine_field import Field
+from riskbench.rules.mine_figures import kept, rates, with_rules
 from riskbench.rules.mine_search import Ground, State, searched
 from riskbench.rules.pieces import Piece, binned
 
@@ -24,6 +27,8 @@ MOST_OTHERS = 60_000
 _WEIGHED = 40
 #: What is taken is worth most after so many standard errors are taken off: luck looks best in small numbers.
 _CAUTION = 1.0
+#: How often the charge on a hit is halved or doubled until a limit is just kept.
+_STEPS = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,3 +182,32 @@ def _lot(field: Field, rows: Rows, target: Mask, *, seed: int) -> tuple[Rows, Fl
     drawn = others[np.argsort(marks, kind="stable")[:MOST_OTHERS]]
     chosen = np.sort(np.concatenate([np.flatnonzero(target), drawn]))
     return chosen, np.where(target[chosen], 1.0, len(others) / MOST_OTHERS)
+
+
+def picked(field: Field, cover: Cover, most: int, limits: tuple[Constraint, ...]) -> list[Pick]:
+    """Return the rules found; under limits those worth most, by a charge on each hit that makes room."""
+
+    def fits(picks: list[Pick]) -> bool:
+        level = with_rules(field, [(cover.mask(pick), pick.level) for pick in picks])
+        return kept(rates(field, level, field.parts.earlier), limits)
+
+    if not limits:
+        return cover.picks(most)
+    if not fits([]):
+        raise DataError(
+            "The live book alone breaks the limits on the earlier events, so there is no room for new rules.",
+            got=", ".join(str(limit) for limit in limits),
+        )
+    best = cover.picks(most, fits=fits)
+    most_paid, low, high = cover.worth_together(best), 0.0, cover.dearest
+    for _ in range(_STEPS):
+        charge = (low + high) / 2 if low else high / 16
+        found = cover.picks(most, charge=charge, fits=None)
+        if fits(found):
+            high = charge
+        else:
+            low, found = charge, cover.picks(most, charge=charge, fits=fits)
+        worth = cover.worth_together(found)
+        if worth > most_paid:
+            best, most_paid = found, worth
+    return best

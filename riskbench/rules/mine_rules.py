@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -21,11 +20,11 @@ from riskbench.metrics.costs import Costs
 from riskbench.metrics.discovery import q_values
 from riskbench.metrics.intervals import wilson
 from riskbench.rules.book import RuleBook
-from riskbench.rules.hits import apply
-from riskbench.rules.mine_cover import Cover, Pick
+from riskbench.rules.mine_cover import Cover, picked
 from riskbench.rules.mine_field import Field
-from riskbench.rules.mine_figures import Change, change, kept, luck, rates, with_rules
-from riskbench.rules.mine_words import drafted, notes_of, ways
+from riskbench.rules.mine_figures import change, rates
+from riskbench.rules.mine_table import PAYS, candidates_of, framed, judged
+from riskbench.rules.mine_words import notes_of, ways
 from riskbench.rules.rule import Rule
 
 if TYPE_CHECKING:
@@ -34,11 +33,8 @@ if TYPE_CHECKING:
 Mask = npt.NDArray[np.bool_]
 Small = npt.NDArray[np.int8]
 
-#: What becomes of a candidate.
-PAYS, REPEATS, UNSURE = "pays", "repeats those above", "not sure"
 #: A target of fewer frauds is not searched: a rule that hits them would be an anecdote.
 FEWEST = 5
-_STEPS = 6
 
 
 @result
@@ -146,18 +142,6 @@ def _share(part: int, whole: int) -> tuple[float | None, float | None, float | N
     return low, high, share
 
 
-@dataclass(frozen=True, eq=False)
-class _Candidate:
-    """A rule, where it hits, and what it changes."""
-
-    rule: Rule
-    level: int
-    hit: Mask
-    found: Change
-    later: Change
-    p: float
-
-
 def mine_rules(
     book: RuleBook,
     dataset: Dataset,
@@ -261,10 +245,10 @@ def mine_rules(
             allowed=f"{FEWEST} or more",
             hint="hand over more events, or a later asof",
         )
-    picks = _picks(field, cover, most, limits)
-    candidates = _candidates(field, picks)
+    picks = picked(field, cover, most, limits)
+    candidates = candidates_of(field, picks)
     values = q_values([one.p for one in candidates])
-    verdicts, added, level = _judged(field, candidates, values, q)
+    verdicts, added, level = judged(field, candidates, values, q)
     parts = field.parts
     let = (field.kinds == FRAUD) & cover.let
     together = change(field, field.level, level, parts.later)
@@ -273,7 +257,7 @@ def mine_rules(
     features = {name: f.to_mapping() for name, f in field.shared.items() if name in named}
     found = [rates(field, level, part) for part in (parts.earlier, parts.later)]
     return MinedRules(
-        rules=_frame(candidates, values, verdicts, added, field),
+        rules=framed(candidates, values, verdicts, added, field),
         book=_with(book, paying, features),
         limits=pd.DataFrame(
             [(c.rate, c.side, c.bound, found[0][c.rate], found[1][c.rate]) for c in limits],
@@ -328,112 +312,6 @@ def _checked(terms: int, most: int, q: float, limits: tuple[Constraint, ...]) ->
                 f"New rules cannot be held to {limit.rate}",
                 allowed="alert_rate, review_rate, insult_rate, approval_rate",
             )
-
-
-def _picks(field: Field, cover: Cover, most: int, limits: tuple[Constraint, ...]) -> list[Pick]:
-    """Return the rules found; under limits those worth most, by a charge on each hit that makes room."""
-
-    def fits(picks: list[Pick]) -> bool:
-        level = with_rules(field, [(cover.mask(pick), pick.level) for pick in picks])
-        return kept(rates(field, level, field.parts.earlier), limits)
-
-    if not limits:
-        return cover.picks(most)
-    if not fits([]):
-        raise DataError(
-            "The live book alone breaks the limits on the earlier events, so there is no room for new rules.",
-            got=", ".join(str(limit) for limit in limits),
-        )
-    best = cover.picks(most, fits=fits)
-    most_paid, low, high = cover.worth_together(best), 0.0, cover.dearest
-    for _ in range(_STEPS):
-        charge = (low + high) / 2 if low else high / 16
-        found = cover.picks(most, charge=charge, fits=None)
-        if fits(found):
-            high = charge
-        else:
-            low, found = charge, cover.picks(most, charge=charge, fits=fits)
-        worth = cover.worth_together(found)
-        if worth > most_paid:
-            best, most_paid = found, worth
-    return best
-
-
-def _candidates(field: Field, picks: list[Pick]) -> list[_Candidate]:
-    taken = {rule.id for rule in field.held.book.rules}
-    rules: list[tuple[Rule, int]] = []
-    for pick in picks:
-        number = next(n for n in range(1, 10_000) if f"MINED-{n}" not in taken)
-        rule = drafted(pick.pieces, f"MINED-{number}", field.steps.names[pick.level], field)
-        if rule is not None:
-            taken.add(rule.id)
-            rules.append((rule, pick.level))
-    if not rules:
-        return []
-    bits = apply([rule for rule, _ in rules], field.events)
-    made = []
-    for line, (rule, level) in enumerate(rules):
-        hit = bits.mask(line)
-        after = with_rules(field, [(hit, level)])
-        found, later = (change(field, field.level, after, part) for part in (field.parts.earlier, field.parts.later))
-        made.append(_Candidate(rule, level, hit, found, later, luck(field, level, later, field.parts.later)))
-    return made
-
-
-def _judged(
-    field: Field, candidates: list[_Candidate], values: npt.NDArray[np.float64], q: float
-) -> tuple[list[str], list[Change], Small]:
-    """Return each candidate's verdict, what it adds to the paying ones above, and the decisions with those."""
-    verdicts, added, level = [], [], field.level
-    for one, value in zip(candidates, values, strict=True):
-        after = np.where(one.hit & field.raised(one.level) & (level < one.level), np.int8(one.level), level)
-        more = change(field, level, after, field.parts.later)
-        added.append(more)
-        verdicts.append(UNSURE if value > q else PAYS if more.net > 0 else REPEATS)
-        if verdicts[-1] == PAYS:
-            level = after
-    return verdicts, added, level
-
-
-def _frame(
-    candidates: list[_Candidate],
-    values: npt.NDArray[np.float64],
-    verdicts: list[str],
-    added: list[Change],
-    field: Field,
-) -> pd.DataFrame:
-    later = [one.later for one in candidates]
-    frauds, good = (np.array([getattr(c, name) for c in later], dtype=np.int64) for name in ("frauds", "good"))
-    precision = wilson(frauds, frauds + good)
-    return pd.DataFrame(
-        {
-            "rule": [one.rule.id for one in candidates],
-            "condition": [one.rule.in_words() for one in candidates],
-            "outcome": [one.rule.outcome for one in candidates],
-            "terms": [one.rule.when.count(" AND ") + 1 for one in candidates],
-            "verdict": verdicts,
-            "found_frauds": [one.found.frauds for one in candidates],
-            "found_good": [one.found.good for one in candidates],
-            "found_value": [one.found.net for one in candidates],
-            "hits": [int((one.hit & field.parts.later).sum()) for one in candidates],
-            "n": [len(c.rows) for c in later],
-            "frauds": frauds,
-            "good": good,
-            "unlabelled": [c.unlabelled for c in later],
-            "precision": precision[0],
-            "precision_lower": precision[1],
-            "precision_upper": precision[2],
-            "net_value": [c.net for c in later],
-            "net_value_lower": [c.lower for c in later],
-            "net_value_upper": [c.upper for c in later],
-            "p": [one.p for one in candidates],
-            "q": values,
-            "added_frauds": [c.frauds for c in added],
-            "added_net_value": [c.net for c in added],
-            "added_lower": [c.lower for c in added],
-            "added_upper": [c.upper for c in added],
-        }
-    )
 
 
 def _with(book: RuleBook, rules: list[Rule], features: Mapping[str, Mapping[str, object]]) -> RuleBook:

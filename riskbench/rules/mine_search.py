@@ -124,8 +124,9 @@ class State:
 
 
 def searched(
-    ground: Ground, *, terms: int, rows: Rows | None = None, weights: tuple[float, ...] = WEIGHTS, beam: int = BEAM
-) -> list[State]:
+    ground: Ground, *, terms: int, rows: Rows | None = None, weights: tuple[float, ...] = WEIGHTS,
+    may_cost: int | None = None,
+) -> list[State]:  # fmt: skip
     """Return every conjunction kept on the way that gains more than it costs.
 
     Parameters
@@ -138,8 +139,9 @@ def searched(
         Only these events, ascending; all by default.
     weights : tuple of float
         How the cost is weighted while conditions are put together, in turn; what is returned pays at the full cost.
-    beam : int
-        How many conditions are carried on under each weight.
+    may_cost : int, optional
+        Return instead the conjunctions that gain anything and hit at most so many events that are no target; a
+        condition that does is not narrowed further.
     """
     hit = np.arange(len(ground.target)) if rows is None else rows
     everything = (ground.gain[hit].sum(), ground.cost[hit].sum(), ground.target[hit].sum(), len(hit))
@@ -151,11 +153,16 @@ def searched(
         for parent in carried:
             for state in _grown(parent, weights):
                 grown.setdefault((state.gain, state.cost, state.count), state)
-                if state.score(1.0) > max(0.0, parent.score(1.0) + enough if parent.pieces else 0.0):
+                if may_cost is not None:
+                    if state.gain > 0 and state.count - state.frauds <= may_cost:
+                        found.append(state)
+                elif state.score(1.0) > max(0.0, parent.score(1.0) + enough if parent.pieces else 0.0):
                     found.append(state)
         kept: dict[int, State] = {}
+        if may_cost is not None:
+            grown = {key: one for key, one in grown.items() if one.count - one.frauds > may_cost}
         for weight in weights:
-            for state in sorted(grown.values(), key=lambda one: (-one.score(weight), one.order))[:beam]:
+            for state in sorted(grown.values(), key=lambda one: (-one.score(weight), one.order))[:BEAM]:
                 kept[id(state)] = state
         carried = list(kept.values())
         if not carried:

@@ -88,10 +88,16 @@ def notes_of(field: Field, cover: Cover, tried: int, *, q: float) -> tuple[str, 
         notes.append(
             f"Of {cover.others:,} other events {cover.drawn:,} were drawn by lot to search; figures are of all."
         )
-    if field.left_out:
-        shown = [f"{name} ({why})" for name, why in list(field.left_out.items())[:12]]
-        more = len(field.left_out) - len(shown)
-        notes.append("Not read: " + "; ".join(shown) + (f"; and {more} more" if more > 0 else "") + ".")
+    notes += read_not(field)
     if not field.held.worth.money:
         notes.append("No amount: every event counts as one, and reviews cost nothing.")
     return tuple(notes)
+
+
+def read_not(field: Field) -> tuple[str, ...]:
+    """Return which columns no new condition may read, and why."""
+    if not field.left_out:
+        return ()
+    shown = [f"{name} ({why})" for name, why in list(field.left_out.items())[:12]]
+    more = len(field.left_out) - len(shown)
+    return ("Not read: " + "; ".join(shown) + (f"; and {more} more" if more > 0 else "") + ".",)

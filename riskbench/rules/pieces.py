@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -225,8 +225,8 @@ def _sayable(word: str) -> str | None:
     return word if len(word) <= _LONGEST_WORD and (word.isprintable() or word == "") else None
 
 
-def spelled(pieces: list[Piece]) -> tuple[str, dict[str, int | float]]:
-    """Return conditions joined by AND as rule text, with a parameter for each cut.
+def spelled(pieces: Sequence[Piece], *, taken: Collection[str] = ()) -> tuple[str, dict[str, int | float]]:
+    """Return conditions joined by AND as rule text, with a parameter for each cut; `taken` are names not to use.
 
     >>> spelled([Piece("amount", ">=", (500,)), Piece("country", "in", ("it's",), bins=(1,)), Piece("is_new", "yes")])
     ("amount >= :amount_from AND country = 'it''s' AND is_new", {'amount_from': 500})
@@ -236,7 +236,7 @@ def spelled(pieces: list[Piece]) -> tuple[str, dict[str, int | float]]:
     for piece in pieces:
         name = column_text(piece.column)
         if piece.shape in (">=", "<"):
-            param = _param_name(piece.column, "from" if piece.shape == ">=" else "below", params)
+            param = _param_name(piece.column, "from" if piece.shape == ">=" else "below", {*taken, *params})
             params[param] = piece.values[0]  # type: ignore[assignment]
             parts.append(f"{name} {piece.shape} :{param}")
         elif piece.shape == "in":
@@ -261,7 +261,7 @@ def column_text(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _param_name(column: str, word: str, taken: Mapping[str, object]) -> str:
+def _param_name(column: str, word: str, taken: Collection[str]) -> str:
     stem = re.sub(r"[^A-Za-z0-9_]+", "_", column)[:50].strip("_")
     stem = stem if stem and not stem[0].isdigit() else f"c_{stem}".rstrip("_")
     name, more = f"{stem}_{word}", 2

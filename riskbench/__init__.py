@@ -31,6 +31,7 @@ _HOMES = {
     "EventExplanation": "riskbench.rules.event",
     "Explanation": "riskbench.explanation.explanation",
     "Feature": "riskbench.data.velocity",
+    "ImportedRules": "riskbench.rules.imports",
     "Incident": "riskbench.incidents.incident",
     "IncidentRecord": "riskbench.incidents.record",
     "InfeasibleError": "riskbench.errors",
@@ -69,6 +70,7 @@ _HOMES = {
     "explain": "riskbench.explanation.explanation",
     "explain_alerts": "riskbench.explanation.alerts",
     "explain_event": "riskbench.rules.event",
+    "import_rules": "riskbench.rules.imports",
     "investigate": "riskbench.incidents.investigation",
     "judge_launch": "riskbench.rules.launch_verdict",
     "marketplace": "riskbench.data.marketplace.market",
@@ -157,6 +159,8 @@ if TYPE_CHECKING:
     from riskbench.rules.event import explain_event as explain_event
     from riskbench.rules.exceptions import MinedExceptions as MinedExceptions
     from riskbench.rules.exceptions import mine_exceptions as mine_exceptions
+    from riskbench.rules.imports import ImportedRules as ImportedRules
+    from riskbench.rules.imports import import_rules as import_rules
     from riskbench.rules.launch import LaunchPlan as LaunchPlan
     from riskbench.rules.launch import plan_launch as plan_launch
     from riskbench.rules.launch_verdict import LaunchVerdict as LaunchVerdict

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -149,12 +150,23 @@ def net_value(table: TruthTable, price: Price) -> Floats:
     return net
 
 
-def violation(drawn: Curve, constraints: Sequence[Constraint]) -> Floats:
+class Rated(Protocol):
+    """What has a net value and rates at each of its points."""
+
+    @property
+    def net(self) -> Floats:
+        """Net value at every point."""
+
+    def rate(self, name: str) -> Floats:
+        """Return a rate at every point."""
+
+
+def violation(drawn: Rated, constraints: Sequence[Constraint]) -> Floats:
     """Return by how much each point breaks the constraints in total; 0 where it keeps them all.
 
     A rate that cannot be measured at a point (precision without alerts) does not keep an `at_least`.
     """
-    broken = np.zeros(drawn.table.points)
+    broken = np.zeros(drawn.net.shape)
     for limit in constraints:
         rate = drawn.rate(limit.rate)
         over = rate - limit.bound if limit.side == "at_most" else limit.bound - rate

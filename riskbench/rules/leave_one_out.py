@@ -1,0 +1,166 @@
+"""What would removing one rule, or making one live, change? Exact for every rule of a book at once."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from riskbench.rules.decisions import IDLE, Setting
+from riskbench.rules.moves import Moves, moves
+from riskbench.rules.standing import Split, Standing, counted, table_of
+
+Ints = npt.NDArray[np.int64]
+
+#: The statuses of rules that may be made live.
+WAITING = ("draft", "shadow")
+
+
+def removal(standing: Standing, *, parts: Split | None = None) -> Moves:
+    """Return the moves that taking each rule away alone would make; group k is rule k, or (rule, part)."""
+    decided, size = standing.decided, standing.table.size
+    cells, pattern = (
+        (parts.cells, parts.pattern) if parts is not None else (standing.table.cells, np.arange(len(standing.table)))
+    )
+    width = len(parts.names) if parts is not None else 1
+    picked = np.flatnonzero((decided.rule >= 0)[pattern])
+    own = pattern[picked]
+    group = decided.rule[own] * width + (parts.part[picked] if parts is not None else 0)
+    return moves(
+        cells, decided.level[own], decided.next_level[own],
+        levels=len(standing.effects), group=group, groups=size * width, picked=picked,
+    )  # fmt: skip
+
+
+def addition(standing: Standing) -> tuple[Moves, Ints]:
+    """Return the moves that making each waiting rule live alone would make, and the decisions it takes from each.
+
+    Returns
+    -------
+    tuple of (Moves, ndarray of int64, shape (rules, rules + 1))
+        Group k is rule k; and how many events it would decide that each rule decides today (the last column:
+        events that no rule decides).
+    """
+    table, decided, setting = standing.table, standing.decided, standing.setting
+    rules = standing.held.book.rules
+    waiting = np.array([rule.status in WAITING for rule in rules], dtype=bool)
+    order = np.append(everyone(setting), IDLE)
+    picked = np.flatnonzero(waiting[table.rules])
+    rule, owner = table.rules[picked].astype(np.int64), table.owners[picked]
+    wins = order[rule] < order[decided.rule[owner]]
+    rule, owner = rule[wins], owner[wins]
+    held = moves(
+        table.cells, decided.level[owner], setting.level[rule],
+        levels=len(standing.effects), group=rule, groups=table.size, picked=owner,
+    )  # fmt: skip
+    counts = table.cells.count.sum(axis=1)[owner]
+    lost = np.where(decided.rule[owner] < 0, table.size, decided.rule[owner])
+    return held, _pairs(rule, lost, counts, table.size)
+
+
+def everyone(setting: Setting) -> Ints:
+    """Return each rule's place in the order of deciding, were all of them live."""
+    return Setting(np.ones_like(setting.live), setting.priority, setting.level).rank
+
+
+def taking_over(standing: Standing) -> Ints:
+    """Return how many of each rule's decisions each other rule would take over; the last column: none would."""
+    decided, size = standing.decided, standing.table.size
+    own = np.flatnonzero(decided.rule >= 0)
+    heir = np.where(decided.next_rule[own] < 0, size, decided.next_rule[own])
+    return _pairs(decided.rule[own], heir, standing.table.cells.count.sum(axis=1)[own], size)
+
+
+def deciding(standing: Standing) -> Ints:
+    """Return how many of each rule's hits each rule decides; the last column: no rule does."""
+    table = standing.table
+    owner = table.owners
+    winner = standing.decided.rule[owner]
+    winner = np.where(winner < 0, table.size, winner)
+    return _pairs(table.rules.astype(np.int64), winner, table.cells.count.sum(axis=1)[owner], table.size)
+
+
+def leave_one_out(standing: Standing) -> pd.DataFrame:
+    """Return what removing each live rule would change, given all the others.
+
+    Columns: rule, outcome, priority, hits, decides; next (the rule that takes over most of its decisions),
+    next_events, to (the outcomes that its events would get); and the columns of a change, `flips` being n.
+    """
+    rules = standing.held.book.rules
+    live = np.flatnonzero(standing.setting.live)
+    made = removal(standing)
+    columns = standing.changes(made)
+    heirs = taking_over(standing)
+    went = _flips(made).sum(axis=1)
+    keys = {
+        "rule": [rules[k].id for k in live],
+        "outcome": [rules[k].outcome for k in live],
+        "priority": [rules[k].priority for k in live],
+        "hits": standing.by_rule.count.sum(axis=1)[live],
+        "decides": standing.decisions[live],
+        **_mostly(heirs[live], standing.ids, "next"),
+        "to": [counted(went[k], standing.steps.names) for k in live],
+    }
+    return table_of(keys, columns, live)
+
+
+def marginal(standing: Standing) -> pd.DataFrame:
+    """Return what making each draft or shadow rule live would change, at its own priority and outcome.
+
+    Columns: rule, outcome, status, priority, hits, decides (what it would), instead_of (the rule from which it
+    would take most decisions), instead_of_events, before (the outcomes that its events have today); and the
+    columns of a change, `flips` being n.
+    """
+    rules = standing.held.book.rules
+    waiting = np.array([k for k, rule in enumerate(rules) if rule.status in WAITING], dtype=np.intp)
+    made, taken = addition(standing)
+    columns = standing.changes(made)
+    came = _flips(made).sum(axis=2)
+    keys = {
+        "rule": [rules[k].id for k in waiting],
+        "outcome": [rules[k].outcome for k in waiting],
+        "status": [rules[k].status for k in waiting],
+        "priority": [rules[k].priority for k in waiting],
+        "hits": standing.by_rule.count.sum(axis=1)[waiting],
+        "decides": taken.sum(axis=1)[waiting],
+        **_mostly(taken[waiting], standing.ids, "instead_of"),
+        "before": [counted(came[k], standing.steps.names) for k in waiting],
+    }
+    return table_of(keys, columns, waiting)
+
+
+def leave_one_out_regions(standing: Standing) -> pd.DataFrame:
+    """Return what removing each live rule would change in each region: rule, region, and the columns of a change."""
+    parts = standing.regions
+    live = np.flatnonzero(standing.setting.live)
+    columns = standing.changes(removal(standing, parts=parts))
+    width = len(parts.names)
+    rows = (live[:, None] * width + np.arange(width)).ravel()
+    keys = {
+        "rule": np.repeat(standing.ids[live], width),
+        "region": np.tile(np.array(parts.names, dtype=object), len(live)),
+    }
+    return table_of(keys, columns, rows)
+
+
+def _pairs(first: Ints, second: Ints, counts: Ints, size: int) -> Ints:
+    codes = first * (size + 1) + second
+    return np.bincount(codes, weights=counts, minlength=size * (size + 1)).astype(np.int64).reshape(size, size + 1)
+
+
+def _flips(held: Moves) -> Ints:
+    """Return how many events each group moves, by outcome before and after; those that stay are left out."""
+    count = held.shaped(held.cells.count).astype(np.int64).sum(axis=3)
+    return count * (1 - np.eye(held.levels, dtype=np.int64))
+
+
+def _mostly(pairs: Ints, ids: npt.NDArray[np.object_], name: Literal["next", "instead_of"]) -> dict[str, object]:
+    """Return the rule with the most events of each row, and how many; None where there is none."""
+    named = pairs[:, :-1]
+    if not named.shape[1]:
+        return {name: np.zeros(0, dtype=object), f"{name}_events": np.zeros(0, dtype=np.int64)}
+    most = named.argmax(axis=1)
+    events = named[np.arange(len(named)), most]
+    return {name: np.where(events > 0, ids[most], None), f"{name}_events": events}

@@ -1,0 +1,153 @@
+"""How does a book stand: who decides which events, and what is that worth at stated costs?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from riskbench.data.outcomes import Effect, Ladder, ladder
+from riskbench.metrics.costs import Costs
+from riskbench.metrics.price import Price, price
+from riskbench.rules.decisions import Decided, Setting, decide_all
+from riskbench.rules.hits import Hits
+from riskbench.rules.moves import Moves, changes_of
+from riskbench.rules.signature import Cells, Signatures, events_by
+
+Ints = npt.NDArray[np.int64]
+Columns = dict[str, npt.NDArray[np.generic]]
+
+
+@dataclass(frozen=True, eq=False)
+class Standing:
+    """A book's hits at stated costs: what every question about its rules reads.
+
+    Attributes
+    ----------
+    held : Hits
+        The book's hits on events.
+    costs : Costs
+        The stated costs.
+    """
+
+    held: Hits
+    costs: Costs
+
+    @property
+    def table(self) -> Signatures:
+        """The signature table."""
+        return self.held.signatures
+
+    @cached_property
+    def setting(self) -> Setting:
+        """Which rules are live, in what order, at which outcome."""
+        return Setting.of(self.held.book)
+
+    @cached_property
+    def decided(self) -> Decided:
+        """What the live rules decide about each pattern."""
+        return decide_all(self.table, self.setting)
+
+    @property
+    def steps(self) -> Ladder:
+        """The domain's outcomes."""
+        return ladder(self.held.book.domain)
+
+    @property
+    def effects(self) -> tuple[Effect, ...]:
+        """The effect of each outcome."""
+        return tuple(rung.effect for rung in self.steps.rungs)
+
+    @cached_property
+    def price(self) -> Price:
+        """What an event is worth at each outcome."""
+        return price(self.held.worth, self.costs, self.effects, scale=self.held.scale)
+
+    @property
+    def ids(self) -> npt.NDArray[np.object_]:
+        """The rules' ids, in book order."""
+        return np.array([rule.id for rule in self.held.book.rules], dtype=object)
+
+    @cached_property
+    def by_rule(self) -> Cells:
+        """Counts and money of every rule's hits."""
+        table = self.table
+        return table.cells.summed(table.rules, table.size, picked=table.owners)
+
+    @cached_property
+    def decisions(self) -> Ints:
+        """How many events each rule decides."""
+        own = self.decided.rule
+        counts = self.table.cells.count.sum(axis=1)
+        return np.bincount(own[own >= 0], weights=counts[own >= 0], minlength=self.table.size).astype(np.int64)
+
+    @cached_property
+    def levels(self) -> Cells:
+        """Counts and money of the events at each outcome."""
+        return self.table.cells.summed(self.decided.level, len(self.effects))
+
+    @cached_property
+    def regions(self) -> Split:
+        """The patterns, parted by region."""
+        codes, names = self.held.dataset.regions
+        return split(self.held, codes, names)
+
+    def changes(self, held: Moves) -> Columns:
+        """Return what moves change, in the columns of `moves.COLUMNS`; net value only where a verdict is known."""
+        columns = changes_of(held, self.price, self.effects, scale=self.held.scale)
+        flips, dark = (columns[name].astype(np.int64) for name in ("flips", "unlabelled"))
+        unknown = (flips > 0) & (dark == flips)
+        for name in ("net_value", "net_value_lower", "net_value_upper"):
+            columns[name] = np.where(unknown, np.nan, columns[name].astype(np.float64))
+        return columns
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Split:
+    """Patterns parted by a code an event: one group a pair of pattern and part that has events.
+
+    Attributes
+    ----------
+    cells : Cells
+        Counts and money of each group.
+    pattern, part : ndarray of int64, shape (groups,)
+        What each group is.
+    names : tuple of str
+        The parts' names.
+    """
+
+    cells: Cells
+    pattern: Ints
+    part: Ints
+    names: tuple[str, ...]
+
+
+def split(held: Hits, codes: npt.NDArray[np.integer], names: tuple[str, ...]) -> Split:
+    """Return the patterns parted by a code an event, a region's say."""
+    table, width = held.signatures, max(1, len(names))
+    own = table.pattern.astype(np.int64) * width + codes
+    seen = np.zeros(len(table) * width, dtype=bool)
+    seen[own] = True
+    kept = np.flatnonzero(seen)
+    place = np.zeros(len(seen), dtype=np.int32)
+    place[kept] = np.arange(len(kept), dtype=np.int32)
+    return Split(events_by(held, place[own], len(kept)), kept // width, kept % width, tuple(names))
+
+
+def counted(text: npt.NDArray[np.generic], names: tuple[str, ...]) -> str:
+    """Return counts by name as words, the largest first.
+
+    >>> counted(np.array([3, 0, 1200]), ("approve", "challenge", "review"))
+    'review 1,200, approve 3'
+    """
+    order = np.argsort(-text.astype(np.int64), kind="stable")
+    return ", ".join(f"{names[k]} {int(text[k]):,}" for k in order if text[k])
+
+
+def table_of(keys: dict[str, Any], columns: Columns, rows: npt.NDArray[np.intp]) -> pd.DataFrame:
+    """Return some rows of keys and columns as a frame; keys are given for these rows, columns for all rules."""
+    return pd.DataFrame({**keys, **{name: held[rows] for name, held in columns.items()}})

@@ -1,0 +1,270 @@
+"""What if rules were off or on, or had other outcomes or priorities? Answered at once, exactly."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from riskbench.data.labels import FRAUD, GOOD
+from riskbench.data.outcomes import ladder
+from riskbench.display import Fact, Result, result
+from riskbench.display.chart import BLUE, GREY, style
+from riskbench.display.fact import Unit
+from riskbench.rules.book import RuleBook
+from riskbench.rules.decisions import Decided, Setting, decide_all
+from riskbench.rules.moves import Moves, moves
+from riskbench.rules.signature import Cells, events_by
+from riskbench.rules.standing import Columns, Standing
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+#: A measure as pages say it, its name among the columns of a change, and its unit.
+MEASURES = (
+    ("alerts", "alerts"),
+    ("frauds alerted", "frauds"),
+    ("good events held or stopped", "insults"),
+    ("reviews", "reviews"),
+    ("fraud value alerted", "value_caught"),
+    ("net value", "net_value"),
+)
+
+
+@result
+class WhatIf(Result):
+    """What a change of statuses, outcomes or priorities would do.
+
+    Attributes
+    ----------
+    changes : DataFrame
+        One row a measure: measure, before, after, difference, lower, upper (95 %, paired: only events whose outcome
+        changes count), n (those events).
+    rules : DataFrame
+        One row a rule that gains or loses decisions: rule, before, after, difference (events that it decides).
+    flips : int
+        Events whose outcome changes.
+    unlabelled : int
+        Those of them without a verdict: in no figure of fraud, good or value.
+    """
+
+    kind: ClassVar[str] = "what_if"
+    title: ClassVar[str] = "What if"
+    main: ClassVar[str] = "changes"
+    repr_tables: ClassVar[tuple[str, ...]] = ("rules",)
+    next_step: ClassVar[str] = '.book is the changed book; .frame("regions") the change by region'
+
+    changes: pd.DataFrame
+    rules: pd.DataFrame
+    events: int
+    flips: int
+    unlabelled: int
+    currency: str
+    money: bool
+    today: RuleBook
+    setting: Setting
+
+    def headline(self) -> tuple[Fact, ...]:
+        """Return the difference in net value first, then what else changes."""
+        told = {row["measure"]: row for row in self.changes.to_dict("records")}
+        facts = [_fact(told["net value"], currency=self.currency, money=self.money)]
+        facts.append(Fact("Events that flip", self.flips, "count", n=self.events))
+        facts += [
+            _fact(told[name], currency=self.currency, money=self.money)
+            for name in ("alerts", "frauds alerted", "good events held or stopped", "reviews")
+        ]
+        return tuple(facts)
+
+    @cached_property
+    def book(self) -> RuleBook:
+        """The changed book: a live rule that is off is retired."""
+        return changed_book(self.today, self.setting)
+
+    @property
+    def drawable(self) -> bool:
+        """Whether any rule gains or loses decisions."""
+        return len(self.rules) > 0
+
+    @property
+    def height(self) -> float:
+        """The picture's height in inches: by the number of rules."""
+        return 1.3 + 0.32 * min(12, max(1, len(self.rules)))
+
+    def _draw(self, ax: Axes) -> None:
+        shown = self.rules.head(12).iloc[::-1]
+        place = np.arange(len(shown))
+        more = shown["difference"].to_numpy()
+        ax.barh(place, more, height=0.6, color=[BLUE if step > 0 else GREY for step in more])
+        ax.set_yticks(place, shown["rule"].tolist())
+        ax.axvline(0, color="black", linewidth=0.8)
+        ax.margins(x=0.08, y=0.04)
+        style(ax, title="Decisions that each rule gains or loses", x="events decided, after less before", y="")
+
+
+def what_if(
+    standing: Standing,
+    *,
+    off: Iterable[str] = (),
+    on: Iterable[str] = (),
+    outcomes: Mapping[str, str] | None = None,
+    priorities: Mapping[str, int] | None = None,
+) -> WhatIf:
+    """Return what a change of statuses, outcomes or priorities would do; see `Simulation.what_if`."""
+    begun = time.perf_counter()
+    off, on, outcomes, priorities = list(off), list(on), dict(outcomes or {}), dict(priorities or {})
+    held = standing.held
+    setting = standing.setting.changed(held.book, off=off, on=on, outcomes=outcomes, priorities=priorities)
+    decided = decide_all(standing.table, setting)
+    before, after = standing.decided.level, decided.level
+    picked = np.flatnonzero(before != after)
+    made = moves(standing.table.cells, before[picked], after[picked], levels=len(standing.effects), picked=picked)
+    columns = standing.changes(made)
+    flips, unlabelled = int(columns["flips"][0]), int(columns["unlabelled"][0])
+    return WhatIf(
+        changes=_changes(standing, columns),
+        rules=_rules(standing, decided),
+        events=held.bits.rows,
+        flips=flips,
+        unlabelled=unlabelled,
+        currency=held.dataset.currency.code,
+        money=held.worth.money,
+        today=held.book,
+        setting=setting,
+        lazy={"regions": partial(_regions, standing, decided)},
+        notes=_notes(standing, flips, unlabelled),
+        provenance={
+            "dataset": held.dataset.fingerprint,
+            "book": held.book.hash,
+            "label_recipe": held.labels.recipe,
+            "parameters": {
+                "off": off, "on": on, "outcomes": outcomes, "priorities": priorities,
+                "costs": standing.costs.to_dict(), "asof": str(held.asof) if held.asof is not None else None,
+            },
+            "seconds": round(time.perf_counter() - begun, 4),
+        },
+    )  # fmt: skip
+
+
+def changed_book(book: RuleBook, setting: Setting) -> RuleBook:
+    """Return a book with the statuses, outcomes and priorities of a setting.
+
+    A rule that becomes live is live, one that ceases to be is retired; the other statuses stay.
+    """
+    names = ladder(book.domain).names
+    rules = []
+    for rule, live, priority, level in zip(book.rules, setting.live, setting.priority, setting.level, strict=True):
+        status = rule.status if bool(live) == (rule.status == "live") else "live" if live else "retired"
+        told = {"status": status, "priority": int(priority), "outcome": names[level]}
+        changed = {name: value for name, value in told.items() if getattr(rule, name) != value}
+        rules.append(replace(rule, **changed) if changed else rule)
+    return replace(book, rules=tuple(rules))
+
+
+def totals(standing: Standing, levels: Cells) -> dict[str, float]:
+    """Return each measure of all events, by the cells of each outcome."""
+    effects = standing.effects
+    alert = np.array([effect != "none" for effect in effects])
+    hard = np.array([effect in ("review", "stop") for effect in effects])
+    review = np.array([effect == "review" for effect in effects])
+    return {
+        "alerts": float(levels.count[alert].sum()),
+        "frauds": float(levels.count[alert, FRAUD].sum()),
+        "insults": float(levels.count[hard, GOOD].sum()),
+        "reviews": float(levels.count[review].sum()),
+        "value_caught": float(levels.value[alert, FRAUD].sum()) / standing.held.scale,
+        "net_value": float(standing.price.worth(levels.count.T, levels.stake.T)),
+    }
+
+
+def _changes(standing: Standing, columns: Columns) -> pd.DataFrame:
+    before = totals(standing, standing.levels)
+    names = [name for _, name in MEASURES]
+    today = np.array([before[name] for name in names])
+    change, lower, upper = (
+        np.array([columns[f"{n}{end}"][0] for n in names], float) for end in ("", "_lower", "_upper")
+    )
+    return pd.DataFrame(
+        {
+            "measure": [measure for measure, _ in MEASURES],
+            "before": today,
+            "after": today + change,
+            "difference": change,
+            "lower": lower,
+            "upper": upper,
+            "n": int(columns["flips"][0]),
+        }
+    )
+
+
+def _rules(standing: Standing, decided: Decided) -> pd.DataFrame:
+    before, after = standing.decisions, _decisions(standing, decided)
+    moved = np.flatnonzero(before != after)
+    moved = moved[np.argsort(-np.abs(after - before)[moved], kind="stable")]
+    return pd.DataFrame(
+        {
+            "rule": standing.ids[moved],
+            "before": before[moved],
+            "after": after[moved],
+            "difference": (after - before)[moved],
+        }
+    )
+
+
+def _decisions(standing: Standing, decided: Decided) -> npt.NDArray[np.int64]:
+    counts = standing.table.cells.count.sum(axis=1)
+    out = np.bincount(decided.rule + 1, weights=counts, minlength=standing.table.size + 1)
+    return out[1:].astype(np.int64)
+
+
+def _regions(standing: Standing, decided: Decided) -> pd.DataFrame:
+    """Return the change in each region: region, events, and the columns of a change."""
+    codes, names = standing.held.dataset.regions
+    levels = len(standing.effects)
+    swap = standing.decided.level.astype(np.int64) * levels + decided.level
+    own = codes.astype(np.int64) * levels**2 + swap[standing.table.pattern]
+    cells = events_by(standing.held, own, len(names) * levels**2)
+    columns = standing.changes(Moves(cells, len(names), levels))
+    events = cells.count.sum(axis=1).reshape(len(names), -1).sum(axis=1)
+    return pd.DataFrame({"region": list(names), "events": events, **columns})
+
+
+def _notes(standing: Standing, flips: int, unlabelled: int) -> tuple[str, ...]:
+    notes = [f"Labels: {standing.held.labels.recipe}."]
+    if not flips:
+        notes.append("No event's outcome changes.")
+    if unlabelled:
+        notes.append(f"{unlabelled:,} of {flips:,} flips have no verdict and are in no figure of fraud, good or value.")
+    if flips and flips == unlabelled:
+        notes.append("Net value is not measurable: no event that flips has a verdict.")
+    notes.append(said(standing))
+    return tuple(notes)
+
+
+def said(standing: Standing) -> str:
+    """Return the stated costs as one remark."""
+    told = ", ".join(f"{name} {value:g}" for name, value in standing.costs.to_dict().items())
+    unit = "" if standing.held.worth.money else " Without an amount each event counts as one."
+    return f"Assumed costs: {told}.{unit}"
+
+
+def _fact(row: Mapping[Any, Any], *, currency: str, money: bool) -> Fact:
+    name, difference = str(row["measure"]), float(row["difference"])
+    unit: Unit = "count" if name != "net value" else "money" if money else "number"
+    if not np.isfinite(difference):
+        return Fact(f"Change in {name}", None, note="no event that flips has a verdict")
+    return Fact(
+        f"Change in {name}",
+        difference,
+        unit,
+        lower=float(row["lower"]),
+        upper=float(row["upper"]),
+        n=int(row["n"]),
+        currency=currency if unit == "money" else "",
+        signed=True,
+    )

@@ -53,6 +53,7 @@ _HOMES = {
     "RuleBook": "riskbench.rules.book",
     "RuleDrift": "riskbench.rules.drift",
     "RuleError": "riskbench.errors",
+    "RuleHealth": "riskbench.rules.health",
     "Run": "riskbench.runner.run",
     "Scan": "riskbench.incidents.scan",
     "Simulation": "riskbench.rules.simulation",
@@ -67,6 +68,7 @@ _HOMES = {
     "check": "riskbench.data.checks",
     "compare": "riskbench.rules.comparison",
     "decide": "riskbench.calibration.decision",
+    "diagnose_rules": "riskbench.rules.health",
     "explain": "riskbench.explanation.explanation",
     "explain_alerts": "riskbench.explanation.alerts",
     "explain_event": "riskbench.rules.event",
@@ -159,6 +161,8 @@ if TYPE_CHECKING:
     from riskbench.rules.event import explain_event as explain_event
     from riskbench.rules.exceptions import MinedExceptions as MinedExceptions
     from riskbench.rules.exceptions import mine_exceptions as mine_exceptions
+    from riskbench.rules.health import RuleHealth as RuleHealth
+    from riskbench.rules.health import diagnose_rules as diagnose_rules
     from riskbench.rules.imports import ImportedRules as ImportedRules
     from riskbench.rules.imports import import_rules as import_rules
     from riskbench.rules.launch import LaunchPlan as LaunchPlan

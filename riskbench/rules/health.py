@@ -80,7 +80,7 @@ class RuleHealth(Result):
         colours = [ORANGE if name in urgent[:3] else BLUE if name in urgent else SKY for name in shown.index]
         ax.barh(place, shown.to_numpy(), height=0.6, color=colours)
         ax.set_yticks(place, list(shown.index))
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.locator_params(axis="x", integer=True)
         ax.margins(y=0.05)
         style(ax, title="What was found (orange: look first)", x="rules", y="")
 

@@ -257,6 +257,13 @@ class Session(Result):
         found = [] if most is None else [at_most("review_rate", most)]
         return tuple(found if least is None else [*found, at_least("approval_rate", least)])
 
+    @property
+    def guardrails(self) -> tuple[Constraint, ...]:
+        """The limits that a launch must keep to."""
+        from riskbench.runner.rulework import guardrails
+
+        return guardrails(self.values)
+
     def finish(self, *results: Result) -> Finished:
         """End the run: write the results where the runner wants them, the answer last.
 

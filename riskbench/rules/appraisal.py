@@ -17,6 +17,7 @@ from riskbench.metrics.intervals import Z95
 from riskbench.rules.credit import credit
 from riskbench.rules.leave_one_out import leave_one_out_regions, marginal
 from riskbench.rules.overlap import overlap
+from riskbench.rules.redundancy import contradictions, redundancy
 from riskbench.rules.retirement import FREE, LEVEL, Judged, judged, retirement, together
 from riskbench.rules.simulation import Simulation
 from riskbench.rules.standing import Standing
@@ -228,6 +229,8 @@ def appraise(simulation: Simulation, *, costs: Costs | Mapping[str, float] | Non
         lazy={
             "credit": partial(credit, standing),
             "overlap": partial(overlap, held),
+            "contradictions": partial(contradictions, standing),
+            "redundancy": partial(redundancy, standing),
             "regions": partial(leave_one_out_regions, standing),
         },
         notes=_notes(standing, told, lot),

@@ -124,19 +124,11 @@ class Decided:
 
 def decide_all(table: Signatures, setting: Setting) -> Decided:
     """Return which rule decides each pattern under a setting, and which would without it."""
-    rank, order = setting.rank, np.append(setting.order, -1)
-    own = rank[table.rules]
-    first = _least(own, table.starts)
-    second = _least(np.where(own == np.repeat(first, np.diff(table.starts)), IDLE, own), table.starts)
+    from riskbench.engine.pairs import two_first
+
+    order = np.append(setting.order, -1)
+    rank = np.minimum(setting.rank, len(order) - 1)
+    first, second = two_first(table.starts, table.rules, rank, idle=len(order) - 1)
     levels = np.append(setting.level, np.int8(0))
-    rule, next_rule = (order[np.minimum(ranks, len(order) - 1)] for ranks in (first, second))
+    rule, next_rule = order[first], order[second]
     return Decided(rule, next_rule, levels[rule], levels[next_rule])
-
-
-def _least(values: Ints, starts: Ints) -> Ints:
-    """Return the least value of each run; `IDLE` for an empty one."""
-    least = np.full(len(starts) - 1, IDLE)
-    filled = np.flatnonzero(np.diff(starts))
-    if len(filled):
-        least[filled] = np.minimum.reduceat(values, starts[filled])
-    return least

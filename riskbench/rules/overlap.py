@@ -1,4 +1,4 @@
-"""Which rules hit the same events: the signature table, and pairs counted on it exactly."""
+"""Which rules hit the same events? Pairs counted exactly, and the signature table to read."""
 
 from __future__ import annotations
 
@@ -6,27 +6,92 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from riskbench.data.labels import FRAUD, STATES
+from riskbench.data.labels import FRAUD, GOOD, STATES
 from riskbench.engine.sums import cell_counts, cell_squares, cell_sums
 from riskbench.rules.hits import Hits
+from riskbench.rules.signature import KINDS, kinds_of
+
+Ints = npt.NDArray[np.int64]
+
+#: What a step costs, in nanoseconds: a pair of one event or pattern, a word of two lines, a hit and an event of the
+#: signature table. Measured on one processor; only their ratios matter.
+_PAIR, _WORD, _HIT, _EVENT = 4.0, 0.6, 3.0, 12.0
+#: Words a line on which the number of pairs is estimated.
+_SAMPLE = 1024
 
 
-def _grouped(held: Hits) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.intp], npt.NDArray[np.uint64]]:
-    """Return each hit event's group by (rules hit, label state, region, week), a first event of each, the events."""
-    rng = np.random.default_rng(0x5161)
-    marks = rng.integers(0, 2**63, size=max(1, len(held.bits)), dtype=np.uint64)
-    print_ = np.zeros(held.bits.rows, dtype=np.uint64)
-    for place in range(len(held.bits)):
-        print_[held.bits.positions(place)] ^= marks[place]
-    region, regions = held.dataset.regions
-    week, weeks = held.dataset.weeks
-    cell = (held.labels.state.astype(np.int64) * len(regions) + region) * len(weeks) + week
-    order = np.lexsort((cell, print_))
-    changed = np.ones(len(order), dtype=bool)
-    changed[1:] = (print_[order][1:] != print_[order][:-1]) | (cell[order][1:] != cell[order][:-1])
-    group = np.empty(len(order), dtype=np.int64)
-    group[order] = np.cumsum(changed) - 1
-    return group, order[changed], print_
+def pairs(held: Hits) -> tuple[Ints, Ints]:
+    """Return count and value of what each two rules hit together, by what is known: shape (rules, rules, 3).
+
+    The second rule is never before the first in book order; a rule with itself is what it hits. Counted on the
+    signature table where there is one or building it is cheaper, else on the bits; the answers are equal.
+    """
+    if "signatures" not in vars(held) and bits_are_cheaper(held):
+        return pairs_by_bits(held)
+    return pairs_by_table(held)
+
+
+def pairs_by_table(held: Hits) -> tuple[Ints, Ints]:
+    """Return `pairs` from the signature table."""
+    from riskbench.engine.pairs import pairs_of_sets
+
+    table = held.signatures
+    return pairs_of_sets(table.starts, table.rules, table.cells.count, table.cells.value, table.size)
+
+
+def pairs_by_bits(held: Hits) -> tuple[Ints, Ints]:
+    """Return `pairs` from the bits."""
+    from riskbench.engine.pairs import pairs_of_bits
+
+    return pairs_of_bits(held.bits.words, kinds_of(held), held.worth.value, states=KINDS)
+
+
+def bits_are_cheaper(held: Hits) -> bool:
+    """Return whether pairs cost less on the bits than a signature table would: few rules, or sets that all differ."""
+    size, width = held.bits.words.shape
+    if not size or not width:
+        return True
+    step = max(1, width // _SAMPLE)
+    sample = np.ascontiguousarray(held.bits.words[:, ::step])
+    together = np.zeros(sample.shape[1] * 64, dtype=np.int64)
+    for line in sample:
+        together += np.unpackbits(line.view(np.uint8), bitorder="little")
+    joint = float((together * (together + 1) // 2).sum()) * step
+    hits = float(held.bits.count().sum())
+    by_bits = size * (size + 1) / 2 * width * _WORD + joint * _PAIR
+    return by_bits < hits * _HIT + held.bits.rows * _EVENT
+
+
+def overlap(held: Hits) -> pd.DataFrame:
+    """Return each pair of rules with the events that both hit.
+
+    Columns: rule, other, hits, frauds, good, unlabelled (what both hit), fraud_value, good_value, value_hit (major
+    units), share, other_share (of each rule's hits).
+    """
+    counts, values = pairs(held)
+    rules, scale = held.book.rules, held.scale
+    a, b = np.triu_indices(len(rules), k=1)
+    both = counts.sum(axis=2)
+    kept = both[a, b] > 0
+    a, b = a[kept], b[kept]
+    own = np.diagonal(both)
+    ids = np.array([rule.id for rule in rules], dtype=object)
+    frame = pd.DataFrame(
+        {
+            "rule": ids[a],
+            "other": ids[b],
+            "hits": both[a, b],
+            "frauds": counts[a, b, FRAUD],
+            "good": counts[a, b, GOOD],
+            "unlabelled": counts[a, b, KINDS - 1],
+            "fraud_value": values[a, b, FRAUD] / scale,
+            "good_value": values[a, b, GOOD] / scale,
+            "value_hit": values[a, b].sum(axis=1) / scale,
+            "share": both[a, b] / own[a],
+            "other_share": both[a, b] / own[b],
+        }
+    )
+    return frame.sort_values(["hits", "rule", "other"], ascending=[False, True, True], ignore_index=True)
 
 
 def signatures(held: Hits) -> pd.DataFrame:
@@ -34,68 +99,23 @@ def signatures(held: Hits) -> pd.DataFrame:
 
     Every question about the whole set is exact on this table.
     """
-    group, first, _ = _grouped(held)
-    size = len(first)
+    table = held.signatures
     region, regions = held.dataset.regions
     week, weeks = held.dataset.weeks
-    scale = held.scale
-    members: list[list[str]] = [[] for _ in range(size)]
-    place_of = {int(row): k for k, row in enumerate(first)}
-    for place, rule in enumerate(held.book.rules):
-        mask = held.bits.mask(place)
-        for row in first[mask[first]]:
-            members[place_of[int(row)]].append(rule.id)
+    state, scale = held.labels.state, held.scale
+    cell = (state.astype(np.int64) * len(regions) + region) * len(weeks) + week
+    width = len(STATES) * len(regions) * len(weeks)
+    kept, group = np.unique(table.pattern.astype(np.int64) * width + cell, return_inverse=True)
+    pattern, cell = kept // width, kept % width
+    ids = [rule.id for rule in held.book.rules]
     return pd.DataFrame(
         {
-            "rules": [" ".join(ids) for ids in members],
-            "label": [STATES[s] for s in held.labels.state[first]],
-            "region": [regions[r] for r in region[first]],
-            "week": [weeks[w] for w in week[first]],
-            "n": cell_counts(group, size),
-            "value": cell_sums(group, held.worth.value, size) / scale,
-            "value_squares": cell_squares(group, held.worth.value, size) / scale**2,
+            "rules": [" ".join(ids[k] for k in table.members(int(p))) for p in pattern],
+            "label": [STATES[s] for s in cell // (len(regions) * len(weeks))],
+            "region": [regions[r] for r in cell // len(weeks) % len(regions)],
+            "week": [weeks[w] for w in cell % len(weeks)],
+            "n": cell_counts(group, len(kept)),
+            "value": cell_sums(group, held.worth.value, len(kept)) / scale,
+            "value_squares": cell_squares(group, held.worth.value, len(kept)) / scale**2,
         }
-    )
-
-
-def overlap(held: Hits) -> pd.DataFrame:
-    """Return each pair of rules with the events that both hit.
-
-    Columns: rule, other, hits, frauds, fraud_value (what both hit), share (of the first rule's hits).
-    """
-    from scipy.sparse import csr_array
-
-    group, first, _ = _grouped(held)
-    size, rules = len(first), held.book.rules
-    lines = [np.flatnonzero(held.bits.mask(place)[first]) for place in range(len(rules))]
-    starts = np.concatenate([[0], np.cumsum([len(line) for line in lines])])
-    columns = np.concatenate(lines) if lines else np.zeros(0, dtype=np.intp)
-    hit = csr_array((np.ones(len(columns), dtype=np.int64), columns, starts), shape=(len(rules), size))
-    state = held.labels.state[first]
-    counts = cell_counts(group, size)
-    value = cell_sums(group, held.worth.value, size)
-
-    def pairs(weights: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        weighted = hit.multiply(weights[None, :]).tocsr()
-        return np.asarray((weighted @ hit.T).todense()).reshape(len(rules), len(rules))
-
-    both, fraud, money = pairs(counts), pairs(counts * (state == FRAUD)), pairs(value * (state == FRAUD))
-    a, b = np.triu_indices(len(rules), k=1)
-    own = np.diag(both)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share, back = both[a, b] / own[a], both[a, b] / own[b]
-    ids = np.array([rule.id for rule in rules], dtype=object)
-    frame = pd.DataFrame(
-        {
-            "rule": ids[a],
-            "other": ids[b],
-            "hits": both[a, b],
-            "frauds": fraud[a, b],
-            "fraud_value": money[a, b] / held.scale,
-            "share": share,
-            "other_share": back,
-        }
-    )
-    return frame[frame["hits"] > 0].sort_values(
-        ["hits", "rule", "other"], ascending=[False, True, True], ignore_index=True
     )

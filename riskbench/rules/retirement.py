@@ -63,7 +63,7 @@ class Judged:
 def judged(standing: Standing) -> Judged:
     """Return the verdict on each live rule, and the rules that can go together."""
     changes = standing.changes(removal(standing))
-    live, hit, decides = standing.setting.live, standing.by_rule.count.sum(axis=1) > 0, standing.decisions > 0
+    live, hit, decides = standing.setting.live, standing.hits > 0, standing.decisions > 0
     flips = changes["flips"].astype(np.int64)
     net, lower, upper = (changes[f"net_value{end}"].astype(np.float64) for end in ("", "_lower", "_upper"))
     dark = changes["unlabelled"].astype(np.int64) > MOSTLY * flips
@@ -92,7 +92,7 @@ def safe_order(standing: Standing, free: npt.NDArray[np.intp]) -> tuple[int, ...
     Greedy: the rule that decides least goes first, then the one with the fewest hits, so that what stays does most.
     """
     table, setting = standing.table, standing.setting
-    hits = standing.by_rule.count.sum(axis=1)
+    hits = standing.hits
     decisions = standing.decisions
     order = sorted((int(k) for k in free), key=lambda k: (int(decisions[k]), int(hits[k]), k))
     if not order:
@@ -148,7 +148,7 @@ def retirement(standing: Standing, told: Judged | None = None) -> pd.DataFrame:
             "verdict": told.verdict[live],
             "why": [_why(standing, told, int(k), heirs, deciders) for k in live],
             "goes": pd.array([step.get(int(k)) for k in live], dtype="Int64"),
-            "hits": standing.by_rule.count.sum(axis=1)[live],
+            "hits": standing.hits[live],
             "decides": standing.decisions[live],
             "frauds_let_through": -changes["frauds"][live].astype(np.int64),
             "insults_freed": -changes["insults"][live].astype(np.int64),

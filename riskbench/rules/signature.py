@@ -20,6 +20,9 @@ Floats = npt.NDArray[np.float64]
 KINDS = 3
 #: Two distinct sets of rules get one 64-bit mark in fewer than one of a million books; then other marks are drawn.
 _ATTEMPTS = 3
+#: Groups that are summed at once, so that a book of many rules needs little memory.
+_AT_ONCE = 1 << 19
+_PARTS = ("count", "value", "stake", "value_squares", "stake_squares")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,6 +46,13 @@ class Cells:
 
     def summed(self, codes: npt.NDArray[np.integer], size: int, *, picked: npt.NDArray[np.intp] | None = None) -> Cells:
         """Return the cells of coarser groups: group k goes to `codes[k]`; of `picked` groups, in their order."""
+        if picked is not None and len(picked) > _AT_ONCE:
+            parts = [slice(at, at + _AT_ONCE) for at in range(0, len(picked), _AT_ONCE)]
+            total = self.summed(codes[parts[0]], size, picked=picked[parts[0]])
+            for part in parts[1:]:
+                more = self.summed(codes[part], size, picked=picked[part])
+                total = Cells(*(getattr(total, name) + getattr(more, name) for name in _PARTS))
+            return total
         kinds = np.arange(KINDS)
         own = self if picked is None else self.take(picked)
         cells = (codes.astype(np.int64)[:, None] * KINDS + kinds).ravel()

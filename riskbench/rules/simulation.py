@@ -24,6 +24,7 @@ from riskbench.rules.credit import credit
 from riskbench.rules.hits import Hits, hits
 from riskbench.rules.leave_one_out import leave_one_out, leave_one_out_regions, marginal
 from riskbench.rules.overlap import overlap, signatures
+from riskbench.rules.redundancy import contradictions, redundancy
 from riskbench.rules.retirement import retirement, together
 from riskbench.rules.standing import Standing
 from riskbench.rules.tally import Tally, crossed, framed, measures, tally
@@ -278,6 +279,8 @@ def simulate(
         "marginal": partial(marginal, standing),
         "retirement": partial(retirement, standing),
         "together": partial(together, standing),
+        "contradictions": partial(contradictions, standing),
+        "redundancy": partial(redundancy, standing),
         "credit": partial(credit, standing),
     }
     return Simulation(

@@ -73,10 +73,9 @@ class Standing:
         return np.array([rule.id for rule in self.held.book.rules], dtype=object)
 
     @cached_property
-    def by_rule(self) -> Cells:
-        """Counts and money of every rule's hits."""
-        table = self.table
-        return table.cells.summed(table.rules, table.size, picked=table.owners)
+    def hits(self) -> Ints:
+        """How many events each rule hits."""
+        return self.held.bits.count()
 
     @cached_property
     def decisions(self) -> Ints:

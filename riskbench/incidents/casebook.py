@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
+from riskbench.display.wording import LINE, TEXT, TITLE, clean
 from riskbench.errors import ParameterError, StoreError, listed
 from riskbench.incidents.facts import LINKS, checked, links, moment, seconds_between
 from riskbench.incidents.history import SECTIONS, Standing, fold
@@ -18,7 +19,6 @@ from riskbench.incidents.remedies import STATUSES as REMEDY_STATUSES
 from riskbench.incidents.remedies import checked_rows, one_of
 from riskbench.incidents.severity import SEVERITIES
 from riskbench.incidents.similar import SimilarIncidents, similar
-from riskbench.incidents.wording import LINE, TEXT, TITLE, clean
 from riskbench.store import Happening, Journal, Ledger, incident_id, incident_number, now
 from riskbench.store.journal import Line, faults
 

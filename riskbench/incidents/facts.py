@@ -15,8 +15,8 @@ from riskbench.data.dataset import micros
 from riskbench.data.marketplace.region import CODES, region
 from riskbench.data.money import Currency
 from riskbench.data.times import zone_of
+from riskbench.display.wording import LINE, clean
 from riskbench.errors import ParameterError, listed, nearest
-from riskbench.incidents.wording import LINE, clean
 
 #: Facts that are short texts: where and what it is, and how it was seen.
 WORDS = ("region", "domain", "scheme", "measure", "decision_point", "currency", "time_zone", "source")

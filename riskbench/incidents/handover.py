@@ -8,10 +8,11 @@ import pandas as pd
 
 from riskbench.data.times import zone_of
 from riskbench.display import Fact
+from riskbench.display.page import Section
 from riskbench.errors import ParameterError
 from riskbench.incidents.facts import local, moment, seconds_between
 from riskbench.incidents.lifecycle import allowed, span_words
-from riskbench.incidents.page import IncidentPage, Section, make_page
+from riskbench.incidents.page import IncidentPage, make_page
 from riskbench.incidents.record import IncidentRecord
 from riskbench.incidents.severity import SEVERITIES
 from riskbench.store import now

@@ -8,10 +8,11 @@ from dataclasses import replace
 import pandas as pd
 
 from riskbench.display import Fact, number
+from riskbench.display.page import Section
 from riskbench.incidents.facts import completed, local
 from riskbench.incidents.history import Standing
 from riskbench.incidents.lifecycle import MEANING, STAGES
-from riskbench.incidents.page import IncidentPage, Section, make_page
+from riskbench.incidents.page import IncidentPage, make_page
 from riskbench.incidents.record import IncidentRecord
 from riskbench.incidents.wording import Scrubber, is_program, spoken
 

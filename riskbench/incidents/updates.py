@@ -9,9 +9,10 @@ from typing import Any
 import pandas as pd
 
 from riskbench.display import number
+from riskbench.display.page import Section
 from riskbench.errors import ParameterError, listed, nearest
 from riskbench.incidents.facts import completed, local
-from riskbench.incidents.page import IncidentPage, Section, make_page
+from riskbench.incidents.page import IncidentPage, make_page
 from riskbench.incidents.record import IncidentRecord
 from riskbench.incidents.wording import Scrubber, is_program, spoken
 

@@ -1,0 +1,120 @@
+"""What is it worth that some events are decided otherwise? One row of counts and money, with a paired interval."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from riskbench.data.labels import FRAUD, GOOD
+from riskbench.data.outcomes import ladder
+from riskbench.engine.bits import Bits, Words
+from riskbench.metrics.costs import Costs
+from riskbench.metrics.intervals import Z95
+from riskbench.metrics.price import Price, price
+from riskbench.rules.hits import Hits, resolve
+from riskbench.rules.signature import kinds_of, stake_of
+
+Levels = npt.NDArray[np.int8]
+Rows = npt.NDArray[np.intp]
+
+#: Fewer events with a verdict than this are no evidence of money.
+FEWEST = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """What changes where the outcome of events changes.
+
+    Attributes
+    ----------
+    flips : int
+        Events whose outcome changes.
+    frauds, good, unlabelled : int
+        What is known of them.
+    fraud_value, good_value : float
+        Their value, in major units; NaN without money.
+    insults, reviews : int
+        By how many good events held or stopped, and how many reviews, there are more.
+    net_value, lower, upper : float or None
+        The change in net value, in major units, with its 95 % interval; None with too few verdicts.
+    """
+
+    flips: int
+    frauds: int
+    good: int
+    unlabelled: int
+    fraud_value: float
+    good_value: float
+    insults: int
+    reviews: int
+    net_value: float | None
+    lower: float | None
+    upper: float | None
+
+    @property
+    def n(self) -> int:
+        """The events that the net value rests on: those with a verdict."""
+        return self.frauds + self.good
+
+    @property
+    def reading(self) -> str:
+        """What the numbers say, in words."""
+        if not self.flips:
+            return "changes no outcome"
+        if self.net_value is None or self.lower is None or self.upper is None:
+            return f"not measurable: {self.n:,} of {self.flips:,} flips have a verdict"
+        return "surely earns" if self.lower > 0 else "surely costs" if self.upper < 0 else "not shown"
+
+
+class Scale:
+    """What weighs changes of outcome on one book's hits."""
+
+    def __init__(self, held: Hits, costs: Costs) -> None:
+        self.held = held
+        self.effects = tuple(rung.effect for rung in ladder(held.book.domain).rungs)
+        self.price: Price = price(held.worth, costs, self.effects, scale=held.scale)
+        self.kinds, self.stake = kinds_of(held), stake_of(held)
+        self.hard = np.isin(self.effects, ["review", "stop"])
+        self.review = np.array([effect == "review" for effect in self.effects])
+
+    def weigh(self, was: Levels, now: Levels, rows: Rows | None = None) -> Weighed:
+        """Return what changes when outcomes go from one level to another, among some events or all."""
+        rows = np.flatnonzero(was != now) if rows is None else rows[was[rows] != now[rows]]
+        first, last = was[rows], now[rows]
+        kinds, value = self.kinds[rows], self.held.worth.value[rows]
+        fraud, good = kinds == FRAUD, kinds == GOOD
+        each = self.each(rows, first, last)
+        net, half = float(each.sum()) + 0.0, Z95 * float(np.sqrt((each**2).sum()))
+        enough = int(fraud.sum() + good.sum()) >= FEWEST
+        scale = self.held.scale
+        hard = self.hard.astype(np.int64)
+        review = self.review.astype(np.int64)
+        return Weighed(
+            flips=len(rows),
+            frauds=int(fraud.sum()),
+            good=int(good.sum()),
+            unlabelled=int(len(rows) - fraud.sum() - good.sum()),
+            fraud_value=float(value[fraud].sum()) / scale,
+            good_value=float(value[good].sum()) / scale,
+            insults=int((hard[last] - hard[first])[good].sum()),
+            reviews=int((review[last] - review[first]).sum()),
+            net_value=net if enough else None,
+            lower=net - half if enough else None,
+            upper=net + half if enough else None,
+        )
+
+    def each(self, rows: Rows, first: Levels, last: Levels) -> npt.NDArray[np.float64]:
+        """Return what each of some events is worth more, in major units."""
+        kinds, stake = self.kinds[rows], self.stake[rows]
+        return self.price.each(kinds, stake, last) - self.price.each(kinds, stake, first)
+
+    def levels(self, lines: dict[int, Words]) -> Levels:
+        """Return what the book decides when some rules hit other events."""
+        if not lines:
+            return self.held.resolution.level
+        words = self.held.bits.words.copy()
+        for place, line in lines.items():
+            words[place] = line
+        return resolve(self.held.book, Bits(words, self.held.bits.rows)).level

@@ -25,7 +25,7 @@ from riskbench.metrics.constraints import Constraint
 from riskbench.metrics.costs import Costs
 from riskbench.metrics.lattice import states
 from riskbench.rules.axis import stated
-from riskbench.rules.hits import prepared
+from riskbench.rules.hits import acting, prepared
 from riskbench.rules.plane import plane
 
 if TYPE_CHECKING:
@@ -218,7 +218,7 @@ def surface(
         events, "the setting", stated_costs, choose_on=choose_on, report_on=report_on, asof=asof, seed=seed
     )
     swept = plane(
-        book,
+        acting(book, events, asof=asof),
         events,
         names,
         grid=None if isinstance(grid, int) else grid,

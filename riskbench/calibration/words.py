@@ -172,7 +172,12 @@ def remarks(
     if windows.choose.whole < 4 and windows.per == "week":
         notes.append("Fewer than four whole weeks to choose on: the promise knows chance only, not how weeks differ.")
     missing = int(np.isnan(sweep.value).sum())
-    if missing:
+    if sweep.gridded:
+        notes.append(
+            f"{sweep.name} stands in no simple comparison: the rule was evaluated at the settings of a grid, and cuts "
+            "between two of them are not told apart."
+        )
+    elif missing:
         notes.append(f"{missing:,} events have no value of {sweep.name}; the cut never hits them.")
     endless = int(np.isinf(sweep.value).sum())
     if endless:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from sqlglot import exp
 
@@ -153,7 +154,8 @@ class Binding(Values):
         if left.column is not None and right.literal is not None:
             return self.shaped(left, sign, (right,))
         left, right = even((left, right))
-        return self.opaque(f"({left.sql} {sign} {right.sql})", [left, right], tree)
+        node = self.opaque(f"({left.sql} {sign} {right.sql})", [left, right], tree)
+        return replace(node, against=_against(left, sign, right)) if isinstance(node, Atom) else node
 
     def truth(self, tree: exp.Expr, sign: Shape, left: Term, right: Term) -> Node:
         """Return a comparison of true and false."""
@@ -279,6 +281,16 @@ def _chain(tree: exp.Expr, kind: type[exp.Expr]) -> list[exp.Expr]:
         parts.append(tree.expression)
         tree = tree.this
     return [tree, *reversed(parts)]
+
+
+def _against(left: Term, sign: Shape, right: Term) -> tuple[str, Shape, float] | None:
+    """Return an expression, the sign and the number that it is compared with, where a comparison is that."""
+    if right.literal is None:
+        left, right, sign = right, left, FLIPPED[sign]
+    held = None if right.literal is None else right.literal.value
+    if not left.number or isinstance(held, bool) or not isinstance(held, int | float):
+        return None
+    return left.sql, sign, float(held)
 
 
 def _names(found: frozenset[str]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What DuckDB says about conditions that numpy does not answer: one boolean column each, unknown apart."""
+"""What DuckDB says about conditions and expressions that numpy does not answer, unknown apart."""
 
 from __future__ import annotations
 
@@ -78,3 +78,24 @@ def _told_apart(events: pa.Table, terms: Sequence[str]) -> tuple[pa.Table, Seque
                 text = f'{text[: token.start]}"{renamed[token.text]}"{text[token.end + 1 :]}'
         texts.append(text)
     return events.rename_columns(list(renamed.values())), texts
+
+
+def numbers(expression: str, events: pa.Table) -> npt.NDArray[np.float64]:
+    """Return an expression of numbers for each event; NaN where it is unknown.
+
+    Parameters
+    ----------
+    expression : str
+        Canonical DuckDB text, as an atom holds it.
+    events : pyarrow.Table
+        The columns that it reads.
+
+    Raises
+    ------
+    EngineError
+        When DuckDB fails or takes too long.
+    """
+    with session() as open_:
+        open_.register("events", events)
+        answer = open_.table(f"SELECT ({expression})::DOUBLE AS number FROM events")
+    return np.asarray(answer.column(0).combine_chunks().fill_null(float("nan")))

@@ -30,6 +30,9 @@ class Atom:
         literal is an int or float; a moment is int microseconds; text is text.
     params : tuple of str
         The names of the parameters that stood in it.
+    against : (str, str, number), optional
+        Where it is no simple shape but still compares one expression with one number: the expression's DuckDB
+        text, the sign, and the number.
     """
 
     sql: str
@@ -38,6 +41,7 @@ class Atom:
     shape: Shape | None = None
     values: tuple[Value, ...] = ()
     params: tuple[str, ...] = ()
+    against: tuple[str, Shape, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from riskbench.data.dataset import Dataset
-from riskbench.engine.bits import Bits
+from riskbench.engine.bits import Bits, pack
 from riskbench.engine.kernel import evaluate
 from riskbench.engine.tree import And, Atom, Constant, Node, Not, Or, atoms
 from riskbench.errors import ParameterError, RuleError, listed, nearest
 from riskbench.rules.book import RuleBook
+from riskbench.rules.hits import apply
 from riskbench.rules.param import Param
 from riskbench.rules.rule import Rule
 from riskbench.rules.settings import spaced_settings, spread_settings
@@ -52,6 +53,8 @@ class Axis:
         The parameter.
     whole : bool
         Whether it is compared with whole numbers.
+    by_rule : bool
+        Whether the answers are those of the whole rule, because the parameter stands in several conditions.
     """
 
     name: str
@@ -61,6 +64,7 @@ class Axis:
     truth: npt.NDArray[Any]
     spec: Param
     whole: bool
+    by_rule: bool = False
 
     @property
     def label(self) -> str:
@@ -77,8 +81,12 @@ def axis(
     size: int,
     sample: Mask,
     frauds: Mask,
+    alone: bool,
 ) -> Axis:
     """Return a parameter's settings and where its condition holds at each.
+
+    Where the parameter is the only swept one of its rule, it may stand in several conditions: the whole rule is
+    then evaluated at every setting.
 
     Raises
     ------
@@ -88,6 +96,9 @@ def axis(
         When the parameter stands in no condition or in several.
     """
     spec = rule.params[param]
+    node = rule.bind(events.kinds, aliases=events.roles.named())
+    if alone and len({atom.sql for atom in atoms(node) if param in atom.params}) > 1:
+        return _by_rule(rule, param, events, values=values, size=size)
     atom = swept_atom(rule, param, events)
     today = float(spec.default)  # type: ignore[arg-type]
     column = events.table.column(atom.column) if atom.column is not None else None
@@ -103,6 +114,18 @@ def axis(
     code, truth = answers(at_settings(rule, param, settings, events), events)
     place = int(np.searchsorted(settings, today))
     return Axis(f"{rule.id}.{param}", settings, place, code, truth, spec, whole)
+
+
+def _by_rule(rule: Rule, param: str, events: Dataset, *, values: Sequence[float] | None, size: int) -> Axis:
+    spec, name = rule.params[param], f"{rule.id}.{param}"
+    today = float(spec.default)  # type: ignore[arg-type]
+    settings = spaced_settings(spec, size=size) if values is None else checked(values, spec, name=name)
+    settings = np.union1d(settings, [today])
+    lines = apply([rule.with_params({param: stated(value)}) for value in settings], events)
+    everything = np.broadcast_to(pack(np.ones(events.rows, dtype=bool)), lines.words.shape)
+    code, truth = grouped(Bits(np.concatenate([lines.words, everything]), events.rows), events.rows)
+    place = int(np.searchsorted(settings, today))
+    return Axis(name, settings, place, code, truth, spec, whole=False, by_rule=True)
 
 
 def checked(values: Sequence[float], spec: Param, *, name: str) -> Floats:

@@ -122,7 +122,16 @@ def plane(
     if len(given) != len(named):
         raise ParameterError("The grid has one list of settings for each parameter", got=f"{len(given)} lists")
     axes = [
-        axis(rule, param, events, values=values, size=size, sample=rows, frauds=known)
+        axis(
+            rule,
+            param,
+            events,
+            values=values,
+            size=size,
+            sample=rows,
+            frauds=known,
+            alone=sum(other.id == rule.id for other, _, _ in named) == 1,
+        )
         for (rule, param, _), values in zip(named, given, strict=True)
     ]
     pad = axes if len(axes) == 2 else [*axes, _nothing(events)]
@@ -180,8 +189,12 @@ def _hits(rule: Rule, params: Mapping[int, str], axes: Sequence[Axis], events: D
     events : Dataset
         The events.
     """
+    by_rule = [place for place in params if axes[place].by_rule]
+    if by_rule:
+        nobody, everybody = (pack(np.full(events.rows, hit)) for hit in (False, True))
+        return tuple(everybody if pair[by_rule[0]] else nobody for pair in CORNERS)
     codes, names = events.regions
-    regions: list[str | None] = [None, *(region for region in rule.regions if region in set(names))]
+    regions: list[str | None] = [None, *(region for region in rule.apart if region in set(names))]
     unknown = [place in params and bool((axes[place].truth == UNKNOWN).any()) for place in range(2)]
     truths: list[list[bool | None]] = [
         ([False, True, None] if unknown[place] else [False, True]) if place in params else [False] for place in range(2)

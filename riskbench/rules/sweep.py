@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -11,15 +11,22 @@ import pandas as pd
 
 from riskbench.data.dataset import Dataset
 from riskbench.data.outcomes import ladder
-from riskbench.engine.bits import union, unpack
+from riskbench.engine.bits import Bits, union, unpack
 from riskbench.engine.kernel import evaluate
-from riskbench.engine.tree import And, Atom, Constant, Node, Not, Or, atoms
-from riskbench.errors import DataError, ParameterError, RuleError, listed, nearest
+from riskbench.engine.project import numbers
+from riskbench.engine.tree import atoms
+from riskbench.errors import DataError, RuleError
+from riskbench.metrics.curve import hit_at
+from riskbench.rules.axis import named_param, plain, stated
 from riskbench.rules.book import RuleBook
 from riskbench.rules.hits import acting, apply, deciding_order, prepared, resolve, variants
+from riskbench.rules.plane import settle
 from riskbench.rules.rule import Rule
+from riskbench.rules.settings import spaced_settings
 
 Op = Literal[">=", ">", "<=", "<"]
+#: Settings of the grid on which a parameter is swept that stands in no simple comparison.
+GRID = 200
 _FLIP: dict[str, Op] = {">=": "<", ">": "<=", "<=": ">", "<": ">="}
 
 
@@ -47,6 +54,8 @@ class Sweep:
         The score, or `RULE.parameter`.
     outcome : str
         What the swept rule decides.
+    gridded : bool
+        Whether only the settings of a grid were looked at, so that cuts between them are not told apart.
     """
 
     dataset: Dataset
@@ -61,6 +70,7 @@ class Sweep:
     maximum: float | None
     name: str
     outcome: str
+    gridded: bool = False
 
 
 def sweep_score(
@@ -101,111 +111,143 @@ def _until(dataset: Dataset, asof: str | pd.Timestamp | None) -> Dataset:
     return dataset if asof is None else prepared(RuleBook(name="none", domain=dataset.domain), dataset, asof=asof)
 
 
-def sweep_param(book: RuleBook, dataset: Dataset, *, rule_param: str, asof: str | pd.Timestamp | None = None) -> Sweep:
+def sweep_param(
+    book: RuleBook,
+    dataset: Dataset,
+    *,
+    rule_param: str,
+    asof: str | pd.Timestamp | None = None,
+    known: tuple[RuleBook, Bits] | None = None,
+) -> Sweep:
     """Return what a rule's parameter does as it moves, all other rules as they are.
 
-    The parameter must stand in one comparison with one column; every regional value of it is left out, so that
-    one cut holds everywhere. The rule counts as live whatever its status.
+    Every regional value of the parameter is left out, so that one cut holds everywhere. The rule counts as live
+    whatever its status. Where the parameter stands alone against a column, or against an expression of numbers,
+    every cut is exact. Anywhere else the rule is evaluated at the settings of a grid, and those are exact.
+
+    Parameters
+    ----------
+    book : RuleBook
+        The rules.
+    dataset : Dataset
+        The events.
+    rule_param : str
+        `RULE.parameter`.
+    asof : str or Timestamp, optional
+        Only events up to then.
+    known : (RuleBook, Bits), optional
+        The book in force and its hits, where they are known already; the events are then prepared too.
 
     Raises
     ------
     ParameterError
         When there is no such rule or parameter.
     RuleError
-        When the parameter does not stand in one comparison with a column.
+        When the parameter works both ways: a higher value hits some events more and others less.
     """
+    named_param(book, rule_param)
     rule_id, _, param = rule_param.partition(".")
-    ids = [rule.id for rule in book.rules]
-    if rule_id not in ids or not param:
-        options = [f"{rule.id}.{name}" for rule in book.rules for name in rule.params]
-        close = nearest(rule_param, options)
-        raise ParameterError(
-            f"{rule_param!r} names no parameter of a rule",
-            allowed=listed(options),
-            hint=f"did you mean {close!r}?" if close else 'write "RULE.parameter"',
-        )
-    rule = book.rule(rule_id)
-    if param not in rule.params:
-        close = nearest(param, rule.params)
-        raise ParameterError(
-            f"Rule {rule_id} has no parameter {param!r}",
-            allowed=listed(rule.params),
-            hint=f"did you mean {close!r}?" if close else None,
-        )
-    spec = rule.params[param]
-    if isinstance(spec.default, bool) or not isinstance(spec.default, int | float):
-        raise ParameterError(
-            f"The parameter {rule_param} is no number, so it has no cuts", got=repr(spec.default), allowed="a number"
-        )
-    events = prepared(book, dataset, asof=asof)
-    book = acting(book, events, asof=asof)
+    events = dataset if known is not None else prepared(book, dataset, asof=asof)
+    book = acting(book, events, asof=asof) if known is None else known[0]
+    bits = apply(book.rules, events) if known is None else known[1]
     rule, ids = book.rule(rule_id), [held.id for held in book.rules]
-    own = {region: {k: v for k, v in held.items() if k != param} for region, held in rule.regions.items()}
-    plain = replace(rule, regions={region: held for region, held in own.items() if held})
-    nodes = variants(plain, events)
-    atom = _swept_atom(list(nodes.values()), param, rule=rule)
-    column = events.table.column(str(atom.column))
-    value = np.where(column.present, column.values, np.nan).astype(np.float64)
-    always, never, flipped = _corners(nodes, atom, events, value, rule=rule, param=param)
-    op: Op = _FLIP[str(atom.shape)] if flipped else atom.shape  # type: ignore[assignment]
+    spec, everywhere = rule.params[param], plain(rule, [param])
+    value, op, gridded = _quantity(everywhere, param, events)
+    if gridded:
+        nobody = np.zeros(events.rows, dtype=bool)
+        always, never, flipped = nobody, nobody, False
+    else:
+        always, never, flipped = _corners(everywhere, param, events, value)
     level = ladder(book.domain).level(rule.outcome)
-    others = book.without(rule_id)
-    bits = apply(others.rules, events)
-    base = resolve(others, bits).level
-    swept = (rule.priority, -level, ids.index(rule_id))
-    ahead = [
-        place
-        for place in deciding_order(others)
-        if (
-            others.rules[place].priority,
-            -ladder(book.domain).level(others.rules[place].outcome),
-            ids.index(others.rules[place].id),
-        )
-        < swept
-    ]
-    decided = unpack(union(bits.words[ahead]), events.rows)
+    live = book.with_status(rule_id, "live")
+    order, place = deciding_order(live), ids.index(rule_id)
+    base = np.zeros(events.rows, dtype=np.int8)
+    for other in reversed(order):
+        if other != place:
+            base[bits.positions(other)] = ladder(book.domain).level(book.rules[other].outcome)
+    decided = unpack(union(bits.words[list(order[: order.index(place)])]), events.rows)
     hit = np.where(decided, base, np.int8(level)).astype(np.int8)
     low, high = (None if bound is None else float(bound) for bound in (spec.min, spec.max))
-    return Sweep(events, value, op, base, hit, always, never, float(spec.default), low, high, rule_param, rule.outcome)
-
-
-def _swept_atom(nodes: list[Node], param: str, *, rule: Rule) -> Atom:
-    """Return the one comparison in which a parameter stands."""
-    found = {atom.sql: atom for node in nodes for atom in atoms(node) if param in atom.params}
-    atom = next(iter(found.values()), None)
-    spec = rule.params[param]
-    simple = (
-        len(found) == 1
-        and atom is not None
-        and atom.shape in _FLIP
-        and atom.params == (param,)
-        and atom.values[0] == spec.default
+    return Sweep(
+        events,
+        value,
+        _FLIP[op] if flipped else op,
+        base,
+        hit,
+        always,
+        never,
+        float(spec.default),  # type: ignore[arg-type]
+        low,
+        high,
+        rule_param,
+        rule.outcome,
+        gridded,
     )
-    if not simple or atom is None:
+
+
+def _quantity(rule: Rule, param: str, events: Dataset) -> tuple[npt.NDArray[np.float64], Op, bool]:
+    """Return what a parameter is held against, how, and whether only the settings of a grid are exact."""
+    spec, node = rule.params[param], rule.bind(events.kinds, aliases=events.roles.named())
+    found = {atom.sql: atom for atom in atoms(node) if param in atom.params}
+    atom = next(iter(found.values())) if len(found) == 1 else None
+    if atom is not None and atom.params == (param,) and atom.shape in _FLIP and atom.values[0] == spec.default:
+        column = events.table.column(str(atom.column))
+        if column.kind in ("int", "float"):
+            sign: Op = atom.shape  # type: ignore[assignment]
+            return np.where(column.present, column.values, np.nan).astype(np.float64), sign, False
+    if atom is not None and atom.params == (param,) and atom.against is not None:
+        text, shape, number = atom.against
+        if shape in _FLIP and number == spec.default:
+            value = numbers(text, events.table.to_arrow(list(atom.columns)))
+            told: Op = shape  # type: ignore[assignment]
+            # What DuckDB answers is the truth: the numbers are believed where they say the same.
+            if (hit_at(value, told, number) == evaluate([atom], events.table).mask(0)).all():
+                return value, told, False
+    return (*_by_grid(rule, param, events), True)
+
+
+def _by_grid(rule: Rule, param: str, events: Dataset) -> tuple[npt.NDArray[np.float64], Op]:
+    """Return for each event the last setting of a grid at which the rule hits it.
+
+    Raises
+    ------
+    RuleError
+        When the rule hits some events at higher settings, others at lower ones, or at some in between.
+    """
+    settings = spaced_settings(rule.params[param], size=GRID)
+    lines = apply([rule.with_params({param: stated(value)}) for value in settings], events)
+    low, high = lines.mask(0), lines.mask(len(settings) - 1)
+    count = np.zeros(events.rows, dtype=np.int64)
+    turns = np.zeros(events.rows, dtype=np.int64)
+    before = low
+    for line in range(len(settings)):
+        hit = lines.mask(line)
+        count += hit
+        turns += hit != before
+        before = hit
+    rising, falling = bool((high & ~low).any()), bool((low & ~high).any())
+    if (turns > 1).any() or (rising and falling):
         raise RuleError(
-            f"the parameter {param!r} can be swept only where it stands alone in one comparison with a column",
+            f"the parameter {param!r} works both ways for different events, so it has no one curve",
             rule=rule.id,
             text=rule.when,
-            got=listed(found) if found else "it stands nowhere",
-            allowed=f"amount > :{param}",
+            hint=f'rb.surface(book, events, params="{rule.id}.{param}") shows every setting of a grid',
         )
-    return atom
+    if rising:
+        ends = np.concatenate([settings[::-1], [np.inf]])  # hit at the last `count` settings
+        return np.where(count > 0, ends[np.maximum(count, 1) - 1], np.nan), "<="
+    return np.where(count > 0, settings[np.maximum(count, 1) - 1], np.nan), ">="
 
 
 def _corners(
-    nodes: dict[str | None, Node],
-    atom: Atom,
-    events: Dataset,
-    value: npt.NDArray[np.float64],
-    *,
-    rule: Rule,
-    param: str,
+    rule: Rule, param: str, events: Dataset, value: npt.NDArray[np.float64]
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_], bool]:
     """Return which events the rule always and never hits, and whether it hits where the comparison fails.
 
     Shannon's expansion: the rule at the comparison false, true and unknown says all about every cut.
     """
     codes, names = events.regions
+    nodes = variants(rule, events)
     own = {region: codes == names.index(region) for region in nodes if region is not None}
     elsewhere = np.ones(events.rows, dtype=bool)
     for mask in own.values():
@@ -215,7 +257,7 @@ def _corners(
     }
     for region, node in nodes.items():
         within = elsewhere if region is None else own[region]
-        lines = evaluate([_with(node, atom, truth) for truth in at], events.table)
+        lines = evaluate([settle(node, {param: truth}, rule=rule) for truth in at], events.table)
         for line, truth in enumerate(at):
             at[truth] |= lines.mask(line) & within
     missing = np.isnan(value)
@@ -228,16 +270,6 @@ def _corners(
             f"the parameter {param!r} works both ways for different events, so it has no one curve",
             rule=rule.id,
             text=rule.when,
+            hint=f'rb.surface(book, events, params="{rule.id}.{param}") shows every setting of a grid',
         )
     return always, never, falling
-
-
-def _with(node: Node, atom: Atom, truth: bool | None) -> Node:  # noqa: FBT001
-    """Return a condition with one atom settled."""
-    if isinstance(node, Atom):
-        return Constant(truth) if node.sql == atom.sql else node
-    if isinstance(node, Not):
-        return Not(_with(node.part, atom, truth))
-    if isinstance(node, And | Or):
-        return type(node)(tuple(_with(part, atom, truth) for part in node.parts))
-    return node

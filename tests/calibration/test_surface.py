@@ -32,6 +32,12 @@ SHAPES = [
     "amount BETWEEN :limit AND 9 AND age IN (1, :days)",
     "amount > 5 AND amount > :limit AND NOT age < :days",
 ]
+#: One parameter in several conditions, and one that works both ways.
+SEVERAL = [
+    "amount > :limit AND age < :days AND items < :limit",
+    "country = 'ID' AND amount > :limit OR country = 'BR' AND NOT amount > :limit",
+    "amount - age BETWEEN -:limit AND :limit",
+]
 NUMBERS = st.none() | st.integers(0, 12).map(float) | st.sampled_from([5.0, 5.0, 0.5, 1e12])
 event_sets = st.lists(
     st.fixed_dictionaries(
@@ -171,6 +177,7 @@ def test_every_setting_of_two_rules_equals_its_simulation(events, shape, priorit
 
 
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(event_sets, st.sampled_from(SHAPES))
-def test_every_setting_of_one_parameter_equals_its_simulation(events, shape):
-    check_every_cell(book_of(shape, priority=20, outcome="review"), dataset_of(events), ("S.limit",), GRID[:1])
+@given(event_sets, st.sampled_from([*SHAPES, *SEVERAL]), st.sampled_from([{}, {"ID": {"limit": 2.0}}]))
+def test_every_setting_of_one_parameter_equals_its_simulation(events, shape, regions):
+    book = book_of(shape, priority=20, outcome="review", regions=regions)
+    check_every_cell(book, dataset_of(events), ("S.limit",), GRID[:1])

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 import riskbench as rb
 from riskbench.data.outcomes import ladder
 from riskbench.errors import ParameterError, RiskbenchError, RuleError
-from riskbench.rules.sweep import sweep_param, sweep_score
+from riskbench.metrics.curve import hit_at
+from riskbench.rules.settings import spaced_settings
+from riskbench.rules.sweep import GRID, sweep_param, sweep_score
 
 OPS = {">": np.greater, ">=": np.greater_equal, "<": np.less, "<=": np.less_equal}
 SHAPES = [
@@ -89,6 +91,41 @@ def test_every_cut_of_a_parameter_equals_its_simulation(events, shape, priority,
     assert swept.default == 5.0
 
 
+EXPRESSIONS = ["amount * 2 >= :limit", "NOT (amount / score < :limit) OR country = 'BR'", ":limit > amount + score"]
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(event_sets, st.sampled_from(EXPRESSIONS))
+def test_every_cut_of_an_expression_equals_its_simulation(events, shape):
+    dataset, book = dataset_of(events), book_of(shape, priority=20, outcome="review")
+    swept = sweep_param(book, dataset, rule_param="S.limit")
+    assert not swept.gridded
+    for cut in [-1.0, 0.0, 0.4, 5.0, 7.5, 24.0]:
+        found = rb.simulate(book.with_params({"S": {"limit": cut}}), dataset)
+        hit = swept.always | (~swept.never & hit_at(swept.value, swept.op, cut))
+        assert np.where(hit, swept.hit, swept.base).tolist() == found.hits.resolution.level.tolist()
+
+
+GRIDDED = [
+    "amount > 2 * :limit",
+    "amount > :limit AND score * 10 > :limit",
+    "amount * :limit < 30 AND country = 'ID'",
+    "NOT amount < score * :limit",
+]
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(event_sets, st.sampled_from(GRIDDED))
+def test_every_setting_of_a_grid_equals_its_simulation(events, shape):
+    dataset, book = dataset_of(events), book_of(shape, priority=20, outcome="review")
+    swept = sweep_param(book, dataset, rule_param="S.limit")
+    assert swept.gridded
+    for cut in spaced_settings(book.rule("S").params["limit"], size=GRID)[::37]:
+        found = rb.simulate(book.with_params({"S": {"limit": float(cut)}}), dataset)
+        hit = swept.always | (~swept.never & hit_at(swept.value, swept.op, cut))
+        assert np.where(hit, swept.hit, swept.base).tolist() == found.hits.resolution.level.tolist()
+
+
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(event_sets)
 def test_a_score_cut_acts_where_no_live_rule_decides(events):
@@ -109,15 +146,20 @@ def test_a_score_cut_acts_where_no_live_rule_decides(events):
 
 def test_what_cannot_be_swept_says_why():
     dataset = dataset_of([{"amount": 1.0, "country": "ID", "score": 0.5}])
-    book = book_of("amount > 2 * :limit", priority=1, outcome="review")
-    with pytest.raises(RuleError, match="stands alone"):
-        sweep_param(book, dataset, rule_param="S.limit")
+    book = book_of("amount > :limit", priority=1, outcome="review")
     both_ways = book_of(
         "(country = 'ID' AND amount > :limit) OR (country = 'BR' AND NOT amount > :limit)", priority=1, outcome="review"
     )
     wide = dataset_of([{"amount": 1.0, "country": c, "score": 0.5} for c in ("ID", "BR")])
-    with pytest.raises(RuleError, match="both ways"):
+    with pytest.raises(RuleError, match="both ways") as wrong:
         sweep_param(both_ways, wide, rule_param="S.limit")
+    assert 'rb.surface(book, events, params="S.limit")' in str(wrong.value)
+    with pytest.raises(RuleError, match="both ways"):
+        sweep_param(
+            book_of("abs(amount - :limit) < 2", priority=1, outcome="review"),
+            dataset_of([{"amount": 5.0, "country": None, "score": 0.5}]),
+            rule_param="S.limit",
+        )
     for wrong in ("S.limt", "X.limit", "S"):
         with pytest.raises(ParameterError, match=r"S\.limit|limit"):
             sweep_param(book, dataset, rule_param=wrong)

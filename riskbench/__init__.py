@@ -16,6 +16,7 @@ _HOMES = {
     "CandidateRules": "riskbench.explanation.candidates",
     "CaseClusters": "riskbench.explanation.clusters",
     "Casebook": "riskbench.incidents.casebook",
+    "ChangeRequest": "riskbench.rules.request",
     "Checks": "riskbench.data.checks",
     "ColumnNotFoundError": "riskbench.errors",
     "Comparison": "riskbench.rules.comparison",
@@ -26,6 +27,8 @@ _HOMES = {
     "DataError": "riskbench.errors",
     "Dataset": "riskbench.data.dataset",
     "Decision": "riskbench.calibration.decision",
+    "Deviation": "riskbench.rules.deviation",
+    "Deviations": "riskbench.rules.deviations",
     "EngineError": "riskbench.errors",
     "Entities": "riskbench.incidents.entities",
     "EventExplanation": "riskbench.rules.event",
@@ -40,10 +43,12 @@ _HOMES = {
     "LaunchPlan": "riskbench.rules.launch",
     "LaunchVerdict": "riskbench.rules.launch_verdict",
     "Links": "riskbench.incidents.links",
+    "ListAudit": "riskbench.rules.list_audit",
     "Marketplace": "riskbench.data.marketplace.market",
     "MinedExceptions": "riskbench.rules.exceptions",
     "MinedRules": "riskbench.rules.mine_rules",
     "MissingDependencyError": "riskbench.errors",
+    "Optimisation": "riskbench.rules.optimisation",
     "ParameterError": "riskbench.errors",
     "PlaybookError": "riskbench.errors",
     "Proof": "riskbench.rules.proof",
@@ -56,6 +61,7 @@ _HOMES = {
     "RuleHealth": "riskbench.rules.health",
     "Run": "riskbench.runner.run",
     "Scan": "riskbench.incidents.scan",
+    "SignedChange": "riskbench.rules.signing",
     "Simulation": "riskbench.rules.simulation",
     "StoreError": "riskbench.errors",
     "Surface": "riskbench.calibration.surface",
@@ -64,6 +70,7 @@ _HOMES = {
     "appraise": "riskbench.rules.appraisal",
     "at_least": "riskbench.metrics.constraints",
     "at_most": "riskbench.metrics.constraints",
+    "audit_lists": "riskbench.rules.list_audit",
     "calibrate": "riskbench.calibration.calibration",
     "check": "riskbench.data.checks",
     "compare": "riskbench.rules.comparison",
@@ -80,9 +87,12 @@ _HOMES = {
     "mine_rules": "riskbench.rules.mine_rules",
     "open_casebook": "riskbench.incidents.casebook",
     "open_record": "riskbench.incidents.opening",
+    "optimise": "riskbench.rules.optimisation",
     "plan_launch": "riskbench.rules.launch",
+    "price_deviations": "riskbench.rules.deviations",
     "prove": "riskbench.rules.proof",
     "read": "riskbench.data.read",
+    "request_change": "riskbench.rules.request",
     "run": "riskbench.runner.run",
     "sample": "riskbench.data.marketplace.market",
     "scan": "riskbench.incidents.scan",
@@ -155,6 +165,9 @@ if TYPE_CHECKING:
     from riskbench.rules.book import RuleBook as RuleBook
     from riskbench.rules.comparison import Comparison as Comparison
     from riskbench.rules.comparison import compare as compare
+    from riskbench.rules.deviation import Deviation as Deviation
+    from riskbench.rules.deviations import Deviations as Deviations
+    from riskbench.rules.deviations import price_deviations as price_deviations
     from riskbench.rules.drift import RuleDrift as RuleDrift
     from riskbench.rules.drift import watch_rules as watch_rules
     from riskbench.rules.event import EventExplanation as EventExplanation
@@ -169,11 +182,18 @@ if TYPE_CHECKING:
     from riskbench.rules.launch import plan_launch as plan_launch
     from riskbench.rules.launch_verdict import LaunchVerdict as LaunchVerdict
     from riskbench.rules.launch_verdict import judge_launch as judge_launch
+    from riskbench.rules.list_audit import ListAudit as ListAudit
+    from riskbench.rules.list_audit import audit_lists as audit_lists
     from riskbench.rules.mine_rules import MinedRules as MinedRules
     from riskbench.rules.mine_rules import mine_rules as mine_rules
+    from riskbench.rules.optimisation import Optimisation as Optimisation
+    from riskbench.rules.optimisation import optimise as optimise
     from riskbench.rules.proof import Proof as Proof
     from riskbench.rules.proof import prove as prove
+    from riskbench.rules.request import ChangeRequest as ChangeRequest
+    from riskbench.rules.request import request_change as request_change
     from riskbench.rules.rule import Rule as Rule
+    from riskbench.rules.signing import SignedChange as SignedChange
     from riskbench.rules.simulation import Simulation as Simulation
     from riskbench.rules.simulation import simulate as simulate
     from riskbench.rules.what_if import WhatIf as WhatIf

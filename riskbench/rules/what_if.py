@@ -230,7 +230,7 @@ def _regions(standing: Standing, decided: Decided) -> pd.DataFrame:
     own = codes.astype(np.int64) * levels**2 + swap[standing.table.pattern]
     cells = events_by(standing.held, own, len(names) * levels**2)
     columns = standing.changes(Moves(cells, len(names), levels))
-    events = cells.count.sum(axis=1).reshape(len(names), -1).sum(axis=1)
+    events = cells.count.sum(axis=1).reshape(len(names), levels**2).sum(axis=1)
     return pd.DataFrame({"region": list(names), "events": events, **columns})
 
 

@@ -13,8 +13,9 @@ import pandas as pd
 
 from riskbench.data.dataset import micros
 from riskbench.data.labels import BLOCKED, FRAUD, GOOD, UNKNOWN, verdicts
-from riskbench.display import Fact, Result, result
+from riskbench.display import Fact, Result, number, result
 from riskbench.display.chart import BLUE, GREY, ORANGE, style
+from riskbench.display.fact import Unit
 from riskbench.engine.columns import DAY
 from riskbench.errors import DataError, ParameterError
 from riskbench.metrics.discovery import q_values
@@ -59,21 +60,6 @@ class RuleDrift(Result):
     title: ClassVar[str] = "Drift of the rules"
     main: ClassVar[str] = "rules"
     repr_rows: ClassVar[int] = 20
-    repr_columns: ClassVar[tuple[str, ...]] = (
-        "rule",
-        "status",
-        "precision_reference",
-        "precision_current",
-        "n_current",
-        "change",
-        "lower",
-        "upper",
-        "q",
-        "precision",
-        "hits_reference",
-        "hits_current",
-        "hits",
-    )
     next_step: ClassVar[str] = '.frame("weeks") holds every week'
 
     rules: pd.DataFrame
@@ -197,6 +183,7 @@ def watch_rules(
         moved=moved,
         unmeasured=unmeasured,
         current=spans.words,
+        pages={"rules": ("Each rule against its reference", _page(table))},
         facts=_facts(table, spans),
         notes=_notes(held, spans, table),
         provenance={
@@ -394,6 +381,36 @@ def _judged(table: pd.DataFrame) -> pd.DataFrame:
     for name in ("n_reference", "n_current"):
         table[name] = table[name].astype(np.int64)
     return table
+
+
+def _page(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rules in a reader's words."""
+    return pd.DataFrame(
+        [
+            {
+                "rule": row["rule"],
+                "status": row["status"],
+                "precision before": _shown(row["precision_reference"], "share"),
+                "now": _shown(row["precision_current"], "share"),
+                "labelled hits now": row["n_current"],
+                "change": _shown(row["change"], "share", signed=True),
+                "95 % interval": (
+                    ""
+                    if pd.isna(row["change"])
+                    else f"{_shown(row['lower'], 'share', signed=True)} to {_shown(row['upper'], 'share', signed=True)}"
+                ),
+                "precision": str(row["precision"]).split(":")[0],
+                "hits a week before": _shown(row["hits_reference"], "average"),
+                "hits now": _shown(row["hits_current"], "average"),
+                "hits": row["hits"],
+            }
+            for row in table.to_dict("records")
+        ]
+    )
+
+
+def _shown(value: float, unit: Unit, *, signed: bool = False) -> str:
+    return "–" if pd.isna(value) else number(float(value), unit, signed=signed)
 
 
 def _facts(table: pd.DataFrame, spans: _Spans) -> tuple[Fact, ...]:

@@ -11,7 +11,6 @@ import pandas as pd
 
 from riskbench.data.dataset import Dataset
 from riskbench.display import Fact, Result, number, result
-from riskbench.display.chart import BLUE, GREY, SKY, style
 from riskbench.errors import InfeasibleError, ParameterError
 from riskbench.metrics.constraints import Constraint
 from riskbench.metrics.costs import Costs
@@ -19,7 +18,6 @@ from riskbench.rules.book import RuleBook
 from riskbench.rules.hits import hits
 from riskbench.rules.launch_effect import Limit, Trial, break_even, effect_table, window_of
 from riskbench.rules.launch_pace import (
-    HORIZON,
     Evidence,
     delays,
     evidence_of,
@@ -27,6 +25,7 @@ from riskbench.rules.launch_pace import (
     guardrails_of,
     stage_table,
 )
+from riskbench.rules.launch_page import draw_stages, plan_facts, plan_pages
 from riskbench.rules.launch_stage import (
     BUCKET,
     BUCKETS,
@@ -53,9 +52,9 @@ class LaunchPlan(Result):
         What the rule would change a week if it were live: measure, unit, today, change, lower, upper (95 %), n.
     stages : DataFrame
         One row a stage: stage, share; alerts, reviews, frauds, good_hit, net with `_lower` and `_upper` (expected
-        change a week); told_a_week (events that tell the benefit), gather_weeks, weeks (until the benefit is
-        measurable, verdicts awaited; empty beyond 26), starts, measurable (the day), harm_weeks (until every
-        guardrail would tell a clear breach).
+        change a week); told_a_week (events that tell the benefit), gather_weeks (until there are enough of them),
+        benefit_weeks (until their verdicts are in too: the benefit is told from this stage alone), harm_weeks (until
+        every guardrail would tell a clear breach), lasts (weeks), starts, ends. Weeks beyond 26 are empty.
     guardrails : DataFrame
         measure, side, bound, source, today, expected, design_effect, week_events, needed.
     stop_rule : DataFrame
@@ -119,29 +118,16 @@ class LaunchPlan(Result):
 
     @property
     def drawable(self) -> bool:
-        """Whether any stage is measurable."""
-        return bool(self.stages["weeks"].notna().any())
+        """Whether the benefit is measurable in any stage."""
+        return bool(self.stages["lasts"].notna().any())
 
     @property
     def height(self) -> float:
         """The picture's height in inches: by the number of stages."""
-        return 1.6 + 0.42 * len(self.stages)
+        return 1.7 + 0.42 * len(self.stages)
 
     def _draw(self, ax: Axes) -> None:
-        shown = self.stages.iloc[::-1]
-        place = np.arange(len(shown))
-        weeks = shown["weeks"].to_numpy(dtype=np.float64)
-        gather = np.minimum(shown["gather_weeks"].to_numpy(dtype=np.float64), weeks)
-        told = np.isfinite(weeks)
-        ax.barh(place, np.where(told, gather, 0), height=0.55, color=BLUE, label="events come in")
-        rest = np.where(told, weeks - gather, 0)
-        ax.barh(place, rest, left=np.where(told, gather, 0), height=0.55, color=SKY, label="verdicts come in")
-        for at in place[~told]:
-            ax.text(0.15, at, f"not measurable within {HORIZON} weeks", va="center", color=GREY, fontsize=9)
-        ax.set_yticks(place, list(shown["stage"]))
-        ax.set_ylim(-0.6, len(shown) + 0.35)
-        ax.legend(frameon=False, ncols=2, loc="upper right", fontsize=9)
-        style(ax, title="Until the benefit is measurable, stage by stage", x="weeks from the start of the stage", y="")
+        draw_stages(ax, self.stages)
 
 
 def plan_launch(
@@ -263,7 +249,8 @@ def plan_launch(
         limits=limits,
         steps=stages,
         currency=currency,
-        facts=_facts(trial, effects, table, evidence, currency),
+        facts=plan_facts(named, effects, table, evidence, currency=currency),
+        pages=plan_pages(effects, table, rails, currency=currency),
         notes=_notes(trial, rows, evidence, stated, window=window, weeks=weeks, unit=column, named=rule is not None),
         provenance={
             "dataset": held.dataset.fingerprint,
@@ -342,54 +329,6 @@ def _stop_rule(trial: Trial, evidence: Evidence, limits: tuple[Limit, ...]) -> p
         ("to roll back", f"set {trial.rule} to shadow: what it held is released by review, and its hits still count"),
     ]
     return pd.DataFrame(rows, columns=["when", "then"])
-
-
-def _facts(
-    trial: Trial, effects: pd.DataFrame, stages: pd.DataFrame, evidence: Evidence, currency: str
-) -> tuple[Fact, ...]:
-    change = {row["measure"]: row for row in effects.to_dict("records")}
-    when = next(
-        (row for row in stages.to_dict("records") if row["weeks"] is not None and not pd.isna(row["weeks"])), None
-    )
-    precision = Fact("Precision of what it adds", evidence.precision, "share", n=evidence.n, note="no labelled event")
-    if evidence.precision is not None:
-        from riskbench.metrics.intervals import wilson
-
-        k = evidence.precision * evidence.n / evidence.design_effect
-        _, low, high = (float(x) for x in wilson(k, evidence.n / evidence.design_effect))
-        pays = "" if evidence.break_even is None else f"pays above {number(evidence.break_even, 'share')}"
-        precision = Fact(
-            "Precision of what it adds", evidence.precision, "share", lower=low, upper=high, n=evidence.n, note=pays
-        )
-    return (
-        _fact(f"Net value of {trial.rule}, a week", change["net value"], "money", currency=currency),
-        _fact("Frauds that nothing else catches, a week", change["frauds that nothing else catches"], "average"),
-        _fact("Good customers hit, a week", change["good customers hit"], "average"),
-        _fact("More alerts, a week", change["alerts"], "average"),
-        precision,
-        Fact(
-            "Measurable",
-            f"from {when['measurable']}, in {when['stage']} ({when['weeks']:.0f} weeks)"
-            if when is not None
-            else f"not within {HORIZON} weeks in any stage",
-            "text",
-        ),
-    )
-
-
-def _fact(name: str, row: Mapping[Any, Any], unit: Any, *, currency: str = "") -> Fact:
-    if row["change"] is None or pd.isna(row["change"]):
-        return Fact(name, None, unit, note="no labelled event whose outcome changes", currency=currency)
-    return Fact(
-        name,
-        float(row["change"]),
-        unit,
-        lower=float(row["lower"]),
-        upper=float(row["upper"]),
-        n=int(row["n"]),
-        currency=currency,
-        signed=True,
-    )
 
 
 def _notes(

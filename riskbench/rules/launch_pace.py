@@ -20,6 +20,14 @@ from riskbench.rules.launch_stage import Stage
 
 #: What takes longer than this is called not measurable.
 HORIZON = 26
+#: What a stage does a week, by the measure of the whole.
+_TOLD_BY_STAGE = {
+    "alerts": "alerts",
+    "reviews": "reviews",
+    "frauds": "frauds that nothing else catches",
+    "good_hit": "good customers hit",
+}
+_ENDS = {"": "change", "_lower": "lower", "_upper": "upper"}
 #: A default guardrail allows so many times what is expected.
 _ROOM = 2.0
 
@@ -163,49 +171,46 @@ def stage_table(
     *,
     start: pd.Timestamp,
 ) -> pd.DataFrame:
-    """Return one row a stage: its share, what it would do a week, and from when its effect is measurable."""
+    """Return one row a stage: its share, what it would do a week, how long it lasts.
+
+    A stage lasts until its benefit is told and every guardrail would tell a clear breach; once the benefit is told, a
+    later stage lasts as long as its guardrails take.
+    """
     change = {row["measure"]: row for row in effects.to_dict("records")}
     found = []
     begins: pd.Timestamp | None = start
+    told = False
     for stage in stages:
         pace = evidence.weekly * kept(trial.effect, stage)
         gather = evidence.needed / pace if pace > 0 else math.inf
-        wait = gather + trial.matures / 7
-        harm = _harm_weeks(guardrails, stage, trial)
-        measurable = math.isfinite(wait) and wait <= HORIZON
-        net = change["net value"]
+        benefit, harm = _within(gather + trial.matures / 7), _within(_harm_weeks(guardrails, stage, trial))
+        lasts = harm if told else None if benefit is None else max(benefit, harm or 0.0)
+        told = told or benefit is not None
+        ends = begins + pd.Timedelta(days=math.ceil(7 * lasts)) if begins is not None and lasts is not None else None
         found.append(
             {
                 "stage": stage.name,
                 "share": stage.share,
-                **{
-                    name: _times(change[measure]["change"], stage.share)
-                    for name, measure in (
-                        ("alerts", "alerts"),
-                        ("reviews", "reviews"),
-                        ("frauds", "frauds that nothing else catches"),
-                        ("good_hit", "good customers hit"),
-                    )
-                },
-                "net": _times(net["change"], stage.share),
-                "net_lower": _times(net["lower"], stage.share),
-                "net_upper": _times(net["upper"], stage.share),
+                **{name: _times(change[measure]["change"], stage.share) for name, measure in _TOLD_BY_STAGE.items()},
+                **{f"net{end}": _times(change["net value"][column], stage.share) for end, column in _ENDS.items()},
                 "told_a_week": pace,
-                "gather_weeks": gather if math.isfinite(gather) else None,
-                "weeks": wait if measurable else None,
+                "gather_weeks": _within(gather),
+                "benefit_weeks": benefit,
+                "harm_weeks": harm,
+                "lasts": lasts,
                 "starts": None if begins is None else f"{begins:%Y-%m-%d}",
-                "measurable": (
-                    f"not within {HORIZON} weeks"
-                    if not measurable
-                    else f"{begins + pd.Timedelta(days=math.ceil(7 * wait)):%Y-%m-%d}"
-                    if begins is not None
-                    else f"after {wait:.1f} weeks"
-                ),
-                "harm_weeks": harm if harm is not None and harm <= HORIZON else None,
+                "ends": None if ends is None else f"{ends:%Y-%m-%d}",
             }
         )
-        begins = begins + pd.Timedelta(days=math.ceil(7 * wait)) if measurable and begins is not None else None
-    return pd.DataFrame(found)
+        begins = ends
+    frame = pd.DataFrame(found)
+    numbers = [name for name in frame.columns if name not in ("stage", "starts", "ends")]
+    return frame.astype(dict.fromkeys(numbers, np.float64))
+
+
+def _within(weeks: float | None) -> float | None:
+    """Return a number of weeks; None where it lies beyond what is called measurable."""
+    return weeks if weeks is not None and math.isfinite(weeks) and weeks <= HORIZON else None
 
 
 def _harm_weeks(guardrails: pd.DataFrame, stage: Stage, trial: Trial) -> float | None:
@@ -213,8 +218,7 @@ def _harm_weeks(guardrails: pd.DataFrame, stage: Stage, trial: Trial) -> float |
     spent = []
     for row in guardrails.to_dict("records"):
         late = str(row["measure"]).endswith(TOLD)
-        own = str(row["measure"]).startswith(("added_", "lost_"))
-        seen = kept(trial.effect, stage) if late else 1.0 if own or stage.share == 0 else stage.share
+        seen = kept(trial.effect, stage) if late else stage.share or 1.0
         spent.append(row["needed"] / max(row["week_events"] * seen, 1e-12) + (trial.matures / 7 if late else 0.0))
     return max(spent) if spent and all(math.isfinite(weeks) for weeks in spent) else None
 

@@ -16,6 +16,7 @@ from riskbench.errors import DataError
 from riskbench.rules.hits import hits
 from riskbench.rules.launch import LaunchPlan, arms
 from riskbench.rules.launch_effect import Trial
+from riskbench.rules.launch_page import verdict_pages
 from riskbench.rules.launch_stage import Stage, stage_among
 from riskbench.rules.launch_watch import BENEFIT, Watched, against, history_levels, watch
 
@@ -185,19 +186,19 @@ def judge_launch(
     )
     verdict, reason, shown = _verdict(rails, benefit, trial, where)
     watched = [*rails, *([benefit] if benefit is not None else [])]
-    table = _arms(trial, launched, treated, where)
+    table, rules = _arms(trial, launched, treated, where), _guardrails(watched)
+    compared = _AGAINST.copy()
+    if 0 < where.share < 1:
+        compared = against(trial, launched=launched, treated=treated, swell=max([1.0, *swells.values()]))
     return LaunchVerdict(
         verdict=verdict,
         reason=reason,
         stage=where.name,
         since=f"{pd.Timestamp(first, unit='us'):%Y-%m-%d %H:%M}",
-        guardrails=_guardrails(watched),
+        guardrails=rules,
         sequence=pd.concat([one.frame() for one in watched], ignore_index=True) if watched else _EMPTY.copy(),
-        against=(
-            against(trial, launched=launched, treated=treated, swell=max([1.0, *swells.values()]))
-            if 0 < where.share < 1
-            else _AGAINST.copy()
-        ),
+        against=compared,
+        pages=verdict_pages(rules, compared),
         arms=table,
         shown=shown,
         facts=(

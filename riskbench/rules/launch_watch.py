@@ -128,14 +128,13 @@ def watch(
     speaking = launched if shadow or not spoilt else control
     word = "all traffic, as if live" if shadow else "treated"
     word_told = "all traffic, as if live" if shadow else "control, as if live" if spoilt else "all traffic, as if live"
-    everywhere = "all traffic, as if live"
     span = _span(days, launched)
     alpha = 0.05 / max(1, len(limits))
     rails = []
     for limit, own_swell in limits:
         late = limit.rate in TOLD
         counted, among = limit.counted(trial)
-        rows = (speaking if late else launched if limit.added else arm) & among
+        rows = (speaking if late else arm) & among
         hits, total = _daily(told if late else days, rows, counted, span)
         seen = share_sequence(hits / own_swell, total / own_swell, alpha=alpha, bound=limit.bound)
         other = None
@@ -152,7 +151,7 @@ def watch(
                 total=total,
                 seen=seen,
                 difference=other,
-                on=word_told if late else everywhere if limit.added else word,
+                on=word_told if late else word,
             )
         )
     if break_even is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import Any
@@ -21,6 +22,7 @@ _PASSES = 3
 #: Lists that differ in more pairs than this are written anew where they differ.
 _PAIRS = 4_000_000
 _GONE = object()
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 Book = Mapping[str, Any]
 
@@ -119,6 +121,9 @@ class _Editor:
                 self.block(item, new)
                 return
             if self.words and self.by_words(start, end, item.text, new):
+                return
+            if item.plain and _DATE.fullmatch(item.text) and _DATE.fullmatch(new):
+                self.put(start, end, new)
                 return
             first = self.layout.text[start]
             flow = self.layout.bracketed(start)

@@ -169,7 +169,7 @@ def _counted(one: Measured, scale: Scale, size: int) -> dict[str, Any]:
         empty = np.full(size, np.nan)
         nobody = dict.fromkeys(("events", "flips", "frauds", "good", "unlabelled", "n"), nothing)
         money = dict.fromkeys(("fraud_value", "net_value", "net_value_lower", "net_value_upper"), empty)
-        return {**nobody, **money, "last_seen": [None] * size}
+        return {**nobody, **money, "last_seen": [""] * size}
     held, entry = scale.held, one.entry
     level = held.resolution.level
     rows = np.flatnonzero((one.without != level) & (entry >= 0))
@@ -195,13 +195,13 @@ def _counted(one: Measured, scale: Scale, size: int) -> dict[str, Any]:
     }
 
 
-def _last(dataset: Dataset, entry: npt.NDArray[np.int32], size: int) -> list[str | None]:
-    """Return the day of each entry's last event; None where there is none, or no time."""
+def _last(dataset: Dataset, entry: npt.NDArray[np.int32], size: int) -> list[str]:
+    """Return the day of each entry's last event; empty where there is none, or no time."""
     if not dataset.has("time"):
-        return [None] * size
+        return [""] * size
     column = dataset.column("time")
     known = column.present & (entry >= 0)
     last = np.full(size, np.iinfo(np.int64).min)
     np.maximum.at(last, entry[known], dataset.local_times[known])
     missing = np.iinfo(np.int64).min
-    return [None if at == missing else str(np.datetime64(int(at), "us"))[:10] for at in last]
+    return ["" if at == missing else str(np.datetime64(int(at), "us"))[:10] for at in last]

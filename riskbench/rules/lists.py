@@ -93,7 +93,8 @@ class NamedList:
         if len(held) > MAX_VALUES:
             raise RuleError("The list is too long", got=f"{len(held):,} values", allowed=f"at most {MAX_VALUES:,}")
         object.__setattr__(self, "values", held)
-        object.__setattr__(self, "marks", tuple((value, own[value]) for value in dict.fromkeys(held) if value in own))
+        said = ((value, own[value]) for value in dict.fromkeys(held) if own.get(value, _NOTHING) != _NOTHING)
+        object.__setattr__(self, "marks", tuple(said))
         for name in ("owner", "reason", "column", "outcome"):
             check_text(name, getattr(self, name))
         check_date(self.expires)
@@ -188,7 +189,7 @@ def _entry(entry: object) -> tuple[Scalar, Mark | None]:
     held = plain(value)
     if isinstance(held, tuple):
         raise RuleError("A list holds numbers, text or booleans, not lists", got=repr(value)[:200])
-    return held, None if mark == Mark() else mark
+    return held, mark
 
 
 def _said(mark: Mark) -> dict[str, str]:
@@ -234,3 +235,6 @@ def _checked(entry: Mapping[str, Any]) -> Mapping[str, Any]:
     if "values" not in entry:
         raise RuleError("'values' is missing", allowed="{values: [a, b], owner: name}")
     return entry
+
+
+_NOTHING = Mark()

@@ -92,6 +92,7 @@ def split(
     report_on: Span | None = None,
     mature_until: pd.Timestamp | None = None,
     seed: int = 0,
+    what: str = "the cut",
 ) -> Windows:
     """Return the windows: by default the first two thirds of the span, and the rest.
 
@@ -110,6 +111,8 @@ def split(
         Events from then on are too young for a verdict: the default windows end there.
     seed : int
         Of the split without time.
+    what : str
+        What is chosen, for the notes.
 
     Raises
     ------
@@ -138,7 +141,7 @@ def split(
     if first < ripe < last:
         if choose_on is None or report_on is None:
             notes.append(
-                f"Events from {_iso(ripe)} on are too young for a verdict: what the cut does to them is not measurable."
+                f"Events from {_iso(ripe)} on are too young for a verdict: what {what} does to them is not measurable."
             )
         elif max(micros(span[1]) if span[1] is not None else last for span in (choose_on, report_on)) > ripe:
             notes.append(f"The windows reach past {_iso(ripe)}: later events are too young for a verdict.")
@@ -156,7 +159,7 @@ def split(
     if not later:
         notes.append("The windows overlap or run backwards: the reported values are not out of time.")
     if not (report.mask & usable).any():
-        notes.append("No event lies in the later window: whether the cut keeps its promise is not measurable.")
+        notes.append(f"No event lies in the later window: whether {what} keeps its promise is not measurable.")
     return Windows(choose, report, later, "week", clustered=False, notes=tuple(notes))
 
 

@@ -216,7 +216,7 @@ def bounded_sequence(
     lower, upper = np.maximum(middle - half, 0.0), np.minimum(middle + half, 1.0)
     scale = high - low
     away = np.zeros(len(x)) if null is None else np.where(
-        (low + scale * lower > null) | (low + scale * upper < null), math.log(1 / alpha), 0.0
+        (low + scale * lower > null) | (low + scale * upper < null), -math.log(alpha) + 1e-12, 0.0
     )  # fmt: skip
     return Sequence(low + scale * middle, low + scale * lower, low + scale * upper, _always_valid(away))
 

@@ -100,7 +100,7 @@ def book_sql(
     names = hit_names(book, identity)
     conditions = [_condition(rule, known, named, region=region, dialect=dialect) for rule in book.rules]
     read = columns_read(book, known, named)
-    _tell_apart([identity, *read])
+    tell_apart([identity, *read])
     text = _query(book, conditions, names, table=_table(table), identity=identity, dialect=dialect)
     head = _header(book, dialect, table=table, columns=[identity, *read], names=names)
     return f"{head}\n{print_query(text, dialect)}\n"
@@ -221,7 +221,7 @@ def columns_read(book: RuleBook, kinds: Mapping[str, Kind], aliases: Mapping[str
     return list(dict.fromkeys([*read, *regional]))
 
 
-def _tell_apart(columns: Sequence[str]) -> None:
+def tell_apart(columns: Sequence[str]) -> None:
     """Raise when two columns differ in capitals only: most engines take them for one."""
     held: dict[str, str] = {}
     for name in columns:

@@ -31,7 +31,7 @@ def from_case(text: str, outcomes: Outcomes, *, dialect: str, numbers: bool) -> 
     for branch in chosen.branches:
         found.append(_drafted(branch, names))
         used |= {branch.condition.name, branch.condition.source}
-    decider = _decider(query, chosen)
+    decider = decider_of(query, chosen)
     for case in query.cases:
         if case is not chosen and case is not decider:
             said = f"CASE {case.name or ''}".strip()
@@ -62,14 +62,15 @@ def _is_outcome(word: str | None, outcomes: Outcomes) -> bool:
     return True
 
 
-def _decider(query: Query, chosen: Case) -> Case | None:
+def decider_of(query: Query, chosen: Case) -> Case | None:
+    """Return the CASE that gives the deciding rule."""
     others = [case for case in query.cases if case is not chosen]
     return next((case for case in others if (case.name or "").casefold() in _DECIDERS), None)
 
 
 def _names(query: Query, chosen: Case) -> dict[str, str]:
     """Return the name of each condition, from the CASE that gives the deciding rule."""
-    decider = _decider(query, chosen)
+    decider = decider_of(query, chosen)
     if decider is None:
         return {}
     return {branch.condition.source: branch.word for branch in decider.branches if branch.word is not None}

@@ -15,10 +15,11 @@ import pyarrow as pa
 from riskbench.data.dataset import Dataset
 from riskbench.data.outcomes import ladder
 from riskbench.display import Fact, Result, result
-from riskbench.engine.duck import session
+from riskbench.engine.duck import quoted, session
 from riskbench.errors import ParameterError
 from riskbench.rules.book import RuleBook
-from riskbench.rules.export import DECIDER, OUTCOME, book_sql, columns_read, hit_names
+from riskbench.rules.export import DECIDER, OUTCOME, book_sql, columns_read, hit_names, tell_apart
+from riskbench.rules.foreign import checked
 from riskbench.rules.hits import Hits, hits
 
 #: Seconds after which the query is stopped.
@@ -85,13 +86,24 @@ class _Answer:
     outcome: npt.NDArray[np.object_] | None
     decider: npt.NDArray[np.object_] | None
     hits: Mapping[str, npt.NDArray[np.bool_]]
+    notes: tuple[str, ...] = ()
+    #: What decides in the SQL, in words; empty where it is the rule.
+    branch: npt.NDArray[np.object_] | None = None
 
 
-def prove(book: RuleBook, dataset: Dataset, *, limit: int = 20) -> Proof:
+def prove(
+    book: RuleBook,
+    dataset: Dataset,
+    *,
+    sql: str | None = None,
+    outcomes: Mapping[str, str] | None = None,
+    limit: int = 20,
+) -> Proof:
     """Run a book's exported SQL in DuckDB on the same events, and name every event and rule that differs.
 
-    Use it before a book goes into a warehouse. "yes" means: on these events the query says what `simulate` says, for
-    the outcome, the deciding rule and every rule's hits. Other engines are not run.
+    Use it before a book goes into a warehouse, or, with `sql`, to hold what production runs against the book. "yes"
+    means: on these events the query says what `simulate` says, for the outcome, the deciding rule and every rule's
+    hits, as far as it tells them. Other engines are not run.
 
     Parameters
     ----------
@@ -99,6 +111,13 @@ def prove(book: RuleBook, dataset: Dataset, *, limit: int = 20) -> Proof:
         The rules; velocity features are computed on the way.
     dataset : Dataset
         The events.
+    sql : str, optional
+        A text of one's own in DuckDB's spelling: a CASE, or a SELECT of one, as `import_rules` reads it. It is never run
+        as it stands: each condition must be on the rule language's allow-list, fit the columns, and is printed anew;
+        anything else is refused with the reason. It is computed literally: what a division by zero makes there, it
+        makes here.
+    outcomes : mapping, optional
+        What the words of `sql` mean, such as `{"DECLINE": "block"}`.
     limit : int
         How many differences are listed, 0 to 10,000; all are counted.
 
@@ -110,7 +129,7 @@ def prove(book: RuleBook, dataset: Dataset, *, limit: int = 20) -> Proof:
     Raises
     ------
     RuleError
-        When a rule does not fit the events' columns.
+        When a rule does not fit the events' columns, or `sql` is refused.
     EngineError
         When the query fails, or takes longer than two minutes.
 
@@ -130,9 +149,14 @@ def prove(book: RuleBook, dataset: Dataset, *, limit: int = 20) -> Proof:
     begun = time.perf_counter()
     if isinstance(limit, bool) or not isinstance(limit, int) or not 0 <= limit <= 10_000:
         raise ParameterError("The limit is a whole number", got=repr(limit)[:60], allowed="0 to 10,000")
+    if sql is not None and not isinstance(sql, str):
+        raise ParameterError("The SQL is text", got=type(sql).__name__)
     held = hits(book, dataset)
     plain, text = _exported(held)
-    answer = _answered(plain, held.dataset, text)
+    if sql is None:
+        answer = _answered(plain, held.dataset, text)
+    else:
+        answer, text = _foreign(plain, held.dataset, sql, outcomes), sql
     return _compared(held, answer, text, limit=limit, begun=begun)
 
 
@@ -161,6 +185,27 @@ def _answered(book: RuleBook, dataset: Dataset, text: str) -> _Answer:
     names = hit_names(book, identity)
     flags = {rule: _true(found.column(column)) for rule, column in names.items()}
     return _Answer(_texts(found.column(OUTCOME)), _texts(found.column(DECIDER)), flags)
+
+
+def _foreign(book: RuleBook, dataset: Dataset, sql: str, outcomes: Mapping[str, str] | None) -> _Answer:
+    """Run a foreign query on the events, after it was checked."""
+    roles = dataset.roles.named()
+    names = hit_names(book, roles["id"])
+    found = checked(sql, book, kinds=dataset.kinds, aliases=roles, names=names, outcomes=outcomes, table=quoted(_TABLE))
+    tell_apart(found.columns)
+    events = dataset.table.to_arrow(dict.fromkeys([roles["id"], *found.columns]))
+    with session(deadline=DEADLINE) as open_:
+        open_.register(_TABLE, events)
+        answer = open_.table(found.query)
+    lines = [f"line {line}" for line in found.lines]
+    branch = np.array([*lines, "no WHEN"], dtype=object)[np.asarray(answer.column("branch").to_numpy(), dtype=np.int64)]
+    return _Answer(
+        _texts(answer.column(OUTCOME)),
+        _texts(answer.column(DECIDER)) if found.decides else None,
+        {rule: _true(answer.column(column)) for rule, column in found.hits.items()},
+        found.notes,
+        branch,
+    )
 
 
 def _true(column: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
@@ -201,7 +246,13 @@ def _compared(held: Hits, answer: _Answer, text: str, *, limit: int, begun: floa
     for about, mine, said in parts:
         other = np.array(mine != said, dtype=bool)
         wrong |= other
-        told += [(int(row), about, _word(mine[row]), _word(said[row])) for row in _first(other, limit)]
+        for row in _first(other, limit):
+            by = answer.branch[row] if answer.branch is not None and about == "outcome" else None
+            rule = ids[held.resolution.rule[row]] or "no rule"
+            ours, theirs = _word(mine[row]), _word(said[row])
+            told.append(
+                (int(row), about, *((ours, theirs) if by is None else (f"{ours} ({rule})", f"{theirs} ({by})")))
+            )
     order = {name: place for place, name in enumerate(["outcome", "deciding rule"])}
     told.sort(key=lambda line: (line[0], order.get(line[1], 2)))
     rules = pd.DataFrame(counted, columns=["rule", "status", "book_hits", "sql_hits", "differing"])
@@ -252,4 +303,4 @@ def _notes(held: Hits, answer: _Answer, compared: int) -> tuple[str, ...]:
         notes.append("The SQL does not tell the deciding rule.")
     if compared < len(held.book.rules):
         notes.append(f"The SQL tells the hits of {compared} of {len(held.book.rules)} rules.")
-    return (*notes, *held.dataset.notes)
+    return (*notes, *answer.notes, *held.dataset.notes)

@@ -153,6 +153,12 @@ def _comparison() -> Result:
     return rb.compare(rb.simulate(_book(), _events()), rb.simulate(changed, _events()))
 
 
+def _change_request() -> Result:
+    changed = _book().with_params({"TX-1": {"limit": 500}})
+    sides = (rb.simulate(book, _events()) for book in (_book(), changed))
+    return rb.request_change(*sides, reason=HOSTILE, requested_by=HOSTILE, title=HOSTILE, chosen_on=HOSTILE)
+
+
 def _session() -> Result:
     from riskbench.runner.session import Session
 
@@ -355,6 +361,7 @@ SPECIMENS: dict[str, Callable[[], Result]] = {
     "candidate_rules": lambda: _explained().candidate_rules(np.arange(60) < 30),
     "case_clusters": lambda: _explained().clusters(k=2),
     "causes": _causes,
+    "change_request": _change_request,
     "checks": lambda: rb.check(_events()),
     "cohort": lambda: _explained().cohort(np.arange(60) < 20, name=HOSTILE, rest=HOSTILE),
     "comparison": _comparison,

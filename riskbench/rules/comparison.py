@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-import re
 import time
+from collections.abc import Hashable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from riskbench.data.labels import FRAUD, GOOD, STATES
-from riskbench.data.outcomes import ladder
-from riskbench.display import Fact, Result, result
-from riskbench.display.chart import BLUE, ORANGE, style
-from riskbench.engine.kernel import evaluate
-from riskbench.engine.tree import And, Node, to_sql
-from riskbench.errors import DataError
-from riskbench.metrics.intervals import sum_interval
-from riskbench.rules.hits import Hits, variants
-from riskbench.rules.rule import Rule
+from riskbench.data.labels import BLOCKED, STATES, YOUNG
+from riskbench.display import Fact, Result, number, result
+from riskbench.errors import DataError, ParameterError
+from riskbench.metrics.costs import Costs
+from riskbench.rules.differences import Pair, bounds, changes, matrix, mcnemar_frame, measured, split, verdict
+from riskbench.rules.flip_picture import draw_flips, picture_height
+from riskbench.rules.flips import MOST, flip_events
+from riskbench.rules.hits import Hits
 from riskbench.rules.simulation import Simulation
-from riskbench.rules.tally import crossed, tally
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from riskbench.rules.request import ChangeRequest
 
-_SHOWN = ("alerts", "frauds alerted", "good events held or stopped", "reviews", "fraud value alerted")
+
+#: What the page shows of the differences, after net value.
+_SHOWN = ("frauds alerted", "good events held or stopped", "reviews")
 
 
 @result
@@ -39,48 +38,122 @@ class Comparison(Result):
     ----------
     swaps : DataFrame
         One row a pair of outcomes that differ: before, after, events, frauds, good, unlabelled, fraud_value,
-        good_value (major units).
+        good_value (major units), net_value (what moving there changes) with interval.
+    matrix : DataFrame
+        The same of all pairs of outcomes, those that stay too.
     changes : DataFrame
         One row a measure: measure, before, after, difference, lower, upper (95 %, paired: only events whose
-        outcome changes count), n (those events).
-    events : int
-        All events.
-    flips : int
-        Events whose outcome changes.
+        outcome changes count), n (those events). Sums are over the events compared; rates are shares.
+    mcnemar : DataFrame
+        McNemar's test: measure, before_only, after_only, both, neither, statistic, p_value (mid-p), p_exact, n.
+    bounds : DataFrame
+        What changes if the flips without a verdict were all good, left out (as everywhere else), or all fraud:
+        assumed, unlabelled, frauds_alerted, insults, net_value.
+    events_compared, flips : int
+        All events, and those whose outcome changes.
+    verdict, why : str
+        "surely better", "surely worse", "not shown" or "not measurable", by the interval of net value; and why.
+    weeks : float or None
+        How many weeks the events span; None without time, or under a day.
+    costs : Costs
+        The stated costs of net value.
+    old, new : Hits
+        What each book hits.
     """
 
     kind: ClassVar[str] = "comparison"
     title: ClassVar[str] = "What changes"
     main: ClassVar[str] = "swaps"
-    next_step: ClassVar[str] = '.frame("changes"), "events" (each event that flips, and why), "regions"'
+    repr_table: ClassVar[str] = "crossed"
+    repr_tables: ClassVar[tuple[str, ...]] = ("gains", "changes", "mcnemar", "bounds")
+    repr_rows: ClassVar[int] = 14
+    next_step: ClassVar[str] = (
+        '.frame("events") (each event that flips, and why), "regions", "weeks"; .request(reason=...) for a reviewer'
+    )
 
     swaps: pd.DataFrame
+    matrix: pd.DataFrame
     changes: pd.DataFrame
+    mcnemar: pd.DataFrame
+    bounds: pd.DataFrame
     events_compared: int
     flips: int
+    verdict: str
+    why: str
     currency: str
     money: bool
+    weeks: float | None
+    costs: Costs
+    old: Hits
+    new: Hits
 
     def headline(self) -> tuple[Fact, ...]:
-        """Return how many events flip, and the differences that matter."""
-        facts = [Fact("Events that flip", self.flips, "count", n=self.events_compared)]
-        for row in self.changes.to_dict("records"):
-            money = row["measure"] == "fraud value alerted"
-            if row["measure"] not in _SHOWN or (money and not self.money):
-                continue
-            facts.append(
-                Fact(
-                    f"Change in {row['measure']}",
-                    float(row["difference"]),
-                    "money" if money else "count",
-                    lower=float(row["lower"]),
-                    upper=float(row["upper"]),
-                    n=int(row["n"]),
-                    currency=self.currency if money else "",
-                    signed=True,
-                )
-            )
-        return tuple(facts[:6])
+        """Return whether the second book is better, by how much a week, and what flips."""
+        rows = {row["measure"]: row for row in self.changes.to_dict("records")}
+        facts = [Fact("Is the second book better?", self.verdict, "text", note=self.why), self._gain(rows["net value"])]
+        facts.append(Fact("Events that flip", self.flips, "count", n=self.events_compared))
+        for measure in _SHOWN:
+            row = rows[measure]
+            low, high, n = float(row["lower"]), float(row["upper"]), int(row["n"])
+            value = float(row["difference"])
+            facts.append(Fact(f"Change in {measure}", value, "count", lower=low, upper=high, n=n, signed=True))
+        return tuple(facts)
+
+    def _gain(self, row: Mapping[Hashable, Any]) -> Fact:
+        """Return the difference in net value, a week where there are weeks."""
+        name, span = ("Net value a week", self.weeks) if self.weeks else ("Net value", 1.0)
+        value, lower, upper = (float(row[end]) / float(span or 1.0) for end in ("difference", "lower", "upper"))
+        if np.isnan(value):
+            return Fact(f"Change in {name.lower()}", None, "money", note=self.why, n=0)
+        return Fact(
+            f"Change in {name.lower()}",
+            value,
+            "money",
+            lower=lower,
+            upper=upper,
+            n=self.flips,
+            currency=self.currency,
+            signed=True,
+        )
+
+    def request(
+        self,
+        *,
+        reason: str,
+        requested_by: str | None = None,
+        title: str | None = None,
+        chosen_on: str | None = None,
+        reported_on: str | None = None,
+    ) -> ChangeRequest:
+        """Return the page on which a reviewer signs that the second book replaces the first.
+
+        Use it when a change is to go live. Every figure on it is of the events compared here; say in `chosen_on`
+        on which others the change was chosen.
+
+        Parameters
+        ----------
+        reason : str
+            Why the change is asked for.
+        requested_by, title : str, optional
+            Who asks, and what the request is called.
+        chosen_on, reported_on : str, optional
+            The window on which the change was chosen, and what the events compared here are, in words.
+
+        Raises
+        ------
+        ParameterError
+            When a text is empty, too long or no text.
+        """
+        from riskbench.rules.request import make_request
+
+        return make_request(
+            self,
+            reason=reason,
+            requested_by=requested_by,
+            title=title,
+            chosen_on=chosen_on,
+            reported_on=reported_on,
+        )
 
     @property
     def drawable(self) -> bool:
@@ -90,47 +163,43 @@ class Comparison(Result):
     @property
     def height(self) -> float:
         """The picture's height in inches: by the number of bars."""
-        return 1.5 + 0.4 * min(8, max(1, len(self.swaps)))
+        return picture_height(self.matrix)
 
     def _draw(self, ax: Axes) -> None:
-        shown = self.swaps.nlargest(8, "events").iloc[::-1]
-        place = np.arange(len(shown))
-        left = np.zeros(len(shown))
-        for name, colour, text in (
-            ("good", BLUE, "good"),
-            ("frauds", ORANGE, "fraud"),
-            ("unlabelled", "#BBBBBB", "no verdict"),
-        ):
-            ax.barh(place, shown[name], left=left, height=0.6, color=colour, label=text)
-            left += shown[name].to_numpy()
-        ax.set_yticks(place, [f"{b} to {a}" for b, a in zip(shown["before"], shown["after"], strict=True)])
-        ax.set_ylim(-0.6, len(shown) + 0.4)
-        if len(shown):
-            ax.legend(frameon=False, ncols=3, loc="upper right")
-        style(ax, title="Events whose outcome changes", x="events", y="")
+        draw_flips(ax, self.matrix)
 
 
-def compare(before: Simulation, after: Simulation) -> Comparison:
+def compare(before: Simulation, after: Simulation, *, costs: Costs | Mapping[str, float] | None = None) -> Comparison:
     """Return what changes when the book of `after` replaces that of `before`.
 
     Use it before a change goes live: the two books are champion and challenger. Intervals are on the paired
-    difference, so they are tight where most events keep their outcome.
+    difference, so they are tight where most events keep their outcome; two intervals side by side would say less.
+    The second book is called surely better only where the interval of its net value lies above 0, at least ten flips
+    have a verdict, and at least half of them do.
 
     Parameters
     ----------
     before, after : Simulation
         Simulations of one dataset, with the same as-of moment.
+    costs : Costs or mapping, optional
+        The stated costs of net value; the default ones without it. They are printed as assumptions.
 
     Returns
     -------
     Comparison
-        Tables `swaps` and `changes`; on request `events`: id, before, after, rule, condition, label, amount,
-        and `regions`.
+        Tables `swaps`, `matrix`, `changes`, `mcnemar`, `bounds`; on request `events`: id, before, after, rule,
+        condition, label, amount; and `regions` and `weeks`: flips, and frauds_alerted, insults, reviews and net_value
+        as paired differences with intervals, which add up to the whole.
 
     Raises
     ------
+    ParameterError
+        When either is no simulation, or for a cost that does not exist.
     DataError
         When the two are of different events.
+
+    Source: Newcombe (1998), Improved confidence intervals for the difference between binomial proportions based on
+    paired data, Statistics in Medicine 17, 2635-2650, on why pairs are kept; decision 6 for net value.
 
     Examples
     --------
@@ -149,40 +218,51 @@ def compare(before: Simulation, after: Simulation) -> Comparison:
     >>> change.frame("events")[["id", "before", "after", "rule", "condition"]]
        id  before    after  rule                   condition
     0   2  review  approve  TX-1  amount > 500 → amount > 800
+    >>> change.frame("changes").query("measure == 'net value'")["difference"].round(1).item()  # margin and a review
+    58.5
     """
     begun = time.perf_counter()
+    for held in (before, after):
+        if not isinstance(held, Simulation):
+            raise ParameterError("compare takes two simulations", got=type(held).__name__, hint="rb.simulate(...)")
+    stated = Costs.from_mapping(costs)
     old, new = before.hits, after.hits
     _same_events(old, new)
-    names = ladder(old.book.domain).names
-    was, now = old.resolution.level.astype(np.int64), new.resolution.level.astype(np.int64)
-    split = tally(new, codes=was * len(names) + now, size=len(names) ** 2)
-    swaps = crossed(split, {"before": names, "after": names}, scale=new.scale)
-    swaps = swaps[swaps["before"] != swaps["after"]].reset_index(drop=True)
-    flips = int((was != now).sum())
-    notes = [f"Labels: {new.labels.recipe}."]
-    if flips and int(swaps["unlabelled"].sum()):
-        notes.append(
-            f"{int(swaps['unlabelled'].sum()):,} of {flips:,} flips have no verdict and are in no fraud or good figure."
-        )
-    if not flips:
-        notes.append("No event's outcome changes.")
-    changes = _changes(old, new, was, now)
+    pair = Pair.of(old, new, stated)
+    full, table = matrix(pair), changes(pair)
+    net = table.iloc[0]
+    word, why = verdict(pair, (net["difference"], net["lower"], net["upper"]))
+    limits = bounds(pair)
     return Comparison(
-        swaps=swaps,
-        changes=changes,
+        swaps=full[(full["before"] != full["after"]) & (full["events"] > 0)].reset_index(drop=True),
+        matrix=full,
+        changes=table,
+        mcnemar=mcnemar_frame(pair),
+        bounds=limits,
         events_compared=new.bits.rows,
-        flips=flips,
+        flips=len(pair.rows),
+        verdict=word,
+        why=why,
         currency=new.dataset.currency.code,
         money=new.worth.money,
-        lazy={"events": partial(_events, old, new), "regions": partial(_regions, old, new)},
-        notes=tuple(notes),
+        weeks=_weeks(new),
+        costs=stated,
+        old=old,
+        new=new,
+        pages=_pages(pair, full),
+        lazy={
+            "events": partial(flip_events, old, new, pair.rows),
+            "regions": partial(split, pair, "region"),
+            "weeks": partial(split, pair, "week"),
+        },
+        notes=_notes(pair, stated, limits),
         provenance={
             "dataset": new.dataset.fingerprint,
             "book": new.book.hash,
             "book_before": old.book.hash,
             "book_after": new.book.hash,
             "label_recipe": new.labels.recipe,
-            "parameters": {"asof": str(new.asof) if new.asof is not None else None},
+            "parameters": {"asof": str(new.asof) if new.asof is not None else None, "costs": stated.to_dict()},
             "sql": {rule.id: rule.when for rule in new.book.rules},
             "seconds": round(time.perf_counter() - begun, 3),
         },
@@ -190,166 +270,103 @@ def compare(before: Simulation, after: Simulation) -> Comparison:
 
 
 def _same_events(old: Hits, new: Hits) -> None:
-    same = old.bits.rows == new.bits.rows and old.dataset.roles.id == new.dataset.roles.id
-    if same and old.dataset.table is not new.dataset.table:
-        name = old.dataset.roles.id
-        same = old.dataset.column(name).digest() == new.dataset.column(name).digest()
-    if not same or str(old.asof) != str(new.asof):
+    """Refuse two simulations of different events, of another reading of them, or of another domain."""
+    mine, theirs = old.dataset, new.dataset
+    same = old.bits.rows == new.bits.rows and mine.roles == theirs.roles and str(old.asof) == str(new.asof)
+    if same and mine.table is not theirs.table:
+        same = all(mine.column(name).digest() == theirs.column(name).digest() for name in mine.roles.columns())
+    if not same:
         raise DataError(
             "The two simulations are of different events.",
             got=f"{old.bits.rows:,} events as of {old.asof}, {new.bits.rows:,} as of {new.asof}",
-            allowed="two books on one dataset with one as-of moment",
+            allowed="two books on one dataset, read alike, with one as-of moment",
+        )
+    if old.book.domain != new.book.domain:
+        raise DataError(
+            "The two books are of different domains, with different outcomes.",
+            got=f"{old.book.domain} and {new.book.domain}",
         )
 
 
-def _changes(old: Hits, new: Hits, was: npt.NDArray[np.int64], now: npt.NDArray[np.int64]) -> pd.DataFrame:
-    """Return each measure before and after, and the paired difference with its interval."""
-    effects = np.array([rung.effect for rung in ladder(old.book.domain).rungs])
-    alert, hard, review = effects != "none", np.isin(effects, ["review", "stop"]), effects == "review"
-    state, value = new.labels.state, new.worth.value
-    fraud, good = state == FRAUD, state == GOOD
-    scale = new.scale
-    rows = [
-        ("alerts", alert, np.ones_like(fraud), None),
-        ("frauds alerted", alert, fraud, None),
-        ("good events held or stopped", hard, good, None),
-        ("reviews", review, np.ones_like(fraud), None),
-        ("fraud value alerted", alert, fraud, value),
-        ("good value held or stopped", hard, good, value),
-    ]
-    found = []
-    for measure, counted, among, money in rows:
-        first, last = counted[was] & among, counted[now] & among
-        changed = np.flatnonzero(first != last)
-        sign = last[changed].astype(np.int64) - first[changed].astype(np.int64)
-        if money is None:
-            old_sum, new_sum = float(first.sum()), float(last.sum())
-            difference, squares = float(sign.sum()), float(len(changed))
-        else:
-            old_sum, new_sum = (float(money[mask].sum()) / scale for mask in (first, last))
-            difference = float((sign * money[changed]).sum()) / scale
-            squares = float((money[changed].astype(np.float64) ** 2).sum()) / scale**2
-        low, high = sum_interval(difference, squares)
-        found.append((measure, old_sum, new_sum, difference, float(low), float(high), len(changed)))
-    return pd.DataFrame(found, columns=["measure", "before", "after", "difference", "lower", "upper", "n"])
+def _weeks(held: Hits) -> float | None:
+    span = held.dataset.span
+    days = (span[1] - span[0]).total_seconds() / 86_400 if span else 0.0
+    return days / 7 if days >= 1 else None
 
 
-def _regions(old: Hits, new: Hits) -> pd.DataFrame:
-    """Return the flips of each region, in counts and money."""
-    codes, names = new.dataset.regions
-    rows = np.flatnonzero(old.resolution.level != new.resolution.level)
-    whole, part = tally(new, codes=codes, size=len(names)), tally(new, rows, codes=codes, size=len(names))
-    scale = new.scale
-    return pd.DataFrame(
-        {
-            "region": list(names),
-            "events": whole.hits,
-            "flips": part.hits,
-            "frauds": part.frauds,
-            "good": part.good,
-            "unlabelled": part.unlabelled,
-            "fraud_value": part.value[:, FRAUD] / scale,
-        }
-    )
+def _pages(pair: Pair, full: pd.DataFrame) -> dict[str, tuple[str, pd.DataFrame]]:
+    """Return the matrix as a reader meets it: before down, after across."""
+    names, money = pair.names, pair.new.worth.money
+    counts, gains = [], []
+    for first in names:
+        rows = full[full["before"] == first].to_dict("records")
+        counts.append({"before \\ after": first, **{row["after"]: _counted(row) for row in rows}})
+        told = {row["after"]: _gained(row) if money else "" for row in rows}
+        gains.append({"before \\ after": first, **told})
+    pages = {"crossed": ("Events by outcome: before down, after across", pd.DataFrame(counts))}
+    if money and len(pair.rows):
+        code = pair.new.dataset.currency.code
+        caption = f"What these moves change in net value, {code} (95 % interval)"
+        pages["gains"] = (caption, pd.DataFrame(gains))
+    else:
+        pages["gains"] = ("", pd.DataFrame())
+    return pages
 
 
-def _events(old: Hits, new: Hits) -> pd.DataFrame:
-    """Return every event whose outcome flips, with the rule and the condition that flipped it."""
-    rows = np.flatnonzero(old.resolution.level != new.resolution.level)
-    names = ladder(old.book.domain).names
-    dataset = new.dataset
-    frame = dataset.take(rows).frame([dataset.roles.id])
-    frame.columns = ["id"]
-    frame["before"] = [names[level] for level in old.resolution.level[rows]]
-    frame["after"] = [names[level] for level in new.resolution.level[rows]]
-    rule, condition = _causes(old, new, rows)
-    frame["rule"], frame["condition"] = rule, condition
-    frame["label"] = [STATES[state] for state in new.labels.state[rows]]
-    frame["amount"] = new.worth.value[rows] / dataset.currency.scale if new.worth.money else np.nan
-    return frame
+def _counted(row: Mapping[Hashable, Any]) -> str:
+    if not row["events"]:
+        return "·"
+    parts = [f"{int(row[key]):,} {word}" for key, word in (("frauds", "fraud"), ("good", "good")) if row[key]]
+    parts += [f"{int(row['unlabelled']):,} no verdict"] * bool(row["unlabelled"])
+    return f"{int(row['events']):,}: {', '.join(parts)}"
 
 
-def _causes(old: Hits, new: Hits, rows: npt.NDArray[np.intp]) -> tuple[list[str], list[str]]:
-    """Return, for each flipped event, the rule whose decision changed and the condition that did it."""
-    rule = [""] * len(rows)
-    condition = [""] * len(rows)
-    was = [old.book.rules[k].id if k >= 0 else None for k in old.resolution.rule[rows]]
-    now = [new.book.rules[k].id if k >= 0 else None for k in new.resolution.rule[rows]]
-    told: dict[str, dict[int, str]] = {}
-    for place, (first, last) in enumerate(zip(was, now, strict=True)):
-        # The rule that decides now if it is new to the event, else the one that no longer decides.
-        for candidate in (last, first):
-            if candidate is None:
-                continue
-            if candidate not in told:
-                told[candidate] = _conditions(candidate, old, new, rows)
-            if place in told[candidate]:
-                rule[place], condition[place] = candidate, told[candidate][place]
-                break
-        else:
-            rule[place] = str(last or first or "")
-            condition[place] = _settings(rule[place], old, new)
-    return rule, condition
+def _gained(row: Mapping[Hashable, Any]) -> str:
+    if row["before"] == row["after"] or not row["events"]:
+        return "·"
+    value, lower, upper = (number(row[f"net_value{end}"], "money", signed=True) for end in ("", "_lower", "_upper"))
+    return f"{value} ({lower} to {upper})"
 
 
-def _settings(rule: str, old: Hits, new: Hits) -> str:
-    """Return what changed in a rule beside its condition."""
-    first, last = (next((r for r in held.book.rules if r.id == rule), None) for held in (old, new))
-    if first is None or last is None:
-        return "rule added" if first is None else "rule removed"
-    parts = [
-        f"{name} {getattr(first, name)} → {getattr(last, name)}"
-        for name in ("outcome", "priority", "status")
-        if getattr(first, name) != getattr(last, name)
-    ]
-    return ", ".join(parts) or "another rule no longer decides first"
+def _notes(pair: Pair, costs: Costs, limits: pd.DataFrame) -> tuple[str, ...]:
+    """Return the assumptions, and what is not measurable and why."""
+    new, flips = pair.new, len(pair.rows)
+    notes = [f"Labels: {new.labels.recipe}."]
+    if not flips:
+        notes.append("No event's outcome changes.")
+    stated = ", ".join(f"{name} {value:g}" for name, value in costs.to_dict().items())
+    if not new.worth.money:
+        notes.append("No amount: net value and values are not measurable.")
+    else:
+        notes.append(f"Costs assumed: {stated}.")
+    if not measured(pair) and new.worth.money:
+        notes.append("No event has a verdict: net value is not measurable.")
+    state = new.labels.state[pair.rows]
+    unlabelled = int(limits["unlabelled"].iloc[0])
+    if unlabelled:
+        why = {BLOCKED: "history blocked the event", YOUNG: "the event is too young"}
+        parts = [
+            f"{int((state == code).sum()):,} because {why.get(code, 'no source said anything')}"
+            for code in range(BLOCKED, len(STATES))
+            if (state == code).any()
+        ]
+        notes.append(
+            f"{unlabelled:,} of {flips:,} flips have no verdict and are in no fraud or good figure: {', '.join(parts)}."
+        )
+        notes.append(_bounded(limits, new.dataset.currency.code))
+    if flips > MOST:
+        notes.append(f"The table of events lists the first {MOST:,} of {flips:,} flips.")
+    if len(new.dataset.notes):
+        notes += new.dataset.notes
+    return tuple(notes)
 
 
-def _conditions(rule: str, old: Hits, new: Hits, rows: npt.NDArray[np.intp]) -> dict[int, str]:
-    """Return, by place among `rows`, the conditions of a rule that changed their answer there."""
-    first, last = (next((r for r in held.book.rules if r.id == rule), None) for held in (old, new))
-    if first is None or last is None:
-        one, held = (last, new) if first is None else (first, old)
-        assert one is not None
-        hit = held.bits.mask([r.id for r in held.book.rules].index(rule))[rows]
-        word = "rule added" if first is None else "rule removed"
-        return {int(place): f"{word}: {one.when}" for place in np.flatnonzero(hit)}
-    before = old.bits.mask([r.id for r in old.book.rules].index(rule))[rows]
-    after = new.bits.mask([r.id for r in new.book.rules].index(rule))[rows]
-    changed = np.flatnonzero(before != after)
-    if not len(changed):
-        return {}
-    found: dict[int, str] = {}
-    at = rows[changed]
-    olds, news = _parts(first, old, at), _parts(last, new, at)
-    for place, k in enumerate(changed):
-        pairs = []
-        for (old_text, old_true), (new_text, new_true) in zip(olds[place], news[place], strict=False):
-            if old_true != new_true or (old_text != new_text and old_true):
-                pairs.append(f"{old_text} → {new_text}" if old_text != new_text else new_text)
-        found[int(k)] = "; ".join(pairs) or f"{first.when} → {last.when}"
-    return found
-
-
-def _parts(rule: Rule, held: Hits, rows: npt.NDArray[np.intp]) -> list[list[tuple[str, bool]]]:
-    """Return each event's conditions of a rule, in plain SQL, with whether they hold."""
-    subset = held.dataset.take(rows)
-    codes, names = held.dataset.regions
-    kinds = variants(rule, held.dataset)
-    answers: list[list[tuple[str, bool]]] = [[] for _ in rows]
-    for region, node in kinds.items():
-        parts: tuple[Node, ...] = node.parts if isinstance(node, And) else (node,)
-        lines = evaluate(parts, subset.table)
-        masks = [lines.mask(line) for line in range(len(parts))]
-        texts = [_plain(to_sql(part)) for part in parts]
-        for place, row in enumerate(rows):
-            own = names[codes[row]]
-            if (own in kinds and own == region) or (own not in kinds and region is None):
-                answers[place] = [(text, bool(mask[place])) for text, mask in zip(texts, masks, strict=True)]
-    return answers
-
-
-def _plain(text: str) -> str:
-    """Return canonical SQL as an analyst would write it: no quotes on plain names, no exponents of zero."""
-    bare = re.sub(r'"([A-Za-z_][A-Za-z0-9_]*)"', r"\1", text)
-    return re.sub(r"\b(\d+(?:\.\d+)?)e0\b", r"\1", bare)
+def _bounded(limits: pd.DataFrame, code: str) -> str:
+    """Return what the flips without a verdict could change, in words."""
+    none, _, all_ = limits.to_dict("records")
+    few, many = (f"{row['frauds_alerted']:+,.0f}" for row in (none, all_))
+    frauds = f"{few} frauds alerted if none of them is fraud, {many} if all are"
+    if np.isnan(none["net_value"]):
+        return f"At their bounds: {frauds}."
+    low, high = (number(row["net_value"], "money", signed=True) for row in (none, all_))
+    return f"At their bounds: {frauds}; net value {code} {low} if all are good, {high} if all are fraud."

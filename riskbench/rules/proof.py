@@ -112,8 +112,8 @@ def prove(
     dataset : Dataset
         The events.
     sql : str, optional
-        A text of one's own in DuckDB's spelling: a CASE, or a SELECT of one, as `import_rules` reads it. It is never run
-        as it stands: each condition must be on the rule language's allow-list, fit the columns, and is printed anew;
+        A text of one's own in DuckDB's spelling: a CASE, or a SELECT of one, as `import_rules` reads it. It is never
+        run as it stands: each condition must be on the rule language's allow-list, fit the columns, and is printed anew;
         anything else is refused with the reason. It is computed literally: what a division by zero makes there, it
         makes here.
     outcomes : mapping, optional
@@ -248,11 +248,10 @@ def _compared(held: Hits, answer: _Answer, text: str, *, limit: int, begun: floa
         wrong |= other
         for row in _first(other, limit):
             by = answer.branch[row] if answer.branch is not None and about == "outcome" else None
-            rule = ids[held.resolution.rule[row]] or "no rule"
-            ours, theirs = _word(mine[row]), _word(said[row])
-            told.append(
-                (int(row), about, *((ours, theirs) if by is None else (f"{ours} ({rule})", f"{theirs} ({by})")))
-            )
+            pair = (_word(mine[row]), _word(said[row]))
+            if by is not None:
+                pair = (f"{pair[0]} ({ids[held.resolution.rule[row]] or 'no rule'})", f"{pair[1]} ({by})")
+            told.append((int(row), about, *pair))
     order = {name: place for place, name in enumerate(["outcome", "deciding rule"])}
     told.sort(key=lambda line: (line[0], order.get(line[1], 2)))
     rules = pd.DataFrame(counted, columns=["rule", "status", "book_hits", "sql_hits", "differing"])
@@ -268,7 +267,7 @@ def _compared(held: Hits, answer: _Answer, text: str, *, limit: int, begun: floa
         provenance={
             "dataset": held.dataset.fingerprint,
             "book": book.hash,
-            "parameters": {"limit": limit, "engine": "duckdb"},
+            "parameters": {"limit": limit, "engine": "duckdb", "sql": "exported" if answer.branch is None else "given"},
             "seconds": round(time.perf_counter() - begun, 3),
         },
     )

@@ -41,6 +41,8 @@ from riskbench.rules.launch_stage import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from riskbench.rules.request import ChangeRequest
+
 
 @result
 class LaunchPlan(Result):
@@ -67,6 +69,8 @@ class LaunchPlan(Result):
         The column whose values are split between the arms.
     key : str
         The word that the split is made with.
+    window : tuple of Timestamp
+        The window that all is measured on.
     evidence : Evidence
         What tells the benefit.
     """
@@ -87,6 +91,9 @@ class LaunchPlan(Result):
     key: str
     matures: float
     evidence: Evidence
+    window: tuple[pd.Timestamp, pd.Timestamp]
+    asof: str | pd.Timestamp | None
+    costs: Costs
     limits: tuple[Limit, ...]
     steps: tuple[Stage, ...]
     currency: str
@@ -115,6 +122,35 @@ class LaunchPlan(Result):
         so that any system can compute it; a unit stays in its arm. Missing where the unit is missing: never treated.
         """
         return with_buckets(dataset, unit=self.unit, key=self.key)
+
+    def request(
+        self,
+        dataset: Dataset,
+        *,
+        stage: str | float | None = None,
+        reason: str | None = None,
+        requested_by: str | None = None,
+    ) -> ChangeRequest:
+        """Return the page on which a reviewer signs the launch, measured on the plan's own window.
+
+        Parameters
+        ----------
+        dataset : Dataset
+            The events that the plan was made on.
+        stage : str or float, optional
+            The stage to sign; by default the last.
+        reason, requested_by : str, optional
+            Why, and who asks; by default what the plan says.
+
+        Raises
+        ------
+        ParameterError
+            When the plan has no such stage.
+        """
+        from riskbench.rules.launch_request import launch_request
+
+        wanted = self.steps[-1] if stage is None else stage_among(stage, self.steps)
+        return launch_request(self, dataset, stage=wanted, reason=reason, requested_by=requested_by)
 
     @property
     def drawable(self) -> bool:
@@ -234,7 +270,7 @@ def plan_launch(
     )
     table = stage_table(trial, stages, evidence, rails, effects, start=opens)
     currency = held.dataset.currency.code if held.worth.money else ""
-    window = (f"{pd.Timestamp(low, unit='us'):%Y-%m-%d}", f"{pd.Timestamp(high, unit='us'):%Y-%m-%d}")
+    window = (pd.Timestamp(low, unit="us"), pd.Timestamp(high, unit="us"))
     return LaunchPlan(
         effects=effects,
         stages=table,
@@ -246,6 +282,9 @@ def plan_launch(
         key=named,
         matures=trial.matures,
         evidence=evidence,
+        window=window,
+        asof=held.labels.asof if held.labels.asof is not None else asof,
+        costs=stated,
         limits=limits,
         steps=stages,
         currency=currency,
@@ -261,7 +300,7 @@ def plan_launch(
                 "steps": [stage.name for stage in stages],
                 "unit": column,
                 "key": named,
-                "measured_on": list(window),
+                "measured_on": [f"{end:%Y-%m-%d %H:%M}" for end in window],
                 "power": power,
                 "costs": stated.to_dict(),
                 "asof": str(asof) if asof is not None else None,
@@ -337,7 +376,7 @@ def _notes(
     evidence: Evidence,
     costs: Costs,
     *,
-    window: tuple[str, str],
+    window: tuple[pd.Timestamp, pd.Timestamp],
     weeks: float,
     unit: str,
     named: bool,
@@ -347,9 +386,10 @@ def _notes(
     mute = int(np.count_nonzero(trial.kinds[changed] == 2))
     curve = delays(trial)
     name = f"{rule.id} ({rule.title})" if rule.title else rule.id
+    span = f"from {window[0]:%Y-%m-%d} to before {window[1]:%Y-%m-%d}"
     notes = [
         f"{name}, {rule.status} today, would {rule.outcome}{'' if named else '; taken because no rule was named'}.",
-        f"Measured on {window[0]} to before {window[1]} ({weeks:.1f} weeks): the last events old enough for a verdict.",
+        f"Measured on the events {span} ({weeks:.1f} weeks), the last ones old enough for a verdict.",
     ]
     notes.append(
         f"{mute:,} of {len(changed):,} events whose outcome would change have no verdict: they are in no fraud, good "

@@ -1,0 +1,402 @@
+"""Is a launch planned on what will come of it, split fairly, and judged without a false alarm?"""
+
+from __future__ import annotations
+
+import math
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+
+import riskbench as rb
+from riskbench.rules.hits import hits
+from riskbench.rules.launch_effect import Trial, design_effect
+from riskbench.rules.launch_stage import BUCKETS, bucket, stage_of
+
+DAYS, PER_DAY = 120, 100
+BOOK = """
+book: launch
+domain: transactions
+rules:
+  - {id: TX-1, when: "amount > 900", outcome: block, priority: 10, status: live}
+  - {id: TX-2, when: "risk > 0.9 AND amount > :limit", params: {limit: 0}, outcome: review, priority: 20, status: draft}
+  - {id: TX-3, when: "risk > 0.9", outcome: block, priority: 30, status: shadow}
+  - {id: TX-4, when: "amount > 999", outcome: block, priority: 40, status: retired}
+"""
+
+
+def table(seed: int = 1, *, good: float = 0.3, late: float = 5.0, days: int = DAYS) -> pd.DataFrame:
+    """Return events of which a tenth is risky, and of those `good` frauds; verdicts come within ten days."""
+    rng = np.random.default_rng(seed)
+    rows = days * PER_DAY
+    risk = rng.random(rows)
+    fraud = rng.random(rows) < np.where(risk > 0.9, good, 0.002)
+    placed = pd.Timestamp("2026-01-01") + pd.to_timedelta(np.sort(rng.random(rows)) * days, unit="D")
+    told = placed + pd.to_timedelta(np.where(fraud, rng.uniform(0, 2 * late, rows), np.nan), unit="D")
+    return pd.DataFrame(
+        {
+            "id": np.arange(rows),
+            "placed": placed,
+            "amount": rng.integers(1, 1000, rows).astype(float),
+            "risk": risk,
+            "fraud": fraud.astype(int),
+            "told": told,
+            "buyer": [f"b{n}" for n in rng.integers(0, rows, rows)],
+        }
+    )
+
+
+ROLES = rb.Roles(
+    id="id", time="placed", amount="amount", label="fraud", label_time="told", entities=("buyer",), currency="BRL"
+)
+
+
+def read(frame: pd.DataFrame, **changes: object) -> rb.Dataset:
+    return rb.read(frame, roles=ROLES.with_roles(**changes))
+
+
+@pytest.fixture(scope="module")
+def book() -> rb.RuleBook:
+    return rb.RuleBook.from_yaml(BOOK)
+
+
+@pytest.fixture(scope="module")
+def events() -> rb.Dataset:
+    return read(table())
+
+
+@pytest.fixture(scope="module")
+def plan(book, events):
+    return rb.plan_launch(book, events, rule="TX-2", unit="buyer")
+
+
+# -- stages and arms -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", ["TX-2", "ü'; --", ""])
+def test_a_bucket_is_what_another_system_computes(key):
+    units = [f"b{n}" for n in range(300)] + ["", "ü", "a'b", "用户"]
+    sql = "SELECT ('0x' || left(sha256(? || ':' || ?), 8))::BIGINT % 10000"
+    told = [duckdb.execute(sql, [key, unit]).fetchone()[0] for unit in units]
+    assert [bucket(unit, key) for unit in units] == told
+
+
+def test_arms_are_fair_and_independent_between_launches():
+    one = np.array([bucket(f"b{n}", "TX-1") for n in range(20_000)])
+    two = np.array([bucket(f"b{n}", "TX-2") for n in range(20_000)])
+    for share in (0.01, 0.1, 0.5):
+        apart = 4 * math.sqrt(share * (1 - share) / 20_000)
+        assert abs((one < share * BUCKETS).mean() - share) < apart
+    both = ((one < 5000) & (two < 5000)).mean()
+    assert abs(both - 0.25) < 0.02
+
+
+def test_a_unit_stays_in_its_arm_and_a_larger_share_holds_the_smaller(book, events, plan):
+    ready = plan.with_buckets(events)
+    frame = ready.frame(["buyer", "launch_bucket"])
+    assert (frame.groupby("buyer")["launch_bucket"].nunique() == 1).all()
+    hit = {}
+    for stage in (0.1, 0.5, "live"):
+        held = hits(plan.book(stage), ready)
+        place = [rule.id for rule in held.book.rules].index("TX-2")
+        hit[stage] = held.bits.mask(place)
+        assert held.book.rule("TX-2").status == "live"
+    assert not (hit[0.1] & ~hit[0.5]).any()
+    assert not (hit[0.5] & ~hit["live"]).any()
+    assert hit[0.1].sum() / hit["live"].sum() == pytest.approx(0.1, abs=0.04)
+    assert plan.book("shadow").rule("TX-2").status == "shadow"
+    assert plan.book("10%") == plan.book("0.1") == plan.book(0.1)
+
+
+def test_a_missing_unit_is_never_treated(book):
+    frame = table()
+    frame.loc[frame.index % 3 == 0, "buyer"] = None
+    held = read(frame)
+    plan = rb.plan_launch(book, held, rule="TX-2")
+    column = plan.with_buckets(held).column("launch_bucket")
+    assert (column.present == frame["buyer"].notna().to_numpy()).all()
+    found = rb.judge_launch(plan, held, since="2026-03-15", stage=0.5).frame("arms").set_index("arm")
+    known = frame["buyer"].notna() & (frame["placed"] >= "2026-03-15")
+    assert found.loc["treated", "events"] == pytest.approx(known.sum() / 2, rel=0.1)
+    assert found["events"].sum() == (frame["placed"] >= "2026-03-15").sum()
+
+
+@pytest.mark.parametrize("step", ["shadowy", 0, 1.0, -0.1, True, None, "0 %", "nan", 0.00001, [0.1]])
+def test_what_is_no_stage_is_refused(step):
+    with pytest.raises(rb.ParameterError, match="not a stage"):
+        stage_of(step)
+
+
+@pytest.mark.parametrize("steps", [(), (0.5, 0.1), ("live", "shadow"), (0.1, 0.1), "live"])
+def test_steps_grow(book, events, steps):
+    with pytest.raises(rb.ParameterError):
+        rb.plan_launch(book, events, rule="TX-2", steps=steps)
+
+
+# -- the plan ------------------------------------------------------------------------------------------------
+
+
+def test_the_expected_effect_is_that_of_the_events_one_by_one(book, plan):
+    """Plain Python over the window: what is new with the rule live, and nothing that the live book does anyway."""
+    frame = table()
+    low, high = plan.window
+    weeks = (high - low) / pd.Timedelta(days=7)
+    alerts = frauds = good = value = 0
+    for row in frame.itertuples():
+        if not low <= row.placed < high or row.amount > 900 or row.risk <= 0.9:
+            continue
+        alerts += 1
+        known = row.fraud and row.told <= frame[["placed", "told"]].max().max()
+        frauds += bool(known)
+        good += not row.fraud
+        value += row.amount if known else 0
+    change = plan.frame("effects").set_index("measure")["change"]
+    assert change["alerts"] == pytest.approx(alerts / weeks)
+    assert change["reviews"] == pytest.approx(alerts / weeks)
+    assert change["frauds that nothing else catches"] == pytest.approx(frauds / weeks)
+    assert change["good customers hit"] == pytest.approx(good / weeks)
+    assert change["fraud value that nothing else catches"] == pytest.approx(value / weeks)
+
+
+def test_the_net_value_is_that_of_two_simulations(book, events, plan):
+    inside = events.between(*plan.window)
+    before = rb.simulate(book, inside, asof=plan.asof)
+    after = rb.simulate(book.with_status("TX-2", "live"), inside, asof=plan.asof)
+    weeks = (plan.window[1] - plan.window[0]) / pd.Timedelta(days=7)
+    rows = rb.compare(before, after, costs=plan.costs).frame("changes").set_index("measure")
+    change = plan.frame("effects").set_index("measure")
+    assert change.loc["net value", "change"] == pytest.approx(
+        rows.loc["net value", "difference"] / weeks, rel=1e-2
+    )  # silence means good a little sooner on the window alone
+
+
+def test_the_window_is_the_last_third_of_what_is_old_enough(events, plan):
+    first, _ = events.span
+    ripe = plan.asof - pd.Timedelta(days=plan.matures)
+    assert abs(plan.window[1] - ripe) < pd.Timedelta(minutes=1)
+    assert abs(plan.window[0] - (first + (ripe - first) * 2 / 3)) < pd.Timedelta(minutes=1)
+
+
+def test_a_share_of_traffic_scales_the_effect_and_slows_the_evidence_of_a_stop(book, events):
+    plan = rb.plan_launch(book, events, rule="TX-3", steps=["shadow", 0.25, 0.75, "live"])
+    rows = plan.frame().set_index("stage")
+    assert rows.loc["25 %", "alerts"] == pytest.approx(0.25 * rows.loc["live", "alerts"])
+    assert rows.loc["25 %", "told_a_week"] == pytest.approx(0.75 * rows.loc["shadow", "told_a_week"])
+    assert rows.loc["live", "told_a_week"] == 0
+    assert np.isnan(rows.loc["live", "benefit_weeks"])
+    review = rb.plan_launch(book, events, rule="TX-2").frame()
+    assert review["told_a_week"].nunique() == 1, "a review keeps its verdict"
+
+
+def test_when_it_is_measurable_is_what_simulation_needs(book):
+    """Launches with the precision that the plan expects are told by the planned day in about 80 of 100."""
+    plan = rb.plan_launch(book, read(table(good=0.12)), rule="TX-2", costs={"margin": 0.02})
+    held = plan.evidence
+    assert held.precision > held.break_even
+    from riskbench.metrics.sequential import share_sequence
+
+    rng, needed = np.random.default_rng(3), math.ceil(held.needed / held.design_effect)
+    told = 0
+    for _ in range(200):
+        k = np.cumsum(rng.random(needed) < held.precision)
+        told += share_sequence(k, np.arange(1, needed + 1), bound=held.break_even).p[-1] <= 0.05
+    assert 0.65 <= told / 200 <= 0.95
+
+
+def test_default_guardrails_allow_what_is_expected(plan):
+    rows = plan.frame("guardrails")
+    assert set(rows["measure"]) == {"added_review_rate", "added_insult_rate"}
+    assert (rows["bound"] >= 1.9 * rows["expected"]).all()
+    assert rows["source"].str.len().gt(0).all()
+    assert plan.frame("stop_rule")["then"].str.contains("stop").sum() == 3
+
+
+def test_a_guardrail_that_the_rule_would_break_is_told_with_the_share_that_would_not(book, events):
+    with pytest.raises(rb.InfeasibleError, match=r"review_rate at most 0\.05") as held:
+        rb.plan_launch(book, events, rule="TX-2", guardrails=rb.at_most("review_rate", 0.05))
+    share = held.value.nearest_point["share"]
+    assert share == pytest.approx(0.05 / 0.09, rel=0.1)
+    fits = rb.plan_launch(
+        book, events, rule="TX-2", guardrails=[rb.at_most("review_rate", 0.05)], steps=["shadow", 0.5]
+    )
+    assert list(fits.frame("guardrails")["measure"]) == ["review_rate"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [("TX-9", "no rule 'TX-9'"), ("TX-1", "is live"), ("TX-4", "is retired")],
+)
+def test_a_rule_that_cannot_be_launched_is_refused(book, events, rule, words):
+    with pytest.raises(rb.RuleError, match=words):
+        rb.plan_launch(book, events, rule=rule)
+
+
+def test_a_book_without_a_draft_has_nothing_to_launch(book, events):
+    with pytest.raises(rb.RuleError, match="no rule to launch"):
+        rb.plan_launch(book.without("TX-2").without("TX-3"), events)
+    assert rb.plan_launch(book, events).rule == "TX-2"
+    assert rb.plan_launch(book.without("TX-2"), events).rule == "TX-3"
+
+
+@pytest.mark.parametrize("power", [0.5, 1, True, "0.8", float("nan")])
+def test_a_power_is_a_chance(book, events, power):
+    with pytest.raises(rb.ParameterError, match="power"):
+        rb.plan_launch(book, events, rule="TX-2", power=power)
+
+
+def test_without_times_there_is_no_launch(book):
+    with pytest.raises(rb.DataError, match="no time"):
+        rb.plan_launch(book, read(table().head(500), time=None, label_time=None), rule="TX-2")
+
+
+def test_without_verdicts_nothing_is_measurable_but_the_alerts(book):
+    plan = rb.plan_launch(book, read(table(), label=None, label_time=None), rule="TX-2")
+    rows = plan.frame("effects").set_index("measure")
+    assert rows.loc["alerts", "change"] > 0
+    assert pd.isna(rows.loc["frauds that nothing else catches", "change"])
+    assert plan.frame()["benefit_weeks"].isna().all()
+    assert "not measurable" in plan.headline()[0].text
+
+
+def test_without_an_amount_events_count(book):
+    frame = table().rename(columns={"amount": "size"})
+    text = BOOK.replace("amount", "size")
+    roles = ROLES.with_roles(amount=None)
+    plan = rb.plan_launch(rb.RuleBook.from_yaml(text), rb.read(frame, roles=roles), rule="TX-2")
+    rows = plan.frame("effects").set_index("measure")
+    assert pd.isna(rows.loc["fraud value that nothing else catches", "change"])
+    assert rows.loc["net value", "change"] > 0
+    assert plan.currency == ""
+
+
+def test_a_rule_that_hits_nothing_has_no_effect_and_says_so(book, events):
+    idle = rb.plan_launch(book.with_params({"TX-2": {"limit": 5000}}), events, rule="TX-2")
+    assert idle.frame("effects").set_index("measure").loc["alerts", "change"] == 0
+    assert idle.headline()[1].value is None
+    assert idle.frame()["benefit_weeks"].isna().all()
+
+
+def test_events_of_one_unit_count_for_fewer():
+    units = np.repeat(np.arange(50), 10)
+    same = np.repeat(np.arange(50) % 2 == 0, 10)
+    everyone = np.ones(500, dtype=bool)
+    assert design_effect(same, everyone, units) == pytest.approx(10)
+    assert design_effect(same, everyone, np.arange(500)) == pytest.approx(1)
+    assert design_effect(everyone, everyone, units) == 1
+
+
+# -- the verdict ---------------------------------------------------------------------------------------------
+
+
+def test_not_launched_is_the_plan(plan, events):
+    held = rb.judge_launch(plan, events, since=None)
+    assert held.verdict == "not launched"
+    assert held.headline() == plan.headline()
+    assert not len(held.frame())
+
+
+@pytest.mark.parametrize("stage", ["shadow", 0.1, 0.5, "live"])
+def test_a_rule_that_pays_goes_on(book, events, stage):
+    plan = rb.plan_launch(book, events, rule="TX-2", asof="2026-02-20")
+    held = rb.judge_launch(plan, events, since="2026-02-20", stage=stage)
+    assert held.verdict == "go on", held.reason
+    assert set(held.frame("sequence")["measure"]) == {*held.frame()["measure"]}
+
+
+def test_the_intervals_never_widen_and_rows_in_any_order_say_the_same(book, events):
+    plan = rb.plan_launch(book, events, rule="TX-2", asof="2026-02-20")
+    held = rb.judge_launch(plan, events, since="2026-02-20", stage=0.5)
+    for _, own in held.frame("sequence").groupby("measure"):
+        assert (own["n"].diff().dropna() >= 0).all()
+        assert (own["lower"].diff().dropna() >= -1e-12).all()
+        assert (own["upper"].diff().dropna() <= 1e-12).all()
+    shuffled = read(table().sample(frac=1, random_state=4))
+    again = rb.judge_launch(plan, shuffled, since="2026-02-20", stage=0.5)
+    pd.testing.assert_frame_equal(held.frame("sequence"), again.frame("sequence"))
+
+
+def test_a_rule_that_turns_bad_is_stopped(book):
+    """After the launch the risky events are good: the precision falls, and the rule holds three times as many."""
+    frame = table()
+    after = frame["placed"] >= "2026-02-20"
+    rng = np.random.default_rng(8)
+    frame.loc[after & (frame["risk"] > 0.9), ["fraud", "told"]] = [0, pd.NaT]
+    worse = after & (rng.random(len(frame)) < 0.25)
+    frame.loc[worse, ["risk", "fraud", "told"]] = [0.95, 0, pd.NaT]
+    held = read(frame)
+    plan = rb.plan_launch(book, held, rule="TX-2", asof="2026-02-20")
+    verdict = rb.judge_launch(plan, held, since="2026-02-20", stage=0.5)
+    assert verdict.verdict == "stop"
+    assert "added review rate" in verdict.reason
+    assert verdict.frame().set_index("measure").loc["precision of what it adds", "status"] == "broken"
+
+
+@pytest.mark.slow
+def test_a_launch_that_does_no_harm_is_rarely_stopped(book):
+    """Seeded study: 40 launches of the same world as the plan's, each looked at on each of 40 days."""
+    plan = rb.plan_launch(book, read(table(100)), rule="TX-2", asof="2026-03-20")
+    stopped = 0
+    for seed in range(40):
+        held = rb.judge_launch(plan, read(table(200 + seed, days=40)), since="2026-01-01", stage=0.5)
+        stopped += held.verdict == "stop"
+    assert stopped / 40 <= 0.05
+
+
+def test_young_events_are_not_judged(book, events):
+    plan = rb.plan_launch(book, events, rule="TX-2", asof="2026-03-01")
+    held = rb.judge_launch(plan, events, since="2026-03-01", stage="shadow", asof="2026-03-04")
+    assert held.verdict == "too early"
+    arm = held.frame("arms").iloc[0]
+    assert arm["changed"] == arm["young"]
+    assert arm["labelled"] == 0
+
+
+def test_what_a_block_hides_is_read_on_the_control_group(book, events):
+    plan = rb.plan_launch(book, events, rule="TX-3", asof="2026-02-20")
+    held = rb.judge_launch(plan, events, since="2026-02-20", stage=0.1).frame().set_index("measure")
+    assert held.loc["precision of what it adds", "on"].startswith("control")
+    live = rb.judge_launch(plan, events, since="2026-02-20", stage="live")
+    assert live.frame().set_index("measure").loc["precision of what it adds", "n"] == 0
+    assert live.verdict == "continue"
+
+
+def test_treated_stands_against_control(book, events):
+    given = [rb.at_most("review_rate", 0.2)]
+    plan = rb.plan_launch(book, events, rule="TX-2", asof="2026-02-20", guardrails=given)
+    held = rb.judge_launch(plan, events, since="2026-02-20", stage=0.5)
+    row = held.frame().set_index("measure").loc["review_rate"]
+    assert row["difference_lower"] > 0
+    assert row["difference"] == pytest.approx(0.09, abs=0.02)
+    assert list(held.frame("against")["source"].unique()) == ["stage's book"]
+
+
+def test_history_tells_whether_it_was_deployed(book):
+    frame = table().assign(done="approve")
+    held = read(frame, outcome="done")
+    plan = rb.plan_launch(book, held, rule="TX-2", asof="2026-02-20")
+    verdict = rb.judge_launch(plan, held, since="2026-02-20", stage=0.5)
+    assert any("was it deployed?" in note for note in verdict.notes)
+    assert set(verdict.frame("against")["source"]) == {"stage's book", "history"}
+
+
+def test_a_stage_that_is_not_planned_and_a_launch_without_events_are_refused(plan, events):
+    with pytest.raises(rb.ParameterError, match="no stage"):
+        rb.judge_launch(plan, events, since="2026-02-20", stage=0.3)
+    with pytest.raises(rb.DataError, match="No event lies after"):
+        rb.judge_launch(plan, events, since="2030-01-01")
+
+
+def test_the_request_is_measured_on_the_window_of_the_plan(plan, events):
+    request = plan.request(events)
+    assert request.events == events.between(*plan.window).rows
+    net = plan.frame("effects").set_index("measure").loc["net value", "change"]
+    told = request.frame().set_index("measure").loc["net value", "change"]
+    assert told == pytest.approx(net, rel=2e-3)  # weeks from the first event to the last, not of the window
+    assert plan.request(events, stage=0.1).flips < request.flips
+
+
+def test_input_is_not_changed(book, events, plan):
+    assert "launch_bucket" not in events.names
+    assert plan.before is book
+    assert Trial(book, "TX-2", hits(book, events)).effect == "review"

@@ -16,6 +16,8 @@ LINE = "1px solid var(--jp-border-color2,rgba(128,128,128,.35))"
 
 #: How a column is printed when its name ends so; the first match wins.
 _UNITS: tuple[tuple[str, Unit], ...] = (
+    ("p_value", "number"),
+    ("q_value", "number"),
     ("_rate", "share"),
     ("precision", "share"),
     ("recall", "share"),
@@ -36,7 +38,7 @@ _ONE_WORD = 20
 def unit_of(column: str) -> Unit:
     """Return the unit that a column's name stands for (`precision_lower` reads as `precision`)."""
     stem = column.removesuffix("_lower").removesuffix("_upper")
-    if stem.startswith(("value_", "good_value", "unique_value", "net_", "loss")):
+    if stem.startswith(("value_", "good_value", "fraud_value", "unique_value", "net_", "loss")):
         return "money"
     return next((unit for tail, unit in _UNITS if stem.endswith(tail)), "number")
 

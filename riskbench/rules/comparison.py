@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from riskbench.data.labels import BLOCKED, STATES, YOUNG
-from riskbench.display import Fact, Result, number, result
+from riskbench.display import Fact, Result, result
 from riskbench.errors import DataError, ParameterError
 from riskbench.metrics.costs import Costs
-from riskbench.rules.differences import Pair, bounds, changes, matrix, mcnemar_frame, measured, split, verdict
+from riskbench.rules.better import bounds, split, swell, verdict
+from riskbench.rules.comparison_page import pages, remarks
+from riskbench.rules.differences import Pair, changes, matrix, mcnemar_frame
 from riskbench.rules.flip_picture import draw_flips, picture_height
-from riskbench.rules.flips import MOST, flip_events
+from riskbench.rules.flips import flip_events
 from riskbench.rules.hits import Hits
 from riskbench.rules.simulation import Simulation
 
@@ -231,13 +232,14 @@ def compare(before: Simulation, after: Simulation, *, costs: Costs | Mapping[str
     pair = Pair.of(old, new, stated)
     full, table = matrix(pair), changes(pair)
     net = table.iloc[0]
-    word, why = verdict(pair, (net["difference"], net["lower"], net["upper"]))
-    limits = bounds(pair)
+    together, by = swell(pair)
+    word, why = verdict(pair, (net["difference"], net["lower"], net["upper"]), together=together)
+    limits, tested = bounds(pair), mcnemar_frame(pair)
     return Comparison(
         swaps=full[(full["before"] != full["after"]) & (full["events"] > 0)].reset_index(drop=True),
         matrix=full,
         changes=table,
-        mcnemar=mcnemar_frame(pair),
+        mcnemar=tested,
         bounds=limits,
         events_compared=new.bits.rows,
         flips=len(pair.rows),
@@ -249,13 +251,13 @@ def compare(before: Simulation, after: Simulation, *, costs: Costs | Mapping[str
         costs=stated,
         old=old,
         new=new,
-        pages=_pages(pair, full),
+        pages=pages(pair, full, table, tested, limits),
         lazy={
             "events": partial(flip_events, old, new, pair.rows),
-            "regions": partial(split, pair, "region"),
-            "weeks": partial(split, pair, "week"),
+            "regions": partial(split, pair, "region", together=together),
+            "weeks": partial(split, pair, "week", together=together),
         },
-        notes=_notes(pair, stated, limits),
+        notes=remarks(pair, stated, limits, together=together, by=by),
         provenance={
             "dataset": new.dataset.fingerprint,
             "book": new.book.hash,
@@ -292,81 +294,3 @@ def _weeks(held: Hits) -> float | None:
     span = held.dataset.span
     days = (span[1] - span[0]).total_seconds() / 86_400 if span else 0.0
     return days / 7 if days >= 1 else None
-
-
-def _pages(pair: Pair, full: pd.DataFrame) -> dict[str, tuple[str, pd.DataFrame]]:
-    """Return the matrix as a reader meets it: before down, after across."""
-    names, money = pair.names, pair.new.worth.money
-    counts, gains = [], []
-    for first in names:
-        rows = full[full["before"] == first].to_dict("records")
-        counts.append({"before \\ after": first, **{row["after"]: _counted(row) for row in rows}})
-        told = {row["after"]: _gained(row) if money else "" for row in rows}
-        gains.append({"before \\ after": first, **told})
-    pages = {"crossed": ("Events by outcome: before down, after across", pd.DataFrame(counts))}
-    if money and len(pair.rows):
-        code = pair.new.dataset.currency.code
-        caption = f"What these moves change in net value, {code} (95 % interval)"
-        pages["gains"] = (caption, pd.DataFrame(gains))
-    else:
-        pages["gains"] = ("", pd.DataFrame())
-    return pages
-
-
-def _counted(row: Mapping[Hashable, Any]) -> str:
-    if not row["events"]:
-        return "·"
-    parts = [f"{int(row[key]):,} {word}" for key, word in (("frauds", "fraud"), ("good", "good")) if row[key]]
-    parts += [f"{int(row['unlabelled']):,} no verdict"] * bool(row["unlabelled"])
-    return f"{int(row['events']):,}: {', '.join(parts)}"
-
-
-def _gained(row: Mapping[Hashable, Any]) -> str:
-    if row["before"] == row["after"] or not row["events"]:
-        return "·"
-    value, lower, upper = (number(row[f"net_value{end}"], "money", signed=True) for end in ("", "_lower", "_upper"))
-    return f"{value} ({lower} to {upper})"
-
-
-def _notes(pair: Pair, costs: Costs, limits: pd.DataFrame) -> tuple[str, ...]:
-    """Return the assumptions, and what is not measurable and why."""
-    new, flips = pair.new, len(pair.rows)
-    notes = [f"Labels: {new.labels.recipe}."]
-    if not flips:
-        notes.append("No event's outcome changes.")
-    stated = ", ".join(f"{name} {value:g}" for name, value in costs.to_dict().items())
-    if not new.worth.money:
-        notes.append("No amount: net value and values are not measurable.")
-    else:
-        notes.append(f"Costs assumed: {stated}.")
-    if not measured(pair) and new.worth.money:
-        notes.append("No event has a verdict: net value is not measurable.")
-    state = new.labels.state[pair.rows]
-    unlabelled = int(limits["unlabelled"].iloc[0])
-    if unlabelled:
-        why = {BLOCKED: "history blocked the event", YOUNG: "the event is too young"}
-        parts = [
-            f"{int((state == code).sum()):,} because {why.get(code, 'no source said anything')}"
-            for code in range(BLOCKED, len(STATES))
-            if (state == code).any()
-        ]
-        notes.append(
-            f"{unlabelled:,} of {flips:,} flips have no verdict and are in no fraud or good figure: {', '.join(parts)}."
-        )
-        notes.append(_bounded(limits, new.dataset.currency.code))
-    if flips > MOST:
-        notes.append(f"The table of events lists the first {MOST:,} of {flips:,} flips.")
-    if len(new.dataset.notes):
-        notes += new.dataset.notes
-    return tuple(notes)
-
-
-def _bounded(limits: pd.DataFrame, code: str) -> str:
-    """Return what the flips without a verdict could change, in words."""
-    none, _, all_ = limits.to_dict("records")
-    few, many = (f"{row['frauds_alerted']:+,.0f}" for row in (none, all_))
-    frauds = f"{few} frauds alerted if none of them is fraud, {many} if all are"
-    if np.isnan(none["net_value"]):
-        return f"At their bounds: {frauds}."
-    low, high = (number(row["net_value"], "money", signed=True) for row in (none, all_))
-    return f"At their bounds: {frauds}; net value {code} {low} if all are good, {high} if all are fraud."

@@ -162,17 +162,18 @@ class _Stand:
         own = codes[self.rows]
         special = [name for name in dict.fromkeys([*kinds[0], *kinds[1]]) if name is not None]
         told, rest = _nothing(len(self.rows)), np.ones(len(self.rows), dtype=bool)
-        groups: list[tuple[str | None, npt.NDArray[np.bool_]]] = []
-        for region in special:
-            inside = own == names.index(region)
+        groups: list[tuple[str | None, npt.NDArray[np.bool_]]] = [(None, rest)]
+        for name in special:
+            inside = own == names.index(name)
             rest &= ~inside
-            groups.append((region, inside))
-        for region, inside in [*groups, (None, rest)]:
+            groups.append((name, inside))
+        for region, inside in groups:
             at = np.flatnonzero(inside)
             if len(at):
-                parts = [_Parts.of(held.get(region, held[None])) for held in kinds]
-                masks = [_answers(part.nodes, side[1], self.rows[at]) for part, side in zip(parts, sides, strict=True)]
-                told[at] = _texts(parts[0], parts[1], masks[0 if forward else 1], forward=forward)
+                old, new = (_Parts.of(held.get(region, held[None])) for held in kinds)
+                asked = old if forward else new
+                answers = _answers(asked.nodes, self.held[0 if forward else 1], self.rows[at])
+                told[at] = _texts(old, new, answers, forward=forward)
         return told
 
 
@@ -206,8 +207,8 @@ def _texts(old: _Parts, new: _Parts, answers: npt.NDArray[np.bool_], *, forward:
         pieces = []
         for line in np.flatnonzero(patterns[:, column]):
             mate = partner.get(int(line))
-            mine, theirs = asked.texts[line], None if mate is None else other.texts[mate]
-            if theirs is None:
+            mine, theirs = asked.texts[line], "" if mate is None else other.texts[mate]
+            if mate is None:
                 pieces.append(f"{'no longer asks' if forward else 'now also asks'} {mine}")
             elif theirs == mine:
                 pieces.append(f"{mine} (other values)")

@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from riskbench.display import number
+from riskbench.display.fact import Unit
+from riskbench.display.html import cell
 from riskbench.display.page import Section
+from riskbench.rules.better import WORSE
+from riskbench.rules.comparison_page import COUNTED, counted
 from riskbench.rules.signing import SignedChange
 
 if TYPE_CHECKING:
@@ -15,50 +19,96 @@ if TYPE_CHECKING:
 
 #: Regions shown on the page.
 _REGIONS = 20
+_SPLIT: tuple[tuple[str, str, Unit], ...] = (
+    ("frauds_alerted", "frauds alerted", "average"),
+    ("insults", "good events held or stopped", "average"),
+    ("net_value", "net value", "money"),
+)
 
 
 def sections(held: ChangeRequest, signed: SignedChange | None) -> tuple[Section, ...]:
     """Return the page's sections: what changes, what it does, what is not known, and who signs."""
-    money = held.currency
-    effect = held.frame("effect")
+    asked = f"Asked for by {held.requested_by}: " if held.requested_by else ""
     return (
-        Section(name="What changes in the rules", texts=(held.reason,), points=tuple(held.rules["change"])),
+        Section(name="What changes in the rules", texts=(asked + held.reason,), points=tuple(held.rules["change"])),
         Section(
             name="Expected effect",
             texts=(
                 f"Chosen on: {held.chosen_on or 'not told. If on the same events, the effect is flattering'}.",
-                f"Reported on: {held.reported_on}. Intervals are 95 %, of the difference on the same events.",
+                f"Told on: {held.reported_on}. Intervals are 95 %, of the difference on the same events.",
             ),
-            table=effect,
+            table=_effect(held),
         ),
         Section(
             name="Which events move",
-            texts=(f"{held.flips:,} of {held.events:,} events get another outcome.",),
+            texts=(
+                f"{held.flips:,} of {held.events:,} events get another outcome. Before down, after across; {COUNTED}.",
+            ),
             table=_crossed(held.matrix),
             picture=held.png(),
             alt=held.alt,
         ),
-        Section(name="Regions", texts=_regional(held), table=held.regions.head(_REGIONS)),
+        Section(name="Regions", texts=_regional(held), table=_regions(held)),
         Section(
             name="The largest flips",
-            texts=("Ids are masked; the whole list is the comparison's table of events.",),
-            table=held.frame("largest"),
+            texts=("Ids are masked. The comparison's table of events has them all.",) if held.flips else ("None.",),
+            table=held.largest,
         ),
-        Section(name="Beyond chance?", texts=("McNemar's test on the same events.",), table=held.frame("mcnemar")),
+        Section(
+            name="Could it be chance?",
+            texts=("McNemar's test: events that only one of the two books picks. A small p value: hardly chance.",),
+            table=held.mcnemar,
+        ),
         Section(
             name="Assumed",
-            texts=(f"Money in {money}, major units." if money else "No amount: no money is told.",),
-            table=held.frame("assumptions"),
+            texts=(f"Money is in {held.currency}." if held.currency else "There is no amount, so no money is told.",),
+            table=held.assumptions,
         ),
-        Section(
-            name="Not measurable",
-            points=tuple(f"{row['what']}: {row['why']}" for row in held.unmeasured.to_dict("records")),
-            table=held.frame("bounds"),
-        ),
+        Section(name="Not measurable", points=_unmeasured(held), table=_bounds(held)),
         Section(name="What was compared", table=_hashes(held)),
         Section(name="Decision", lines=_lines(held, signed)),
         Section(name="Proposed rule book", folded=(f"YAML, {held.book_after[:12]}", held.book_yaml)),
     )
+
+
+def _effect(held: ChangeRequest) -> pd.DataFrame:
+    """Return the effect with each interval beside its number."""
+    rows = []
+    for row in held.effect.to_dict("records"):
+        measure = str(row["measure"])
+        told = {name: cell(row[name], name, measure=measure) for name in ("before", "after", "change")}
+        told["change"] = _signed(row["change"], told["change"])
+        ends = [_signed(row[end], cell(row[end], end, measure=measure)) for end in ("lower", "upper")]
+        per = "" if row["per"] == "" else f"a {row['per']}" if row["per"] != "window" else "in all"
+        interval = "" if pd.isna(row["lower"]) else f"{ends[0].removesuffix(' %')} to {ends[1]}"
+        rows.append({"measure": measure, "per": per, **told, "interval": interval, "flips": f"{row['n']:,}"})
+    return pd.DataFrame(rows)
+
+
+def _signed(value: float, text: str) -> str:
+    return f"+{text}" if value > 0 else text
+
+
+def _regions(held: ChangeRequest) -> pd.DataFrame:
+    """Return the regions with each interval beside its number, the one that loses most first."""
+    rows = []
+    for row in held.regions.head(_REGIONS).to_dict("records"):
+        told = {}
+        for name, words, unit in _SPLIT:
+            parts = [number(float(row[f"{name}{end}"]), unit, signed=True) for end in ("", "_lower", "_upper")]
+            told[words] = f"{parts[0]} ({parts[1]} to {parts[2]})" if pd.notna(row[name]) else "–"
+        rows.append({"region": row["region"], "flips": row["flips"], **told, "reading": row["reading"]})
+    return pd.DataFrame(rows)
+
+
+def _unmeasured(held: ChangeRequest) -> tuple[str, ...]:
+    return tuple(f"{row['what']}: {row['why']}" for row in held.unmeasured.to_dict("records"))
+
+
+def _bounds(held: ChangeRequest) -> pd.DataFrame | None:
+    if not len(held.bounds) or not int(held.bounds["unlabelled"].iloc[0]):
+        return None
+    return held.bounds.rename(columns={"assumed": "flips without a verdict, if", "unlabelled": "how many"})
 
 
 def _crossed(matrix: pd.DataFrame) -> pd.DataFrame:
@@ -66,16 +116,13 @@ def _crossed(matrix: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for first in names:
         own = matrix[matrix["before"] == first]
-        told = {
-            row["after"]: "·" if not row["events"] else f"{row['events']:,} ({row['frauds']:,} fraud)"
-            for row in own.to_dict("records")
-        }
+        told = {row["after"]: counted(row) for row in own.to_dict("records")}
         rows.append({"before \\ after": first, **told})
     return pd.DataFrame(rows)
 
 
 def _regional(held: ChangeRequest) -> tuple[str, ...]:
-    losing = held.regions[held.regions["reading"] == "surely worse"]
+    losing = held.regions[held.regions["reading"] == WORSE]
     if len(losing):
         names = ", ".join(str(name) for name in losing["region"].head(_REGIONS))
         return (f"Surely worse, at one false finding in twenty: {names}.",)
@@ -83,8 +130,8 @@ def _regional(held: ChangeRequest) -> tuple[str, ...]:
     if len(below):
         worst = below.iloc[0]
         told = number(float(worst["net_value"]), "money", currency=held.currency)
-        return (f"No region surely loses; {len(below):,} have a net value below 0, {worst['region']} least: {told}.",)
-    return ("No region loses.",)
+        return (f"No region surely loses; {len(below):,} come out below 0, the lowest {worst['region']} by {told}.",)
+    return ("No region loses.",) if held.flips else ("No event flips.",)
 
 
 def _hashes(held: ChangeRequest) -> pd.DataFrame:
@@ -106,4 +153,5 @@ def _lines(held: ChangeRequest, signed: SignedChange | None) -> tuple[tuple[str,
         ("Decision", signed.decision if signed else "approve / reject / revise"),
         ("Note", signed.note if signed else ""),
         ("Date", signed.at if signed else ""),
+        ("Signature", f"seal {signed.seal}" if signed else ""),
     )

@@ -62,6 +62,22 @@ def patterns_summed(
     return count, total, squares
 
 
+def groups_summed(
+    codes: npt.NDArray[np.integer],
+    parts: tuple[npt.NDArray[Any], ...],
+    size: int,
+    *,
+    picked: npt.NDArray[np.integer] | None = None,
+) -> tuple[npt.NDArray[Any], ...]:
+    """Return the sums of coarser groups: row k of each part, or of those picked, goes to `codes[k]`."""
+    width = parts[0].shape[1]
+    sums = tuple(np.zeros((size, width), dtype=part.dtype) for part in parts)
+    own = np.arange(len(codes)) if picked is None else picked
+    for part, total in zip(parts, sums, strict=True):
+        _grouped(codes.astype(np.int64, copy=False), own.astype(np.int64, copy=False), part, total)
+    return sums
+
+
 @inner
 def _slot(keys: Any, mark: Any) -> Any:
     """Return where a mark stands in an open table, or the free place where it would."""
@@ -199,3 +215,10 @@ def _summed(code: Any, kinds: Any, value: Any, count: Any, total: Any, squares: 
         count[group, kind] += 1
         total[group, kind] += own
         squares[group, kind] += float(own) * float(own)
+
+
+@compiled
+def _grouped(codes: Any, picked: Any, part: Any, total: Any) -> None:
+    for at in range(len(codes)):
+        for kind in range(part.shape[1]):
+            total[codes[at], kind] += part[picked[at], kind]

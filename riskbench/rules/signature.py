@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from riskbench.data.labels import FRAUD, GOOD
 from riskbench.engine.bits import Bits
-from riskbench.engine.sums import cell_sums
 from riskbench.errors import EngineError
 from riskbench.rules.hits import Hits
 
@@ -20,9 +19,6 @@ Floats = npt.NDArray[np.float64]
 KINDS = 3
 #: Two distinct sets of rules get one 64-bit mark in fewer than one of a million books; then other marks are drawn.
 _ATTEMPTS = 3
-#: Groups that are summed at once, so that a book of many rules needs little memory.
-_AT_ONCE = 1 << 19
-_PARTS = ("count", "value", "stake", "value_squares", "stake_squares")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,25 +42,10 @@ class Cells:
 
     def summed(self, codes: npt.NDArray[np.integer], size: int, *, picked: npt.NDArray[np.intp] | None = None) -> Cells:
         """Return the cells of coarser groups: group k goes to `codes[k]`; of `picked` groups, in their order."""
-        if picked is not None and len(picked) > _AT_ONCE:
-            parts = [slice(at, at + _AT_ONCE) for at in range(0, len(picked), _AT_ONCE)]
-            total = self.summed(codes[parts[0]], size, picked=picked[parts[0]])
-            for part in parts[1:]:
-                more = self.summed(codes[part], size, picked=picked[part])
-                total = Cells(*(getattr(total, name) + getattr(more, name) for name in _PARTS))
-            return total
-        kinds = np.arange(KINDS)
-        own = self if picked is None else self.take(picked)
-        cells = (codes.astype(np.int64)[:, None] * KINDS + kinds).ravel()
-        shape = (size, KINDS)
-        sums = [
-            cell_sums(cells, held.ravel(), size * KINDS).reshape(shape) for held in (own.count, own.value, own.stake)
-        ]
-        squares = [
-            np.bincount(cells, weights=held.ravel(), minlength=size * KINDS).astype(np.float64).reshape(shape)
-            for held in (own.value_squares, own.stake_squares)
-        ]
-        return Cells(sums[0], sums[1], sums[2], squares[0], squares[1])
+        from riskbench.engine.patterns import groups_summed
+
+        parts = (self.count, self.value, self.stake, self.value_squares, self.stake_squares)
+        return Cells(*groups_summed(codes, parts, size, picked=picked))
 
     def take(self, groups: npt.NDArray[np.integer]) -> Cells:
         """Return the cells of some groups."""

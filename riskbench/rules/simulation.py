@@ -105,9 +105,10 @@ class Simulation(Result):
         on: Iterable[str] = (),
         outcomes: Mapping[str, str] | None = None,
         priorities: Mapping[str, int] | None = None,
+        params: Mapping[str, Mapping[str, object]] | None = None,
         costs: Costs | Mapping[str, float] | None = None,
     ) -> WhatIf:
-        """Return what would change if rules were off or on, or had other outcomes or priorities.
+        """Return what would change if rules were off or on, or had other outcomes, priorities or values.
 
         Use it while thinking: the answer comes from the signature table, exactly as a new simulation would give it.
         Intervals are on the paired difference: only events whose outcome changes count.
@@ -120,6 +121,8 @@ class Simulation(Result):
             Other outcomes, by rule.
         priorities : mapping of str to int, optional
             Other priorities, by rule; the smallest decides first.
+        params : mapping of str to mapping, optional
+            Other default values, such as `{"TX-1": {"limit": 400}}`; only these rules are applied anew.
         costs : Costs or mapping, optional
             Other costs than those of the simulation.
 
@@ -131,7 +134,7 @@ class Simulation(Result):
         Raises
         ------
         RuleError
-            For a rule that is not in the book, or one both on and off.
+            For a rule or parameter that is not in the book, or a rule both on and off.
         ParameterError
             For an outcome that is not on the ladder, or a cost that does not exist.
 
@@ -157,7 +160,7 @@ class Simulation(Result):
         3                      reviews     2.0    0.0        -2.0
         """
         standing = self.standing if costs is None else Standing(self.hits, Costs.from_mapping(costs))
-        return what_if(standing, off=off, on=on, outcomes=outcomes, priorities=priorities)
+        return what_if(standing, off=off, on=on, outcomes=outcomes, priorities=priorities, params=params)
 
     @property
     def drawable(self) -> bool:

@@ -19,8 +19,9 @@ from riskbench.display.chart import BLUE, GREY, style
 from riskbench.display.fact import Unit
 from riskbench.rules.book import RuleBook
 from riskbench.rules.decisions import Decided, Setting, decide_all
+from riskbench.rules.edited import edited_many
 from riskbench.rules.moves import Moves, moves
-from riskbench.rules.signature import Cells, events_by
+from riskbench.rules.signature import Cells, Signatures, events_by
 from riskbench.rules.standing import Columns, Standing
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ MEASURES = (
 
 @result
 class WhatIf(Result):
-    """What a change of statuses, outcomes or priorities would do.
+    """What a change of statuses, outcomes, priorities or values would do.
 
     Attributes
     ----------
@@ -114,36 +115,42 @@ def what_if(
     on: Iterable[str] = (),
     outcomes: Mapping[str, str] | None = None,
     priorities: Mapping[str, int] | None = None,
+    params: Mapping[str, Mapping[str, object]] | None = None,
 ) -> WhatIf:
-    """Return what a change of statuses, outcomes or priorities would do; see `Simulation.what_if`."""
+    """Return what a change of statuses, outcomes, priorities or values would do; see `Simulation.what_if`."""
     begun = time.perf_counter()
     off, on, outcomes, priorities = list(off), list(on), dict(outcomes or {}), dict(priorities or {})
     held = standing.held
     setting = standing.setting.changed(held.book, off=off, on=on, outcomes=outcomes, priorities=priorities)
-    decided = decide_all(standing.table, setting)
+    book = held.book.with_params(params or {})
+    table = edited_many(held, book) if params else standing.table
+    decided = decide_all(table, setting)
     before, after = standing.decided.level, decided.level
-    picked = np.flatnonzero(before != after)
-    made = moves(standing.table.cells, before[picked], after[picked], levels=len(standing.effects), picked=picked)
+    if params:
+        made = _by_event(standing, table, decided)
+    else:
+        picked = np.flatnonzero(before != after)
+        made = moves(table.cells, before[picked], after[picked], levels=len(standing.effects), picked=picked)
     columns = standing.changes(made)
     flips, unlabelled = int(columns["flips"][0]), int(columns["unlabelled"][0])
     return WhatIf(
         changes=_changes(standing, columns),
-        rules=_rules(standing, decided),
+        rules=_rules(standing, table, decided),
         events=held.bits.rows,
         flips=flips,
         unlabelled=unlabelled,
         currency=held.dataset.currency.code,
         money=held.worth.money,
-        today=held.book,
+        today=book,
         setting=setting,
-        lazy={"regions": partial(_regions, standing, decided)},
+        lazy={"regions": partial(_regions, standing, table, decided)},
         notes=_notes(standing, flips, unlabelled),
         provenance={
             "dataset": held.dataset.fingerprint,
             "book": held.book.hash,
             "label_recipe": held.labels.recipe,
             "parameters": {
-                "off": off, "on": on, "outcomes": outcomes, "priorities": priorities,
+                "off": off, "on": on, "outcomes": outcomes, "priorities": priorities, "params": dict(params or {}),
                 "costs": standing.costs.to_dict(), "asof": str(held.asof) if held.asof is not None else None,
             },
             "seconds": round(time.perf_counter() - begun, 4),
@@ -202,8 +209,10 @@ def _changes(standing: Standing, columns: Columns) -> pd.DataFrame:
     )
 
 
-def _rules(standing: Standing, decided: Decided) -> pd.DataFrame:
-    before, after = standing.decisions, _decisions(standing, decided)
+def _rules(standing: Standing, table: Signatures, decided: Decided) -> pd.DataFrame:
+    counts = table.cells.count.sum(axis=1)
+    each = np.bincount(decided.rule + 1, weights=counts, minlength=table.size + 1)[1:]
+    before, after = standing.decisions, each.astype(np.int64)
     moved = np.flatnonzero(before != after)
     moved = moved[np.argsort(-np.abs(after - before)[moved], kind="stable")]
     return pd.DataFrame(
@@ -216,22 +225,28 @@ def _rules(standing: Standing, decided: Decided) -> pd.DataFrame:
     )
 
 
-def _decisions(standing: Standing, decided: Decided) -> npt.NDArray[np.int64]:
-    counts = standing.table.cells.count.sum(axis=1)
-    out = np.bincount(decided.rule + 1, weights=counts, minlength=standing.table.size + 1)
-    return out[1:].astype(np.int64)
+def _by_event(
+    standing: Standing,
+    table: Signatures,
+    decided: Decided,
+    *,
+    codes: npt.NDArray[np.integer] | None = None,
+    size: int = 1,
+) -> Moves:
+    """Return the moves of all events, in groups by a code each: where a rule's condition changed, patterns differ."""
+    levels = len(standing.effects)
+    own = (standing.decided.level.astype(np.int32) * levels)[standing.table.pattern] + decided.level[table.pattern]
+    if codes is not None:
+        own = codes.astype(np.int32) * levels**2 + own
+    return Moves(events_by(standing.held, own, size * levels**2), size, levels)
 
 
-def _regions(standing: Standing, decided: Decided) -> pd.DataFrame:
+def _regions(standing: Standing, table: Signatures, decided: Decided) -> pd.DataFrame:
     """Return the change in each region: region, events, and the columns of a change."""
     codes, names = standing.held.dataset.regions
-    levels = len(standing.effects)
-    swap = standing.decided.level.astype(np.int64) * levels + decided.level
-    own = codes.astype(np.int64) * levels**2 + swap[standing.table.pattern]
-    cells = events_by(standing.held, own, len(names) * levels**2)
-    columns = standing.changes(Moves(cells, len(names), levels))
-    events = cells.count.sum(axis=1).reshape(len(names), levels**2).sum(axis=1)
-    return pd.DataFrame({"region": list(names), "events": events, **columns})
+    made = _by_event(standing, table, decided, codes=codes, size=len(names))
+    events = made.shaped(made.cells.count).astype(np.int64).sum(axis=(1, 2, 3))
+    return pd.DataFrame({"region": list(names), "events": events, **standing.changes(made)})
 
 
 def _notes(standing: Standing, flips: int, unlabelled: int) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-rules = typer.Typer(help="Check rule books, and show them as SQL.", no_args_is_help=True)
+rules = typer.Typer(help="Check and compare rule books, and show them as SQL.", no_args_is_help=True)
 app.add_typer(rules, name="rules")
 incidents = typer.Typer(help="Read the book of incidents: list, record, post-mortem, updates.", no_args_is_help=True)
 app.add_typer(incidents, name="incidents")
@@ -287,6 +287,31 @@ def check(
     held = inspect(read_text(book), _kinds(data), aliases=_aliases(roles))
     typer.echo(held.text())
     return 0 if held.ok else 1
+
+
+@rules.command()
+def diff(
+    before: Annotated[Path, typer.Argument(metavar="A.yaml", help="The book as it was.")],
+    after: Annotated[Path, typer.Argument(metavar="B.yaml", help="The book as it shall be.")],
+) -> int:
+    """Tell what changes between two books, rule by rule; exit 0 when they say the same, 1 when not, 2 on wrong use.
+
+    Comments, blank lines and the order of keys do not count. Of a list at most five values a change are named.
+    """
+    from riskbench.rules.book import RuleBook
+    from riskbench.rules.changes import grouped, told
+
+    try:
+        first, last = RuleBook.read(before), RuleBook.read(after)
+    except RiskbenchError as error:
+        _fail(str(error), 2)
+    found = told(first.to_mapping(), last.to_mapping(), values=True)
+    if not found:
+        only = "" if first.source == last.source else "; only comments or the form differ"
+        typer.echo(f"same rules{only}")
+        return 0
+    typer.echo(grouped(found))
+    return 1
 
 
 @rules.command()

@@ -79,6 +79,8 @@ def test_the_catalogue_and_what_a_playbook_takes(told):
         (("incidents", "show", "7"), 1, "no incidents"),
         (("incidents", "show"), 2, "Missing argument"),
         (("rules", "check", "nowhere.yaml"), 2, "no such rule book"),
+        (("rules", "diff", "nowhere.yaml", "there.yaml"), 2, "no such rule book"),
+        (("rules", "diff", "nowhere.yaml"), 2, "Missing argument"),
         (("sample", "there", "--region", "XX"), 2, "XX"),
         (("sample", "there", "--orders", "3"), 2, "out of range"),
     ],
@@ -104,6 +106,21 @@ def test_a_rule_book_is_checked_and_shown_as_sql(told):
     Path("book.yaml").write_text(BOOK.replace("amount > :limit", "amount >> :limit"))
     code, out, _ = told("rules", "check", "book.yaml")
     assert (code, "^" in out) == (1, True)
+
+
+def test_two_rule_books_are_compared_rule_by_rule(told):
+    Path("a.yaml").write_text(BOOK)
+    Path("b.yaml").write_text("# words\n" + BOOK)
+    assert told("rules", "diff", "a.yaml", "a.yaml")[:2] == (0, "same rules\n")
+    code, out, _ = told("rules", "diff", "a.yaml", "b.yaml")
+    assert (code, out) == (0, "same rules; only comments or the form differ\n")
+    Path("b.yaml").write_text(BOOK.replace("amount > :limit", "amount > :limit AND is_new"))
+    code, out, _ = told("rules", "diff", "a.yaml", "b.yaml")
+    assert (code, out) == (1, "TX-1  High amount\n  condition added: is_new\n")
+    Path("b.yaml").write_text(BOOK.replace("amount", "amount >>"))
+    code, out, err = told("rules", "diff", "a.yaml", "b.yaml")
+    assert (code, out) == (2, "")
+    assert "^" in err
 
 
 def test_a_rule_book_is_checked_against_data(told):

@@ -131,6 +131,31 @@ def words(text: str) -> list[str]:
     return [text[token.start : token.end + 1] for token in _dialect().tokenize(text)]
 
 
+def conjuncts(text: str) -> list[str]:
+    """Return the conditions that a text joins with AND, as they are written; the whole text where it joins with OR.
+
+    >>> conjuncts("a > 1 AND b BETWEEN 2 AND 3 AND (c OR d)"), conjuncts("a OR b AND c")
+    (['a > 1', 'b BETWEEN 2 AND 3', '(c OR d)'], ['a OR b AND c'])
+    """
+    cuts, depth, between = [(0, 0)], 0, 0
+    for token in _dialect().tokenize(text):
+        word = text[token.start : token.end + 1].upper()
+        if word in ("(", "CASE"):
+            depth += 1
+        elif word in (")", "END"):
+            depth -= 1
+        elif depth == 0 and word == "BETWEEN":
+            between += 1
+        elif depth == 0 and word == "OR":
+            return [text.strip()]
+        elif depth == 0 and word == "AND":
+            between, cut = max(0, between - 1), between == 0
+            if cut:
+                cuts.append((token.start, token.end + 1))
+    ends = [start for start, _ in cuts[1:]] + [len(text)]
+    return [text[begin:end].strip() for (_, begin), end in zip(cuts, ends, strict=True)]
+
+
 def excludes_missing(predicate: Predicate) -> bool:
     """Return whether a text holds NOT IN with a missing value in its list, so that it can never be true."""
     for node in predicate.tree.find_all(exp.In):

@@ -11,9 +11,9 @@ import pandas as pd
 from riskbench.data.dataset import Dataset, micros
 from riskbench.data.outcomes import ladder
 from riskbench.data.roles import Domain
-from riskbench.errors import RuleError
 from riskbench.rules.deviation import Deviation
 from riskbench.rules.lists import PREFIX, NamedList
+from riskbench.rules.pieces import column_text
 from riskbench.rules.rule import Rule
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def list_rule(name: str, held: NamedList, domain: Domain) -> Rule | None:
     words = {"allow": "Allow list", "vip": "VIP list", "block": "Block list"}
     return Rule(
         f"{PREFIX}{name}",
-        f"{_column(held.column)} IN :{name}",
+        f"{column_text(held.column)} IN :{name}",
         outcome,
         priority=held.priority,
         status="live",
@@ -71,18 +71,6 @@ def list_rule(name: str, held: NamedList, domain: Domain) -> Rule | None:
         title=f"{words[str(held.kind)]} {name}",
         lists={name: held.values},
     )
-
-
-def _column(name: str) -> str:
-    """Return a column's name as it stands in a condition."""
-    from riskbench.engine.parse import parse
-
-    try:
-        if parse(f"{name} IN (1)").columns == (name,):
-            return name
-    except RuleError:
-        pass
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _deviated(rule: Rule, deviations: tuple[Deviation, ...], day: str | None) -> Rule:

@@ -17,6 +17,7 @@ from riskbench.engine.tree import And, Atom, Constant, Node, Not, Or
 from riskbench.errors import RuleError
 from riskbench.rules.document import Item
 from riskbench.rules.finding import Finding, finding_of
+from riskbench.rules.force import list_rule
 from riskbench.rules.reading import Reading, line_of, read_book
 from riskbench.rules.rule import Rule
 
@@ -137,6 +138,9 @@ def _unfit(reading: Reading, kinds: Mapping[str, Kind] | None, aliases: Mapping[
     for name, entry in reading.features.items():
         counted = Feature.from_mapping(name, entry).kind in ("count", "count_distinct")
         known[name] = "int" if counted else "float"
+    if kinds is not None:
+        yield from _unfit_lists(reading, known, aliases)
+    rules = [(_with_deviations(rule, reading), item) for rule, item in rules]
     for rule, item in rules:
         at = item.get("when") or item
         for region in (None, *(name for name in rule.apart if name not in rule.off)):
@@ -156,6 +160,28 @@ def _unfit(reading: Reading, kinds: Mapping[str, Kind] | None, aliases: Mapping[
                     place=f"    {rule.in_words()[:200]}",
                 )
                 break
+
+
+def _unfit_lists(reading: Reading, known: Mapping[str, Kind], aliases: Mapping[str, str] | None) -> Iterator[Finding]:
+    """Yield the lists that act on a column that there is not, or that holds other values."""
+    part = reading.root.get("lists") if reading.root is not None else None
+    for key, _ in part.pairs if part is not None else ():
+        held = reading.lists.get(key.text)
+        own = None if held is None or reading.domain is None else list_rule(key.text, held, reading.domain)
+        if own is not None:
+            try:
+                own.bind(known, aliases=aliases)
+            except RuleError as wrong:
+                yield finding_of(wrong, key.line + 1, own.id)
+
+
+def _with_deviations(rule: Rule, reading: Reading) -> Rule:
+    """Return a rule with the values of its deviations, whether they still hold or not."""
+    regions = {region: dict(own) for region, own in rule.regions.items()}
+    for held in (reading.parts or {}).get("deviations", ()):
+        if held.rule == rule.id and held.params:
+            regions.setdefault(held.region, {}).update(held.params)
+    return replace(rule, regions=regions)
 
 
 def _kinds(reading: Reading) -> dict[str, Kind]:
@@ -270,7 +296,9 @@ def _odd(reading: Reading) -> Iterator[Finding]:
         if same in first:
             yield _warning(f"The condition is that of rule {first[same]}", key, rule, "remove one of the two")
         first.setdefault(same, rule.id)
+    yield from _odd_lists(reading)
     used = {name for rule, _ in reading.rules for name in (*rule.predicate.columns, *rule.predicate.params)}
+    used |= {name for name, held in reading.lists.items() if held.acts}
     for kind, names in (("features", reading.features), ("lists", reading.lists)):
         part = reading.root.get(kind) if reading.root is not None else None
         for key, _ in part.pairs if part is not None else ():
@@ -278,6 +306,25 @@ def _odd(reading: Reading) -> Iterator[Finding]:
                 yield Finding(
                     f"The {kind.removesuffix('s')} {key.text!r} is never used", severity="warning", line=key.line + 1
                 )
+
+
+def _odd_lists(reading: Reading) -> Iterator[Finding]:
+    """Yield what is missing in lists that let pass or stop."""
+    part = reading.root.get("lists") if reading.root is not None else None
+    for key, _ in part.pairs if part is not None else ():
+        held = reading.lists.get(key.text)
+        if held is None or held.kind is None:
+            continue
+        free = held.kind != "block"
+        lacks = [name for name in ("owner", "expires") if getattr(held, name) is None and (free or name == "owner")]
+        if lacks:
+            words = {"allow": "exempts", "vip": "exempts", "block": "blocks"}[held.kind]
+            yield Finding(
+                f"The list {key.text!r} {words}, and has no {' and no '.join(lacks)}",
+                severity="warning",
+                line=key.line + 1,
+                hint="; ".join({"owner": "owner: name", "expires": "expires: 2026-12-31"}[name] for name in lacks),
+            )
 
 
 def _odd_rule(rule: Rule, item: Item, key: Item, reading: Reading) -> Iterator[Finding]:

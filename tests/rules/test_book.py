@@ -119,7 +119,7 @@ def test_the_hash_changes_with_the_meaning(book, old, new):
 def test_order_of_rules_is_meaning(book):
     turned = replace(book, rules=tuple(reversed(book.rules)))
     assert turned.hash != book.hash
-    assert book.diff(turned) == ["the order of the rules changed"]
+    assert book.diff(turned) == ["the order of the rules changed: TX-002 now first"]
 
 
 def test_changes_are_new_books_and_told_plainly(book):

@@ -262,3 +262,28 @@ def test_the_question_about_double_quotes_says_what_to_write():
     assert found.place.endswith("^^^^^^")
     text = HEAD.replace("rules:", "features: {f: {sum: card, by: d, window: 1h}}\nrules:")
     assert inspect(text + "  - {id: A, when: 'f > 5 AND m = \"card\"', outcome: review, status: live}\n").found == ()
+
+
+LISTED = """
+book: demo
+domain: transactions
+lists:
+  vips: {values: [b1], kind: vip, column: buyr_id}
+  bad: {values: [1, 2], kind: block, column: device_id, owner: ana}
+  lone: [a]
+rules:
+  - {id: TX-1, when: amount > :limit AND amount < 9, params: {limit: 5}, outcome: review, status: live}
+deviations:
+  - {rule: TX-1, region: JKT, params: {limit: 20}, reason: x, approver: y, expires: 2027-01-01}
+"""
+
+
+def test_lists_that_act_are_checked_like_rules():
+    check = inspect(LISTED, {"amount": "float", "buyer_id": "string", "device_id": "string"})
+    found = check.frame()[["line", "severity", "what"]].values.tolist()
+    assert [5, "error", "There is no column 'buyr_id'"] in found
+    assert [5, "warning", "The list 'vips' exempts, and has no owner and no expires"] in found
+    assert any(line == 6 and severity == "error" and "text and a number" in what for line, severity, what in found)
+    assert [7, "warning", "The list 'lone' is never used"] in found
+    assert [9, "warning", "The rule never hits in region JKT"] in found
+    assert len(found) == 5

@@ -12,6 +12,7 @@ _HOMES = {
     "AlertShift": "riskbench.explanation.alerts",
     "Appraisal": "riskbench.rules.appraisal",
     "Baseline": "riskbench.calibration.baseline",
+    "Brittleness": "riskbench.calibration.brittleness",
     "Calibration": "riskbench.calibration.calibration",
     "CandidateRules": "riskbench.explanation.candidates",
     "CaseClusters": "riskbench.explanation.clusters",
@@ -71,6 +72,7 @@ _HOMES = {
     "at_least": "riskbench.metrics.constraints",
     "at_most": "riskbench.metrics.constraints",
     "audit_lists": "riskbench.rules.list_audit",
+    "brittleness": "riskbench.calibration.brittleness",
     "calibrate": "riskbench.calibration.calibration",
     "check": "riskbench.data.checks",
     "compare": "riskbench.rules.comparison",
@@ -109,6 +111,8 @@ __all__ = sorted([*_HOMES, "__version__"])  # noqa: PLE0605
 if TYPE_CHECKING:
     from riskbench.calibration.baseline import Baseline as Baseline
     from riskbench.calibration.baseline import score_baseline as score_baseline
+    from riskbench.calibration.brittleness import Brittleness as Brittleness
+    from riskbench.calibration.brittleness import brittleness as brittleness
     from riskbench.calibration.calibration import Calibration as Calibration
     from riskbench.calibration.calibration import calibrate as calibrate
     from riskbench.calibration.decision import Decision as Decision

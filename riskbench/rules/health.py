@@ -16,13 +16,15 @@ from riskbench.rules.drift import RuleDrift
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+CROWDED, STEP = "events crowd under a cut", "a step of a cut would pay"
 #: What is found, the most urgent first, and what to do about it.
 FINDINGS: Mapping[str, str] = {
     "precision fell": "look at its recent hits; tighten it, add an exception, or set it to shadow",
     "costs more than it saves": "set it to shadow, or raise its cut",
-    "hits bunch under a cut": "someone may know the cut: move it, or add a second condition",
+    CROWDED: "someone may know the cut: move it, or add a second condition",
     "hits fell": "check its columns and lists: does it still see what it should?",
     "hits rose": "check the review capacity, and what is new among its hits",
+    STEP: "calibrate it on earlier events, and judge the new cut on later ones",
     "dead": "retire it, or check its columns",
     "shadowed": "retire it: another rule always decides",
     "redundant": "retire it: without it the outcomes stay the same",
@@ -85,9 +87,7 @@ class RuleHealth(Result):
         style(ax, title="What was found (orange: look first)", x="rules", y="")
 
 
-def diagnose_rules(
-    drift: RuleDrift, *, appraisal: Appraisal | None = None, bunching: Result | None = None
-) -> RuleHealth:
+def diagnose_rules(drift: RuleDrift, *, appraisal: Appraisal | None = None, cuts: Result | None = None) -> RuleHealth:
     """Return the rules that need a hand this week: what was found about each, the most urgent first.
 
     Use it as the last step of a weekly look at a rule book. Read each row as one piece of work; a rule may have more
@@ -99,8 +99,8 @@ def diagnose_rules(
         What `watch_rules` returned.
     appraisal : Appraisal, optional
         What `appraise` returned: rules that can go, rules that do not pay.
-    bunching : Result, optional
-        What `watch_cuts` returned: cuts under which events bunch.
+    cuts : Brittleness, optional
+        What `brittleness` returned on all parameters: cuts under which events crowd, cuts that a step would better.
 
     Returns
     -------
@@ -124,7 +124,7 @@ def diagnose_rules(
     [['TX-2', 'dead'], ['TX-2', 'not measurable']]
     """
     status = dict(zip(drift.rules["rule"], drift.rules["status"], strict=True))
-    rows = [*_drifted(drift), *_appraised(appraisal), *_bunched(bunching)]
+    rows = [*_drifted(drift), *_appraised(appraisal), *_beside(cuts)]
     order = list(FINDINGS)
     rows.sort(key=lambda row: (order.index(row[1]), row[0]))
     found = pd.DataFrame(
@@ -136,10 +136,10 @@ def diagnose_rules(
         findings=found,
         rules_watched=len(status),
         rules_named=int(named),
-        facts=_facts(found, drift, appraisal, len(status), bunching=bunching),
+        facts=_facts(found, drift, appraisal, len(status), cuts=cuts),
         notes=(
             *([] if appraisal is not None else ["No appraisal was handed in: which rules can go is not looked at."]),
-            *([] if bunching is not None else ["No cuts were handed in: whether events bunch is not looked at."]),
+            *([] if cuts is not None else ["No cuts were handed in: whether events crowd under one is not looked at."]),
             *drift.notes,
         ),
         provenance={**drift.provenance},
@@ -167,16 +167,27 @@ def _appraised(appraisal: Appraisal | None) -> Iterable[tuple[str, str, str]]:
             yield row["rule"], row["verdict"], str(row["why"])
 
 
-def _bunched(bunching: Result | None) -> Iterable[tuple[str, str, str]]:
-    if bunching is None:
+def _beside(cuts: Result | None) -> Iterable[tuple[str, str, str]]:
+    if cuts is None:
         return
-    for row in bunching.frame().to_dict("records"):
-        if row["verdict"] == "bunched":
-            yield row["rule"], "hits bunch under a cut", str(row["evidence"])
+    for row in cuts.frame("params").to_dict("records"):
+        where = f"{row['param']} {row['op']} {number(float(row['cut']))}" if not pd.isna(row["cut"]) else row["param"]
+        word = str(row["finding"])
+        if "crowd" in word:
+            seen, usual = number(float(row["crowd_observed"]), "count"), number(float(row["crowd_expected"]), "count")
+            yield row["rule"], CROWDED, f"{where}: {seen} events just beside it, where {usual} are usual"
+        if "pays" in word:
+            side = "looser" if "looser" in word else "stricter"
+            gain, low = (number(float(row[f"{side}_{name}"]), "money", signed=True) for name in ("net", "lower"))
+            yield (
+                row["rule"],
+                STEP,
+                f"{where}: a step {side} would bring {gain} (at least {low}), on all events at hand",
+            )
 
 
 def _facts(
-    found: pd.DataFrame, drift: RuleDrift, appraisal: Appraisal | None, watched: int, *, bunching: Result | None
+    found: pd.DataFrame, drift: RuleDrift, appraisal: Appraisal | None, watched: int, *, cuts: Result | None
 ) -> tuple[Fact, ...]:
     def names(*words: str) -> list[str]:
         return list(dict.fromkeys(found.loc[found["finding"].isin(words), "rule"]))
@@ -192,7 +203,7 @@ def _facts(
     if appraisal is not None:
         facts.append(fact("Can go without any change", names("dead", "shadowed", "redundant")))
         facts.append(fact("Cost more than they save", names("costs more than it saves")))
-    if bunching is not None:
-        facts.append(fact("Bunch under a cut", names("hits bunch under a cut")))
+    if cuts is not None:
+        facts.append(fact("Events crowd under a cut", names(CROWDED)))
     facts.append(Fact("Precision not measurable", drift.unmeasured, "count", n=watched, note="too few labelled hits"))
     return tuple(facts[:6])

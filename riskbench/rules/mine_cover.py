@@ -12,9 +12,10 @@ from riskbench.data.labels import FRAUD
 from riskbench.data.lot import hashes
 from riskbench.errors import DataError
 from riskbench.metrics.constraints import Constraint
+from riskbench.metrics.paying import clustered
 from riskbench.rules.mine_field import Field
 from riskbench.rules.mine_figures import kept, rates, with_rules
-from riskbench.rules.mine_search import Ground, State, searched
+from riskbench.rules.mine_search import Ground, State, foremost, searched
 from riskbench.rules.pieces import Piece, binned
 
 Floats = npt.NDArray[np.float64]
@@ -24,11 +25,11 @@ Rows = npt.NDArray[np.intp]
 #: At most so many events that are no target are searched; more are drawn by lot and weighted.
 MOST_OTHERS = 60_000
 #: So many of a search's conjunctions are weighed by their spread before one is taken.
-_WEIGHED = 40
+_WEIGHED = 200
 #: What is taken is worth most after so many standard errors are taken off: luck looks best in small numbers.
 _CAUTION = 1.0
-#: How often the charge on a hit is halved or doubled until a limit is just kept.
-_STEPS = 6
+#: Under a limit on alerts, a search each charges a hit so much of what catching a fraud is worth on average.
+_CHARGES = (0.0, 0.05, 0.15, 0.35)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,9 +94,10 @@ class Cover:
         return len(self.lot) - self.sought if len(self.lot) < len(self.rows) else 0
 
     @property
-    def dearest(self) -> float:
-        """The largest worth of a hit: at such a charge nothing pays."""
-        return max(float(self.worth(level).max(initial=0.0)) for level in self.levels)
+    def charges(self) -> tuple[float, ...]:
+        """What a hit is charged in turn: nothing, and shares of what catching a fraud is worth."""
+        gain = max(float(self.worth(level)[self.let[self.rows]].mean()) for level in self.levels)
+        return tuple(share * max(gain, 0.0) for share in _CHARGES)
 
     def worth(self, level: int) -> Floats:
         """Return what raising each event to an outcome is worth."""
@@ -117,7 +119,7 @@ class Cover:
             open_[own] = False
         return total
 
-    def picks(self, most: int, *, charge: float = 0.0, fits: Callable[[list[Pick]], bool] | None = None) -> list[Pick]:
+    def picks(self, most: int, *, charge: float = 0.0) -> list[Pick]:
         """Return the rules, the most valuable first, each on the events that those before it leave.
 
         Parameters
@@ -126,24 +128,46 @@ class Cover:
             The most rules.
         charge : float
             What each hit costs beside what it is worth, in major units: the price of a limit on alerts.
-        fits : callable, optional
-            Whether a list keeps to the limits.
         """
         rows = np.arange(len(self.lot))
-        made: list[Pick] = []
         worths = {level: (self.worth(level)[self.lot] - charge) * self.weight for level in self.levels}
-        for _ in range(most):
-            best = self._best(rows, worths)
+        grounds = {
+            level: Ground.of(self.searched, self.target, worth, at_least=self.at_least)
+            for level, worth in worths.items()
+        }
+        made: list[Pick] = []
+        while len(made) < most and int(self.target[rows].sum()) >= self.at_least:
+            best = self._best(rows, grounds, worths)
             if best is None:
                 break
             state, level = best
             made.append(Pick(state.pieces, level, self._every(state)))
-            if fits is not None and not fits(made):
-                made.pop()
-                break
             rows = np.setdiff1d(rows, state.hit, assume_unique=True)
-            if int(self.target[rows].sum()) < self.at_least:
+        return made
+
+    def chosen(
+        self, pool: Sequence[Pick], most: int, fits: Callable[[Sequence[tuple[Mask, int]]], bool], *, by_hit: bool
+    ) -> list[Pick]:
+        """Return picks of a pool, one after the other by worth (or by worth a hit), while limits are kept."""
+        left, open_ = list(pool), np.ones(len(self.rows), dtype=bool)
+        made: list[Pick] = []
+        while left and len(made) < most:
+            ranked = []
+            for place, pick in enumerate(left):
+                fresh = pick.hit[open_[pick.hit]]
+                worth = np.sort(self.worth(pick.level)[fresh])
+                sure = float(worth.sum()) - _CAUTION * float(np.sqrt((worth**2).sum()))
+                if sure > 0:
+                    ranked.append((-(sure / len(fresh) if by_hit else sure), place))
+            best = next(
+                (place for _, place in sorted(ranked) if fits([(self.mask(p), p.level) for p in (*made, left[place])])),
+                None,
+            )
+            if best is None:
                 break
+            pick = left.pop(best)
+            made.append(pick)
+            open_[pick.hit] = False
         return made
 
     def _every(self, state: State) -> Rows:
@@ -154,23 +178,27 @@ class Cover:
             hit = hit[piece.meets(codes[piece.column][hit])]
         return hit
 
-    def _best(self, rows: Rows, worths: Mapping[int, Floats]) -> tuple[State, int] | None:
-        if int(self.target[rows].sum()) < self.at_least:
-            return None
-        held: list[tuple[float, int, tuple[int, str], State, int]] = []
-        for level in self.levels:
-            worth = worths[level]
-            ground = Ground.of(self.searched, self.target, worth, at_least=self.at_least)
-            found = searched(ground, terms=self.terms, rows=rows)
-            for state in sorted(found, key=lambda one: (-one.score(1.0), one.order))[:_WEIGHED]:
-                each = np.sort(worth[state.hit])
-                score = float(each.sum()) - _CAUTION * float(np.sqrt((each**2).sum()))
+    def _best(
+        self, rows: Rows, grounds: Mapping[int, Ground], worths: Mapping[int, Floats]
+    ) -> tuple[State, int] | None:
+        """Return the conjunction that is most surely worth something on some events, and its outcome."""
+        held = []
+        for level, ground in grounds.items():
+            for state in foremost(searched(ground, terms=self.terms, rows=rows), _WEIGHED):
+                score = self.sure(worths[level][state.hit], state.hit)
                 if score > 0:
-                    held.append((-score, len(state.pieces), state.order, state, level))
+                    held.append((-score, state.order, level, state))
         if not held:
             return None
         best = min(held, key=lambda one: one[:3])
-        return best[3], best[4]
+        return best[3], best[2]
+
+    def sure(self, worth: Floats, places: Rows) -> float:
+        """Return what some searched events are worth, less its standard error: by event, by entity and by week."""
+        rows = self.rows[self.lot[places]]
+        groups = [*self.field.groups, self.field.events.weeks[0]]
+        spread = max([float((np.sort(worth) ** 2).sum()), *(clustered(worth, codes[rows]) for codes in groups)])
+        return float(np.sort(worth).sum()) - _CAUTION * spread**0.5
 
 
 def _lot(field: Field, rows: Rows, target: Mask, *, seed: int) -> tuple[Rows, Floats]:
@@ -184,30 +212,31 @@ def _lot(field: Field, rows: Rows, target: Mask, *, seed: int) -> tuple[Rows, Fl
     return chosen, np.where(target[chosen], 1.0, len(others) / MOST_OTHERS)
 
 
-def picked(field: Field, cover: Cover, most: int, limits: tuple[Constraint, ...]) -> list[Pick]:
-    """Return the rules found; under limits those worth most, by a charge on each hit that makes room."""
+def picked(field: Field, cover: Cover, most: int, limits: Sequence[Constraint]) -> list[Pick]:
+    """Return the rules found; under limits those of many searches that are worth most within them.
 
-    def fits(picks: list[Pick]) -> bool:
-        level = with_rules(field, [(cover.mask(pick), pick.level) for pick in picks])
-        return kept(rates(field, level, field.parts.earlier), limits)
+    Each search charges a hit more, so that its rules hit fewer events more surely; of all of them the one worth
+    most, or worth most a hit, is taken while the limits are kept.
 
+    Raises
+    ------
+    DataError
+        When the live book alone breaks the limits.
+    """
     if not limits:
         return cover.picks(most)
+
+    def fits(hit: Sequence[tuple[Mask, int]]) -> bool:
+        return kept(rates(field, with_rules(field, hit), field.parts.earlier), limits)
+
     if not fits([]):
         raise DataError(
             "The live book alone breaks the limits on the earlier events, so there is no room for new rules.",
             got=", ".join(str(limit) for limit in limits),
         )
-    best = cover.picks(most, fits=fits)
-    most_paid, low, high = cover.worth_together(best), 0.0, cover.dearest
-    for _ in range(_STEPS):
-        charge = (low + high) / 2 if low else high / 16
-        found = cover.picks(most, charge=charge, fits=None)
-        if fits(found):
-            high = charge
-        else:
-            low, found = charge, cover.picks(most, charge=charge, fits=fits)
-        worth = cover.worth_together(found)
-        if worth > most_paid:
-            best, most_paid = found, worth
-    return best
+    pool: dict[tuple[tuple[Piece, ...], int], Pick] = {}
+    for charge in cover.charges:
+        for pick in cover.picks(most, charge=charge):
+            pool.setdefault((pick.pieces, pick.level), pick)
+    chosen = [cover.chosen(list(pool.values()), most, fits, by_hit=way) for way in (False, True)]
+    return max(chosen, key=cover.worth_together)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -68,6 +67,13 @@ class Ground:
         return np.stack([self.gain, self.cost, self.target.astype(np.int64), ones], axis=1)
 
     @cached_property
+    def spans(self) -> tuple[list[Piece], Rows, Rows, Rows]:
+        """Every cut of every column, with its column, and the bins from and to which it holds."""
+        held = [(place, piece) for place, column in enumerate(self.columns) for piece in column.spans]
+        ends = np.array([(place, piece.low, piece.high) for place, piece in held], dtype=np.intp).reshape(-1, 3)
+        return [piece for _, piece in held], ends[:, 0], ends[:, 1], ends[:, 2]
+
+    @cached_property
     def size(self) -> int:
         """One more than the largest bin of any column."""
         return max(column.size for column in self.columns)
@@ -94,14 +100,14 @@ class State:
         self,
         ground: Ground,
         pieces: tuple[Piece, ...],
-        sums: Sequence[int],
+        sums: Ints,
         *,
         parent: State | None = None,
         hit: Rows | None = None,
         column: int = -1,
     ) -> None:
         self.ground, self.pieces, self.parent, self.column = ground, pieces, parent, column
-        self.gain, self.cost, self.frauds, self.count = (int(part) for part in sums)
+        self.gain, self.cost, self.frauds, self.count = sums.tolist()
         self._hit = hit
 
     @property
@@ -144,7 +150,7 @@ def searched(
         condition that does is not narrowed further.
     """
     hit = np.arange(len(ground.target)) if rows is None else rows
-    everything = (ground.gain[hit].sum(), ground.cost[hit].sum(), ground.target[hit].sum(), len(hit))
+    everything = ground.numbers[hit].sum(axis=0)
     start = State(ground, (), everything, hit=hit)
     enough = _WORTHWHILE * max(1, start.gain)
     carried, found = [start], []
@@ -162,12 +168,21 @@ def searched(
         if may_cost is not None:
             grown = {key: one for key, one in grown.items() if one.count - one.frauds > may_cost}
         for weight in weights:
-            for state in sorted(grown.values(), key=lambda one: (-one.score(weight), one.order))[:BEAM]:
+            for state in foremost(list(grown.values()), BEAM, weight):
                 kept[id(state)] = state
         carried = list(kept.values())
         if not carried:
             break
     return found
+
+
+def foremost(states: list[State], most: int, weight: float = 1.0) -> list[State]:
+    """Return the conjunctions of highest score, the best first; of equals the one with fewer conditions."""
+    scores = [state.score(weight) for state in states]
+    if len(scores) > most:
+        least = sorted(scores)[-most]
+        states = [state for state, score in zip(states, scores, strict=True) if score >= least]
+    return sorted(states, key=lambda one: (-one.score(weight), one.order))[:most]
 
 
 def _grown(parent: State, weights: tuple[float, ...]) -> list[State]:
@@ -178,15 +193,41 @@ def _grown(parent: State, weights: tuple[float, ...]) -> list[State]:
     if not len(hit):
         return []
     table = sums_by_bin(ground.codes, hit, ground.numbers, ground.size)
-    made: list[State] = []
+    by_column: list[list[tuple[Piece, Ints]]] = [[] for _ in ground.columns]
     for place, column in enumerate(ground.columns):
-        own = table[place, : column.size]
-        gains, costs, frauds = own[:, 0], own[:, 1], own[:, 2]
-        for piece in column.pieces(gains, costs, frauds, at_least=ground.at_least, weights=weights):
-            if any(piece.column == old.column and piece.shape == old.shape for old in parent.pieces):
-                continue
-            sums = (own[list(piece.bins)] if piece.shape == "in" else own[piece.low : piece.high]).sum(axis=0)
-            if sums[3] == len(hit):
-                continue
-            made.append(State(ground, (*parent.pieces, piece), sums, parent=parent, column=place))
+        if column.kind == "string":
+            own = table[place, : column.size]
+            lists = column.listed(own[:, 0], own[:, 1], own[:, 2], at_least=ground.at_least, weights=weights)
+            by_column[place] += [(piece, own[list(piece.bins)].sum(axis=0)) for piece in lists]
+    for place, piece, sums in _best_spans(parent, table, weights):
+        by_column[place].append((piece, sums))
+    made: list[State] = []
+    for place, pieces in enumerate(by_column):
+        for piece, sums in pieces:
+            again = any(piece.column == old.column and piece.shape == old.shape for old in parent.pieces)
+            if not again and sums[3] < len(hit):
+                made.append(State(ground, (*parent.pieces, piece), sums, parent=parent, column=place))
     return made
+
+
+def _best_spans(parent: State, table: Ints, weights: tuple[float, ...]) -> list[tuple[int, Piece, Ints]]:
+    """Return the best two cuts of each column under each weight, with their sums."""
+    ground = parent.ground
+    spans, column, low, high = ground.spans
+    if not spans:
+        return []
+    below = np.zeros((table.shape[0], table.shape[1] + 1, table.shape[2]), dtype=np.int64)
+    np.cumsum(table, axis=1, out=below[:, 1:])
+    sums = below[column, high] - below[column, low]
+    gain, cost, frauds = sums[:, 0], sums[:, 1], sums[:, 2]
+    # What leaves out no target event and no cost says nothing.
+    says = (frauds < parent.frauds) | (cost != parent.cost) | (gain != parent.gain)
+    can = np.flatnonzero(says & (frauds >= ground.at_least))
+    kept: dict[int, None] = {}
+    for weight in weights:
+        order = can[np.lexsort((-(gain[can] - weight * cost[can]), column[can]))]
+        own = column[order]
+        first = np.ones(len(order), dtype=bool)
+        first[2:] = own[2:] != own[:-2]
+        kept.update(dict.fromkeys(order[first].tolist()))
+    return [(int(column[k]), spans[k], sums[k]) for k in kept]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -89,31 +90,11 @@ class Binned:
     words: tuple[str | None, ...] = ()
     way: int = 0
 
-    def pieces(self, gain: Ints, cost: Ints, frauds: Ints, *, at_least: int, weights: tuple[float, ...]) -> list[Piece]:
-        """Return the best conditions for sums by bin of what is gained, what it costs, and of target events.
-
-        The best few under each weight of the cost: a condition that pays only with others is kept too.
-        """
+    @cached_property
+    def spans(self) -> list[Piece]:
+        """Every cut, yes or no, missing or not; of words only the latter."""
         if self.kind == "string":
-            return self._listed(gain, cost, frauds, at_least=at_least, weights=weights)
-        options = self._spans()
-        if not options:
-            return []
-        lows = np.array([piece.low for piece in options])
-        highs = np.array([piece.high for piece in options])
-        sums = [np.concatenate([[0], np.cumsum(part)]) for part in (gain, cost, frauds)]
-        g, c, n = (part[highs] - part[lows] for part in sums)
-        keep: dict[int, None] = {}
-        # What leaves out no target event and no cost says nothing.
-        says = (n < sums[2][-1]) | (c != sums[1][-1]) | (g != sums[0][-1])
-        for weight in weights:
-            score = np.where((n >= at_least) & says, g - weight * c, -np.inf)
-            for place in np.argsort(-score, kind="stable")[:2]:
-                if np.isfinite(score[place]):
-                    keep[int(place)] = None
-        return [options[place] for place in keep]
-
-    def _spans(self) -> list[Piece]:
+            return self._presence()
         if self.kind == "bool":
             less, more = [Piece(self.name, "no", (), 1, 2)], [Piece(self.name, "yes", (), 2, 3)]
             found = (less if self.way <= 0 else []) + (more if self.way >= 0 else [])
@@ -126,9 +107,11 @@ class Binned:
     def _presence(self) -> list[Piece]:
         return [Piece(self.name, "missing", (), 0, 1), Piece(self.name, "present", (), 1, self.size)]
 
-    def _listed(
-        self, gain: Ints, cost: Ints, frauds: Ints, *, at_least: int, weights: tuple[float, ...]
-    ) -> list[Piece]:
+    def listed(self, gain: Ints, cost: Ints, frauds: Ints, *, at_least: int, weights: tuple[float, ...]) -> list[Piece]:
+        """Return the best lists of words for sums by bin of what is gained, what it costs, and of target events.
+
+        The best few under each weight of the cost: a condition that pays only with others is kept too.
+        """
         can = [place + 1 for place, word in enumerate(self.words) if word is not None and frauds[place + 1] > 0]
         found: dict[tuple[int, ...], Piece] = {}
         for weight in weights:
@@ -138,8 +121,7 @@ class Binned:
                 bins = tuple(sorted(order[:count]))
                 if int(frauds[list(bins)].sum()) >= at_least:
                     found[bins] = Piece(self.name, "in", tuple(str(self.words[place - 1]) for place in bins), bins=bins)
-        span = [piece for piece in self._presence() if int(frauds[piece.low : piece.high].sum()) >= at_least]
-        return [*found.values(), *span]
+        return list(found.values())
 
 
 def _counts(worths: list[float]) -> list[int]:

@@ -341,6 +341,18 @@ def _casebook() -> dict[str, Result]:
         }
 
 
+@cache
+def _launched() -> tuple[rb.LaunchPlan, Result]:
+    """Return the plan and the verdict of a launch in a hostile book: titles, lists of entities and names."""
+    events = rb.read(_events().frame(), roles=_events().roles.with_roles(entities=("land",)), name=HOSTILE)
+    plan = rb.plan_launch(_book().with_status("TX-1", "draft"), events, steps=["shadow", 0.5, "live"])
+    return plan, rb.judge_launch(plan, events, since="2026-02-01", stage=0.5)
+
+
+def _drift() -> rb.RuleDrift:
+    return rb.watch_rules(rb.simulate(_book(), _events()))
+
+
 def _timeline() -> Result:
     from riskbench.incidents.incident import Incident
     from riskbench.incidents.scope import scope_of
@@ -379,7 +391,11 @@ SPECIMENS: dict[str, Callable[[], Result]] = {
     "incident_page": lambda: _casebook()["incident_page"],
     "incident_record": lambda: _casebook()["incident_record"],
     "inspection": _inspection,
+    "launch_plan": lambda: _launched()[0],
+    "launch_verdict": lambda: _launched()[1],
     "remedy_list": lambda: _casebook()["remedy_list"],
+    "rule_drift": _drift,
+    "rule_health": lambda: rb.diagnose_rules(_drift(), appraisal=rb.appraise(rb.simulate(_book(), _events()))),
     "scan": _scanned,
     "scored": _scored,
     "segments": _segments,

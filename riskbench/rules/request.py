@@ -28,7 +28,18 @@ if TYPE_CHECKING:
 
 #: The form of the machine-readable content; a later one gets another number.
 FORMAT = 1
-_TABLES = ("effect", "rules", "matrix", "mcnemar", "bounds", "regions", "largest", "assumptions", "unmeasured")
+_TABLES = (
+    "effect",
+    "rules",
+    "matrix",
+    "mcnemar",
+    "bounds",
+    "regions",
+    "largest",
+    "assumptions",
+    "unmeasured",
+    "remarks",
+)
 
 
 @result
@@ -56,6 +67,8 @@ class ChangeRequest(Result):
         The stated costs: cost, value, meaning.
     unmeasured : DataFrame
         What is not measurable, and why: what, why.
+    remarks : DataFrame
+        What a reader must know of the comparison and the events: remark.
     name, reason, requested_by : str
         What it is called, why it is asked for, and who asks; the last may be empty.
     verdict, why : str
@@ -74,7 +87,7 @@ class ChangeRequest(Result):
     title: ClassVar[str] = "Change request"
     main: ClassVar[str] = "effect"
     repr_rows: ClassVar[int] = 20
-    repr_tables: ClassVar[tuple[str, ...]] = ("rules", "regions", "assumptions", "unmeasured")
+    repr_tables: ClassVar[tuple[str, ...]] = ("rules", "regions", "assumptions", "unmeasured", "remarks")
     next_step: ClassVar[str] = '.save("change.html") for a reviewer; .sign(reviewer=..., decision="approve")'
 
     effect: pd.DataFrame
@@ -86,6 +99,7 @@ class ChangeRequest(Result):
     largest: pd.DataFrame
     assumptions: pd.DataFrame
     unmeasured: pd.DataFrame
+    remarks: pd.DataFrame
     name: str
     reason: str
     requested_by: str

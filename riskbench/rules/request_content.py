@@ -19,6 +19,8 @@ from riskbench.rules.writing import to_yaml
 #: So many of the largest flips are shown, and so many regions.
 LARGEST, MOST_REGIONS = 10, 200
 
+#: Remarks of a comparison that a request tells in a section of their own.
+_ELSEWHERE = ("Labels: ", "Costs assumed: ")
 _MEANING = {
     "loss_share": "share of a fraud's amount that is lost when it is let through",
     "margin": "share of a good event's amount that is earned",
@@ -72,6 +74,7 @@ def shown(
         "largest": _largest(held),
         "assumptions": _assumptions(held),
         "unmeasured": _unmeasured(held, told=bool(values["chosen_on"])),
+        "remarks": pd.DataFrame({"remark": [redact(note) for note in held.notes if not note.startswith(_ELSEWHERE)]}),
     }
     return values, tables
 
@@ -122,8 +125,9 @@ def _unmeasured(held: Comparison, *, told: bool) -> pd.DataFrame:
     rows = [] if told else [("the effect on events that did not choose it", "it is not told where it was chosen")]
     blind = int(held.bounds["unlabelled"].iloc[0])
     if blind:
-        note = next(note for note in held.notes if "flips have no verdict" in note)
-        rows += [(f"{blind:,} flips without a verdict", note)]
+        rows.append((f"what the {blind:,} flips without a verdict are", "nobody knows yet whether they are fraud"))
+        if held.bounds["net_value"].isna().iloc[-1]:
+            rows.append(("net value if those flips are fraud", "a loss is measured of a confirmed fraud only"))
     if held.verdict == NO_MEASURE:
         rows.append(("net value", held.why))
     if held.weeks is None:

@@ -65,7 +65,7 @@ def sections(held: ChangeRequest, signed: SignedChange | None) -> tuple[Section,
             table=held.assumptions,
         ),
         Section(name="Not measurable", points=_unmeasured(held), table=_bounds(held)),
-        Section(name="What was compared", table=_hashes(held)),
+        Section(name="What was compared", points=tuple(held.remarks["remark"]), table=_hashes(held)),
         Section(name="Decision", lines=_lines(held, signed)),
         Section(name="Proposed rule book", folded=(f"YAML, {held.book_after[:12]}", held.book_yaml)),
     )

@@ -13,6 +13,8 @@ from riskbench.engine.terms import KIND_WORDS, Binder, Term, constant, even, mad
 
 Handler = Callable[[Binder, exp.Expr], Term]
 _NAN = "CAST('NaN' AS DOUBLE)"
+#: The least whole number that a column can hold.
+LEAST = -(2**63)
 _SIGNS: dict[type[exp.Expr], str] = {
     exp.Add: "+",
     exp.Sub: "-",
@@ -60,10 +62,27 @@ def _arithmetic(binder: Binder, tree: exp.Expr) -> Term:
         raise binder.wrong("// divides whole numbers only", tree, hint="use floor(a / b)")
     if not (whole and sign in ("//", "%")):
         left, right = left.as_float(), right.as_float()
-    below = right.sql
-    if sign in ("/", "//", "%") and right.literal is None:
-        below = f"NULLIF({right.sql}, 0{'' if right.kind == 'int' else 'e0'})"
+    below = _divisor(left, sign, right, whole=whole) if sign in ("/", "//", "%") else right.sql
     return made(f"({left.sql} {sign} {below})", right.kind if right.kind == left.kind else "float", (left, right))
+
+
+def _divisor(left: Term, sign: str, right: Term, *, whole: bool) -> str:
+    """Return what is divided by, so that no row stops the query: by 0 the answer is missing.
+
+    The least whole number by -1 is larger than a column can hold: `//` is missing there, and `%` is 0 as it should be.
+    """
+    below = right.sql
+    if whole and sign != "/" and (right.literal is None or right.literal.value == -1):
+        least = left.literal is None or left.literal.value == LEAST
+        if sign == "%" and least:
+            below = f"CASE WHEN {right.sql} = (-1) THEN 1 ELSE {right.sql} END"
+        elif least:
+            below = f"CASE WHEN {left.sql} = ({LEAST}) AND {right.sql} = (-1) THEN 0 ELSE {right.sql} END"
+        if least:
+            return f"NULLIF({below}, 0)"
+    if right.literal is not None:
+        return below
+    return f"NULLIF({below}, 0{'' if right.kind == 'int' else 'e0'})"
 
 
 def _folded(left: Literal, sign: str, right: Literal) -> Literal:
@@ -92,11 +111,17 @@ def _folded(left: Literal, sign: str, right: Literal) -> Literal:
 
 
 def _negative(binder: Binder, tree: exp.Expr) -> Term:
-    term = binder.numeric(tree.this)
+    inner = tree.this
+    if isinstance(inner, exp.Literal) and not inner.is_string and str(inner.this) == str(-LEAST):
+        return constant(of_int(LEAST))  # the one whole number whose positive is none
+    term = binder.numeric(inner)
     if term.literal is not None:
         value = term.literal.value
         assert not isinstance(value, str)
-        return constant(of_int(-value) if isinstance(value, int) else of_float(-value), (term,))
+        try:
+            return constant(of_int(-value) if isinstance(value, int) else of_float(-value), (term,))
+        except ValueError as wrong:
+            raise binder.wrong("This number is larger than a column can hold", tree) from wrong
     term = term.as_float()
     return made(f"(-{term.sql})", term.kind, (term,))
 

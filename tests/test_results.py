@@ -148,6 +148,16 @@ def _book() -> rb.RuleBook:
     )
 
 
+def _governed() -> rb.RuleBook:
+    """Return the hostile book with lists and deviations whose words and values are hostile too."""
+    book = _book().with_list(
+        "soft", {"values": [HOSTILE, "NO"], "kind": "block", "column": "land", "outcome": "review"}
+    )
+    book = book.with_list("free", {"values": [7, 8, 9], "kind": "vip", "column": "buyer", "owner": HOSTILE})
+    said = {"reason": HOSTILE, "approver": HOSTILE, "expires": "2027-01-31"}
+    return book.with_deviation(rb.Deviation("TX-1", HOSTILE, params={"limit": 90}, **said))
+
+
 def _comparison() -> Result:
     changed = _book().with_params({"TX-1": {"limit": 500}})
     return rb.compare(rb.simulate(_book(), _events()), rb.simulate(changed, _events()))
@@ -380,6 +390,7 @@ SPECIMENS: dict[str, Callable[[], Result]] = {
     "containment": _containment,
     "coverage": _coverage,
     "decision": lambda: rb.decide(rb.calibrate(_events(), given=_book()), title=HOSTILE),
+    "deviations": lambda: rb.price_deviations(_governed(), _events()),
     "entities": _entities,
     "explanation": _explained,
     "exposure": _exposure,
@@ -391,6 +402,7 @@ SPECIMENS: dict[str, Callable[[], Result]] = {
     "incident_page": lambda: _casebook()["incident_page"],
     "incident_record": lambda: _casebook()["incident_record"],
     "inspection": _inspection,
+    "list_audit": lambda: rb.audit_lists(_governed(), _events()),
     "launch_plan": lambda: _launched()[0],
     "launch_verdict": lambda: _launched()[1],
     "remedy_list": lambda: _casebook()["remedy_list"],

@@ -21,7 +21,7 @@ from riskbench.rules.hits import Hits, apply, hits
 from riskbench.rules.list_entries import state_of
 from riskbench.rules.param import ParamValue, number
 from riskbench.rules.rule import Rule
-from riskbench.rules.weighing import Scale, Weighed
+from riskbench.rules.weighing import Scale, Weighed, readings
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,7 +40,8 @@ class Deviations(Result):
         rule), own_value, book_value, reason, approver, expires, state, acts, events (of the region), flips (events
         that are decided otherwise), frauds, good, unlabelled (of the flips), fraud_value, insults and reviews (by
         how many there are more), net_value with `_lower` and `_upper` (95 %, paired: with the region's own value
-        less without it; major units), net_per_week with `_lower` and `_upper`, n (flips with a verdict), reading.
+        less without it; major units), net_per_week with `_lower` and `_upper`, n (flips with a verdict), q_value
+        (among all of the book), reading.
     weeks : float or None
         The time that the events span.
     """
@@ -117,7 +118,7 @@ class Deviations(Result):
         shown = self.deviations[self.deviations[column].notna()].head(12).iloc[::-1]
         place = np.arange(len(shown))
         low, high = shown[f"{column}_lower"].to_numpy(), shown[f"{column}_upper"].to_numpy()
-        colours = [BLUE if a > 0 else ORANGE if b < 0 else GREY for a, b in zip(low, high, strict=True)]
+        colours = [_COLOURS.get(said, GREY) for said in shown["reading"]]
         ax.hlines(place, low, high, color=colours, linewidth=2)
         ax.scatter(shown[column], place, color=colours, zorder=3)
         ax.axvline(0, color="#444444", linewidth=0.8)
@@ -221,11 +222,15 @@ def price_deviations(
     span = held.dataset.span
     weeks = None if span is None else (span[1] - span[0]).total_seconds() / WEEK
     weeks = weeks if weeks is not None and weeks >= 1 / 7 else None
-    rows = [_row(own, scale, book, counts, weeks=weeks, day=day) for own in _owns(book)]
-    frame = pd.DataFrame(rows, columns=_COLUMNS).astype(
-        {name: "float64" for name in _COLUMNS if name.startswith("net")}
-    )
-    frame = frame.astype({"acts": bool})
+    owns = list(_owns(book))
+    weighed = [_weighed(own, scale) for own in owns]
+    q, said = readings(weighed)
+    rows = [
+        [*_row(own, told, book, counts, weeks=weeks, day=day), q[place], _reading(own, said[place], book, counts)]
+        for place, (own, told) in enumerate(zip(owns, weighed, strict=True))
+    ]
+    numbers = ("q_value", "fraud_value", *(name for name in _COLUMNS if name.startswith("net")))
+    frame = pd.DataFrame(rows, columns=_COLUMNS).astype({**dict.fromkeys(numbers, "float64"), "acts": bool})
     return Deviations(
         deviations=frame,
         weeks=weeks,
@@ -245,7 +250,7 @@ def price_deviations(
 _COLUMNS = (
     "rule region source own_value book_value reason approver expires state acts events flips frauds good unlabelled "
     "fraud_value insults reviews net_value net_value_lower net_value_upper net_per_week net_per_week_lower "
-    "net_per_week_upper n reading"
+    "net_per_week_upper n q_value reading"
 ).split()
 
 
@@ -260,23 +265,16 @@ def _owns(book: RuleBook) -> Iterator[_Own]:
             yield _Own(rule.id, region, {}, off=True, source="off")
 
 
+_COLOURS = {"surely earns": BLUE, "surely costs": ORANGE}
+
+
 def _row(
-    own: _Own, scale: Scale, book: RuleBook, counts: Mapping[str, int], *, weeks: float | None, day: str | None
+    own: _Own, weighed: Weighed, book: RuleBook, counts: Mapping[str, int], *, weeks: float | None, day: str | None
 ) -> list[Any]:
-    held = scale.held
-    place = [rule.id for rule in held.book.rules].index(own.rule)
-    rule, told = held.book.rules[place], own.deviation
-    acts = told is None or told.holds(day)
-    weighed = _weighed(own, scale, place, rule) if own.region in counts else None
+    told = own.deviation
     written = book.rule(own.rule)
     whole = "on" if own.off else ", ".join(f"{name} {number(written.params[name].default)}" for name in own.params)
-    state = "no expiry" if told is None else state_of(told.expires, told.approver, day)
-    net = [None] * 3 if weighed is None else [weighed.net_value, weighed.lower, weighed.upper]
-    weekly = [None if part is None or weeks is None else part / weeks for part in net]
-    figures: list[Any] = [0, 0, 0, 0, 0.0, 0, 0] if weighed is None else _figures(weighed)
-    reading = "no event of this region" if weighed is None else weighed.reading
-    if rule.status != "live":
-        reading = f"the rule is {rule.status}: it decides nothing"
+    net = [weighed.net_value, weighed.lower, weighed.upper]
     return [
         own.rule,
         own.region,
@@ -286,24 +284,36 @@ def _row(
         told.reason if told is not None else "",
         told.approver if told is not None else "",
         told.expires if told is not None else "",
-        state,
-        acts,
+        "no expiry" if told is None else state_of(told.expires, told.approver, day),
+        told is None or told.holds(day),
         counts.get(own.region, 0),
-        *figures,
+        weighed.flips,
+        weighed.frauds,
+        weighed.good,
+        weighed.unlabelled,
+        weighed.fraud_value,
+        weighed.insults,
+        weighed.reviews,
         *net,
-        *weekly,
-        weighed.n if weighed is not None else 0,
-        reading,
+        *(None if part is None or weeks is None else part / weeks for part in net),
+        weighed.n,
     ]
 
 
-def _figures(told: Weighed) -> list[Any]:
-    return [told.flips, told.frauds, told.good, told.unlabelled, told.fraud_value, told.insults, told.reviews]
+def _reading(own: _Own, said: str, book: RuleBook, counts: Mapping[str, int]) -> str:
+    """Return what is said of a deviation, or why it does nothing."""
+    status = book.rule(own.rule).status
+    if status != "live":
+        return f"the rule is {status}: it decides nothing"
+    return said if own.region in counts else "no event of this region"
 
 
-def _weighed(own: _Own, scale: Scale, place: int, rule: Rule) -> Weighed:
+def _weighed(own: _Own, scale: Scale) -> Weighed:
     """Return what changes when the region does otherwise, all else staying."""
-    lines = apply([own.put(rule, acts=False), own.put(rule, acts=True)], scale.held.dataset)
+    held = scale.held
+    place = [rule.id for rule in held.book.rules].index(own.rule)
+    rule = held.book.rules[place]
+    lines = apply([own.put(rule, acts=False), own.put(rule, acts=True)], held.dataset)
     was, now = (scale.levels({place: lines.words[line]}) for line in (0, 1))
     return scale.weigh(was, now)
 

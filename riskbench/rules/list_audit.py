@@ -19,9 +19,19 @@ from riskbench.metrics.costs import Costs
 from riskbench.rules.book import RuleBook
 from riskbench.rules.force import day_of, in_force
 from riskbench.rules.hits import Hits, apply, prepared
-from riskbench.rules.list_entries import SOON, Measured, checked_day, entries_frame, entry_of, state_of, touched_by
+from riskbench.rules.list_entries import (
+    LOOK_AGAIN,
+    SOON,
+    Measured,
+    checked_day,
+    entries_frame,
+    entry_of,
+    plain_state,
+    state_of,
+    touched_by,
+)
 from riskbench.rules.lists import PREFIX, NamedList
-from riskbench.rules.weighing import Scale, Weighed
+from riskbench.rules.weighing import FEWEST, Scale, Weighed, readings
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,7 +49,7 @@ class ListAudit(Result):
         names), flips (events whose outcome it changes), frauds, good, unlabelled (of the flips), fraud_value,
         insults and reviews (by how many good events held or stopped, and reviews, there are more with the list),
         net_value with `_lower` and `_upper` (95 %, paired: with the list less without it; major units), n (flips
-        with a verdict), reading.
+        with a verdict), q_value (among all lists of the book), reading.
     exemptions, blocks : Weighed
         What all allow and VIP lists together change, and all block lists.
     days : float or None
@@ -85,7 +95,7 @@ class ListAudit(Result):
             ("Net value of the block lists", shut, ("block",)),
         ):
             if self.lists["kind"].isin(held_kinds).any():
-                note = "" if held.net_value is not None else held.reading.removeprefix("not measurable: ")
+                note = "" if held.net_value is not None else f"{held.n:,} with a verdict, {FEWEST} needed"
                 facts.append(
                     Fact(
                         name,
@@ -122,7 +132,7 @@ class ListAudit(Result):
         shown = self.lists[self.lists["net_value"].notna()].head(12).iloc[::-1]
         place = np.arange(len(shown))
         low, high = shown["net_value_lower"].to_numpy(), shown["net_value_upper"].to_numpy()
-        colours = [BLUE if a > 0 else ORANGE if b < 0 else GREY for a, b in zip(low, high, strict=True)]
+        colours = [_COLOURS.get(said, GREY) for said in shown["reading"]]
         ax.hlines(place, low, high, color=colours, linewidth=2)
         ax.scatter(shown["net_value"], place, color=colours, zorder=3)
         ax.axvline(0, color="#444444", linewidth=0.8)
@@ -202,8 +212,14 @@ def audit_lists(
     held = Hits(stands.book, events, apply(stands.book.rules, events), asof, stands.lapsed)
     scale = Scale(held, stated)
     measured = [_measure(name, entry, scale) for name, entry in book.lists.items()]
-    frame = pd.DataFrame([_row(one, scale, day) for one in measured], columns=_COLUMNS)
-    frame = frame.astype({name: "float64" for name in _COLUMNS if name.startswith(("net_value", "fraud_value"))})
+    q, said = readings([one.told for one in measured])
+    rows = [
+        [*_row(one, scale, day), *ends] for one, *ends in zip(measured, q, map(_reading, measured, said), strict=True)
+    ]
+    frame = pd.DataFrame(rows, columns=_COLUMNS)
+    frame = frame.astype(
+        {name: "float64" for name in _COLUMNS if name.endswith("_value") or name.startswith("net_value")}
+    )
     frame = frame.astype({"events": "Int64", "stale_entries": "Int64"})
     live = held.resolution.level
     groups = {
@@ -232,7 +248,7 @@ def audit_lists(
 
 _COLUMNS = (
     "list kind column acts owner expires state entries lapsed_entries stale_entries events flips frauds good "
-    "unlabelled fraud_value insults reviews net_value net_value_lower net_value_upper n reading"
+    "unlabelled fraud_value insults reviews net_value net_value_lower net_value_upper n q_value reading"
 ).split()
 
 
@@ -272,10 +288,6 @@ def _row(one: Measured, scale: Scale, day: str | None) -> list[Any]:
         events = int(sum(counts[first[value]] for value in live))
     elif one.through:
         events = len(positions(np.bitwise_or.reduce([_line(scale.held, rule) for rule in one.through])))
-    reading = one.told.reading
-    if not one.through:
-        expired = held.acts and not live
-        reading = "expired: it no longer acts" if expired else "acts through no rule"
     return [
         one.name,
         held.kind or "",
@@ -283,7 +295,7 @@ def _row(one: Measured, scale: Scale, day: str | None) -> list[Any]:
         ", ".join(one.through),
         held.owner or "",
         held.expires or "",
-        state_of(held.expires, held.owner, day),
+        state_of(held.expires, held.owner, day) if held.kind is not None else plain_state(held.expires, day),
         len(set(held.values)),
         len(set(held.values)) - len(live),
         stale,
@@ -299,8 +311,14 @@ def _row(one: Measured, scale: Scale, day: str | None) -> list[Any]:
         told.lower,
         told.upper,
         told.n,
-        reading,
     ]
+
+
+def _reading(one: Measured, said: str) -> str:
+    """Return what is said of a list, or why it does nothing."""
+    if one.through:
+        return said
+    return "expired: it no longer acts" if one.held.acts and one.held.values else "acts through no rule"
 
 
 def _line(held: Hits, rule: str) -> Words:
@@ -310,11 +328,18 @@ def _line(held: Hits, rule: str) -> Words:
 def _disorder(lists: pd.DataFrame) -> str:
     """Return in words how many lists are expired, soon will be, or lack an owner or an end."""
     states = lists["state"]
-    told = [(word, int(states.str.contains(word, regex=False).sum())) for word in (*_STATES,)]
-    return ", ".join(f"{count:,} {word}" for word, count in told if count) or "none"
+    told = [(say, int(states.str.contains(word, regex=False).sum())) for word, say in _STATES.items()]
+    return ", ".join(f"{count:,} {say}" for say, count in told if count) or "none"
 
 
-_STATES = ("expired", f"expires within {SOON} days", "no expiry", "no owner")
+_COLOURS = {"surely earns": BLUE, "surely costs": ORANGE}
+_STATES = {
+    "expired": "expired",
+    f"expires within {SOON} days": f"expiring within {SOON} days",
+    LOOK_AGAIN: LOOK_AGAIN,
+    "no expiry": "without expiry",
+    "no owner": "without owner",
+}
 
 
 def _notes(held: Hits, measured: list[Measured], day: str | None) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from riskbench.rules.weighing import FEWEST, Levels, Scale, Weighed
 
 #: An expiry within so many days is near.
 SOON = 30
+LOOK_AGAIN = "to be looked at again"
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +88,11 @@ def state_of(expires: str | None, owner: str | None, day: str | None) -> str:
     if owner is None:
         told.append("no owner")
     return ", ".join(told) or "in force"
+
+
+def plain_state(expires: str | None, day: str | None) -> str:
+    """Return how a list of no kind stands: it needs no end, but may have a day to be looked at again."""
+    return LOOK_AGAIN if expires is not None and day is not None and expires < day else "in force"
 
 
 def touched_by(name: str, named: NamedList, held: Hits) -> str | None:
@@ -155,7 +161,10 @@ def _entries(one: Measured, scale: Scale, day: str | None) -> pd.DataFrame:
             "owner": [mark.owner or "" for mark in marks],
             "expires": [mark.expires or "" for mark in marks],
             "reason": [mark.reason or "" for mark in marks],
-            "state": [state_of(mark.expires, mark.owner, day) for mark in marks],
+            "state": [
+                state_of(mark.expires, mark.owner, day) if named.kind is not None else plain_state(mark.expires, day)
+                for mark in marks
+            ],
         }
     )
     counts: dict[str, Any] = _counted(one, scale, len(named.values))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +13,7 @@ from riskbench.data.labels import FRAUD, GOOD
 from riskbench.data.outcomes import ladder
 from riskbench.engine.bits import Bits, Words
 from riskbench.metrics.costs import Costs
+from riskbench.metrics.discovery import q_values
 from riskbench.metrics.intervals import Z95
 from riskbench.metrics.price import Price, price
 from riskbench.rules.hits import Hits, resolve
@@ -21,6 +24,8 @@ Rows = npt.NDArray[np.intp]
 
 #: Fewer events with a verdict than this are no evidence of money.
 FEWEST = 10
+#: What surely earns or costs does so at this rate of false discoveries.
+LEVEL = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +64,35 @@ class Weighed:
         return self.frauds + self.good
 
     @property
-    def reading(self) -> str:
-        """What the numbers say, in words."""
-        if not self.flips:
-            return "changes no outcome"
-        if self.net_value is None or self.lower is None or self.upper is None:
-            return f"not measurable: {self.n:,} of {self.flips:,} flips have a verdict"
-        return "surely earns" if self.lower > 0 else "surely costs" if self.upper < 0 else "not shown"
+    def p_value(self) -> float | None:
+        """How often chance alone would change net value so much; None with too few verdicts."""
+        if self.net_value is None or self.lower is None:
+            return None
+        spread = (self.net_value - self.lower) / Z95
+        return math.erfc(abs(self.net_value) / spread / math.sqrt(2)) if spread > 0 else float(self.net_value == 0)
+
+
+def readings(held: Sequence[Weighed]) -> tuple[list[float | None], list[str]]:
+    """Return the q-value of each change that was weighed in one look, and what its numbers say in words.
+
+    A change surely earns or costs at a rate of false discoveries of 5 % among all that are looked at together.
+    """
+    p = [one.p_value for one in held]
+    measured = [place for place, value in enumerate(p) if value is not None]
+    q: list[float | None] = [None] * len(held)
+    for place, value in zip(measured, q_values([p[place] for place in measured]).tolist(), strict=True):  # type: ignore[arg-type]
+        q[place] = value
+    said = []
+    for one, value in zip(held, q, strict=True):
+        if not one.flips:
+            said.append("changes no outcome")
+        elif value is None or one.net_value is None:
+            said.append(f"not measurable: {one.n:,} with a verdict, {FEWEST} needed")
+        elif value > LEVEL:
+            said.append("not shown")
+        else:
+            said.append("surely earns" if one.net_value > 0 else "surely costs")
+    return q, said
 
 
 class Scale:

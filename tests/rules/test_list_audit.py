@@ -118,7 +118,7 @@ def test_who_answers_and_until_when(audited):
         "bad": "no expiry",
         "old": "expired",
         "soft": "expires within 30 days, no owner",
-        "plain": "no expiry, no owner",
+        "plain": "in force",
     }
     assert row(audited, "old")["reading"] == "expired: it no longer acts"
     assert row(audited, "vips")["entries"] == 3

@@ -36,10 +36,11 @@ def pairs_of_sets(
     tuple of ndarray of int64, shape (size, size, kinds)
         Count and value; the second line is never before the first, and a line with itself is what it hits.
     """
-    shape = (size, size, count.shape[1])
-    counts, values = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
-    _of_sets(starts, lines, count, value, counts, values)
-    return counts, values
+    # Side by side, so that a pair is one line of the processor's cache.
+    both = np.ascontiguousarray(np.concatenate([count, value], axis=1))
+    out = np.zeros((size, size, both.shape[1]), dtype=np.int64)
+    _of_sets(starts, lines, both, out)
+    return out[..., : count.shape[1]], out[..., count.shape[1] :]
 
 
 def pairs_of_bits(words: Words, kinds: npt.NDArray[np.int8], value: Ints, *, states: int) -> tuple[Ints, Ints]:
@@ -68,14 +69,12 @@ def two_first(starts: Ints, lines: npt.NDArray[np.int32], rank: Ints, *, idle: i
 
 
 @compiled
-def _of_sets(starts: Any, lines: Any, count: Any, value: Any, counts: Any, values: Any) -> None:
-    kinds = count.shape[1]
+def _of_sets(starts: Any, lines: Any, both: Any, out: Any) -> None:
     for group in range(len(starts) - 1):
         for one in range(starts[group], starts[group + 1]):
             for two in range(one, starts[group + 1]):
-                for kind in range(kinds):
-                    counts[lines[one], lines[two], kind] += count[group, kind]
-                    values[lines[one], lines[two], kind] += value[group, kind]
+                for part in range(both.shape[1]):
+                    out[lines[one], lines[two], part] += both[group, part]
 
 
 @compiled

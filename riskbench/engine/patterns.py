@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from riskbench.engine.bits import Words
 from riskbench.engine.compiled import compiled, inner
+from riskbench.errors import EngineError
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -22,9 +23,13 @@ _PLACE = np.zeros(64, dtype=np.int64)
 for _bit in range(64):
     _PLACE[((1 << _bit) * int(_SEQUENCE) & 0xFFFFFFFFFFFFFFFF) >> 58] = _bit
 _PLACE.flags.writeable = False
+#: What is kept of a set beside its lines, in four bytes: where it begins, and counts and money by kind.
+_EACH = 32
 
 
-def patterns(words: Words, rows: int, marks: npt.NDArray[np.uint64]) -> tuple[Codes, Ints, Codes]:
+def patterns(
+    words: Words, rows: int, marks: npt.NDArray[np.uint64], *, most: int = 1 << 32
+) -> tuple[Codes, Ints, Codes]:
     """Return each event's set of lines, and the lines of each set.
 
     Two sets are told apart by the XOR of their lines' marks, so the caller must check that none were mixed up.
@@ -37,6 +42,13 @@ def patterns(words: Words, rows: int, marks: npt.NDArray[np.uint64]) -> tuple[Co
         The number of events.
     marks : ndarray of uint64, shape (lines,)
         A random number for each line.
+    most : int
+        Bytes that the sets, their lines and a caller's counts and money of each may take.
+
+    Raises
+    ------
+    EngineError
+        When there are more sets than that.
 
     Returns
     -------
@@ -47,7 +59,14 @@ def patterns(words: Words, rows: int, marks: npt.NDArray[np.uint64]) -> tuple[Co
     code = np.zeros(rows, dtype=np.int32)
     if not rows or not len(words):
         return code, np.zeros(2, dtype=np.int64), np.zeros(0, dtype=np.int32)
-    starts, lines = _patterns(words, rows, marks, code, _PLACE)
+    starts, lines = _patterns(words, rows, marks, code, _PLACE, most // 4)
+    if not len(starts):
+        raise EngineError(
+            "The events fall into too many distinct sets of rules to be held",
+            got=f"{len(words):,} rules on {rows:,} events",
+            allowed=f"sets of {most / 2**30:.1f} GiB",
+            hint="simulate fewer rules, or fewer events, at once",
+        )
     return code, starts, lines
 
 
@@ -89,7 +108,7 @@ def _slot(keys: Any, mark: Any) -> Any:
 
 
 @compiled
-def _patterns(words: Any, rows: Any, marks: Any, code: Any, place: Any) -> Any:
+def _patterns(words: Any, rows: Any, marks: Any, code: Any, place: Any, most: Any) -> Any:
     size, width = words.shape
     keys = np.zeros(1 << 12, dtype=np.uint64)
     numbers = np.zeros(1 << 12, dtype=np.int32)
@@ -132,6 +151,8 @@ def _patterns(words: Any, rows: Any, marks: Any, code: Any, place: Any) -> Any:
             code[begin * 64 + k] = numbers[at]
         if not fresh:
             continue
+        if filled + _EACH * known > most:
+            return starts[:0].copy(), lines[:0].copy()
         starts = _room(starts, known + 1)
         lines = _room(lines, filled + hits)
         first = known - fresh

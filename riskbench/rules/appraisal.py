@@ -310,6 +310,11 @@ def _notes(standing: Standing, told: Judged, lot: pd.DataFrame) -> tuple[str, ..
             f"{dark:,} of the {flips:,} events that some removal would move have no verdict and are in no figure of "
             "fraud, good or value; a blocked event has none, so a rule that blocks may be worth more than it shows."
         )
+    if not standing.table.compresses:
+        notes.append(
+            f"The events fall into {len(standing.table):,} distinct sets of rules, more than a third of their number: "
+            "answers are exact, but take longer."
+        )
     if not standing.setting.live.any():
         notes.append("No rule of the book is live: nothing is decided.")
     notes.append(said(standing))

@@ -2,97 +2,40 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from riskbench.data.labels import FRAUD
 from riskbench.metrics.intervals import Z95
+from riskbench.rules.decisions import IDLE
 from riskbench.rules.moves import moves
 from riskbench.rules.standing import Standing
 
 Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-
-#: Entries (a pattern and one of its rules) that are shared out at once.
-_BLOCK = 1 << 19
-
-
-def shares(level: npt.NDArray[np.integer], starts: Ints, *, levels: int) -> Floats:
-    """Return how many times each outcome's worth each rule is credited with, where several rules hit together.
-
-    A rule's Shapley credit is what it adds to the rules before it, on average over all orders in which they could
-    be made live. Of k rules in the order of deciding, with g_i the worth of the i-th one's outcome and g_0 that of
-    the mildest, it is g_i / i - sum over j > i of g_j / (j (j - 1)) - g_0 / k: the i-th adds something only where
-    none before it is live, and then it replaces the first live one after it.
-
-    Parameters
-    ----------
-    level : ndarray of int, shape (entries,)
-        The outcome of each rule, the first to decide first within a pattern.
-    starts : ndarray of int64, shape (patterns + 1,)
-        Where each pattern begins.
-    levels : int
-        The length of the ladder.
-
-    Returns
-    -------
-    ndarray of float64, shape (entries, levels)
-
-    Source: Shapley, L. S. (1953), A value for n-person games, Contributions to the Theory of Games II, 307-317.
-
-    Examples
-    --------
-    >>> shares(np.array([3, 2]), np.array([0, 2]), levels=4).tolist()  # blocks first, then reviews
-    [[-0.5, 0.0, -0.5, 1.0], [-0.5, 0.0, 0.5, 0.0]]
-    """
-    size = np.diff(starts)
-    place = np.arange(len(level)) - np.repeat(starts[:-1], size) + 1
-    later = np.zeros(len(level))
-    np.divide(1.0, place * (place - 1.0), out=later, where=place > 1)
-    ends = np.repeat(starts[1:], size)
-    out = np.empty((len(level), levels))
-    for step in range(levels):
-        running = np.concatenate([[0.0], np.cumsum(np.where(level == step, later, 0.0))])
-        out[:, step] = running[1:] - running[ends]
-    out[np.arange(len(level)), level] += 1.0 / place
-    out[:, 0] -= 1.0 / np.repeat(size, size)
-    return out
 
 
 def shapley(standing: Standing) -> dict[str, Floats]:
-    """Return each rule's Shapley credit: net value, frauds alerted and reviews, each with the sum of squares."""
-    table, price = standing.table, standing.price
-    rank = standing.setting.rank
-    live = np.flatnonzero(standing.setting.live[table.rules])
-    owner = table.owners[live]
-    live = live[np.lexsort((rank[table.rules[live]], owner))]
-    rules = table.rules[live]
-    starts = np.searchsorted(owner, np.arange(len(table) + 1))
+    """Return each rule's Shapley credit: net value, frauds alerted and reviews, each with the sum of squares.
+
+    A rule's credit is what it adds to the rules that are there already, on average over all orders in which they
+    could be made live. Where k live rules hit an event, in the order of deciding, with g_i the worth of the i-th
+    one's outcome and g_0 that of the mildest, it is g_i / i - sum over j > i of g_j / (j (j - 1)) - g_0 / k: the i-th
+    adds something only where none before it is live, and then it replaces the first live one after it.
+
+    Source: Shapley, L. S. (1953), A value for n-person games, Contributions to the Theory of Games II, 307-317.
+    """
+    from riskbench.engine.credits import credits_of_lines
+
+    table, price, setting = standing.table, standing.price, standing.setting
     alert = np.array([effect != "none" for effect in standing.effects], dtype=np.float64)
     review = np.array([effect == "review" for effect in standing.effects], dtype=np.float64)
+    steps = np.stack([*price.slope, price.handling, alert, review], axis=1)
+    found = credits_of_lines(
+        (table.starts, table.rules), setting.rank, steps[setting.level], steps[0], idle=int(IDLE),
+        cells=(table.cells.count, table.cells.stake, table.cells.stake_squares),
+    )  # fmt: skip
     names = ("net_value", "frauds", "reviews")
-    out = {name: np.zeros(table.size) for name in (*names, *(f"{name}_squares" for name in names))}
-    for first, last in _blocks(starts):
-        part = slice(starts[first], starts[last])
-        own = rules[part]
-        share = shares(
-            standing.setting.level[own], starts[first : last + 1] - starts[first], levels=len(standing.effects)
-        )
-        cells = table.cells.take(owner[part])
-        # Not by a matrix product: on many short rows its threads cost more than they save.
-        slope, work = np.einsum("el,kl->ek", share, price.slope), np.einsum("el,l->e", share, price.handling)[:, None]
-        count, stake = cells.count.astype(np.float64), cells.stake.astype(np.float64)
-        net = (slope * stake - work * count).sum(axis=1)
-        squares = (slope**2 * cells.stake_squares - 2 * slope * work * stake + work**2 * count).sum(axis=1)
-        alerted, reviewed = np.einsum("el,l->e", share, alert), np.einsum("el,l->e", share, review)
-        frauds, events = count[:, FRAUD], count.sum(axis=1)
-        found = (net, alerted * frauds, reviewed * events, squares, alerted**2 * frauds, reviewed**2 * events)
-        for name, held in zip(out, found, strict=True):
-            out[name] += np.bincount(own, weights=held, minlength=table.size)
-    return out
+    return dict(zip((*names, *(f"{name}_squares" for name in names)), found.T, strict=True))
 
 
 def credit(standing: Standing) -> pd.DataFrame:
@@ -125,12 +68,3 @@ def credit(standing: Standing) -> pd.DataFrame:
         for end, held in (("", fair[name]), ("_lower", fair[name] - half), ("_upper", fair[name] + half)):
             columns[f"shapley_{name}{end}"] = held[live]
     return pd.DataFrame(columns)
-
-
-def _blocks(starts: Ints) -> list[tuple[int, int]]:
-    """Return runs of whole patterns of some `_BLOCK` entries each."""
-    cuts = [0]
-    while cuts[-1] < len(starts) - 1:
-        after = int(np.searchsorted(starts, starts[cuts[-1]] + _BLOCK, side="right")) - 1
-        cuts.append(min(len(starts) - 1, max(after, cuts[-1] + 1)))
-    return list(pairwise(cuts))

@@ -8,6 +8,7 @@ import pandas as pd
 
 from riskbench.data.labels import FRAUD, GOOD, STATES
 from riskbench.engine.sums import cell_counts, cell_squares, cell_sums
+from riskbench.errors import EngineError
 from riskbench.rules.hits import Hits
 from riskbench.rules.signature import KINDS, kinds_of
 
@@ -28,7 +29,10 @@ def pairs(held: Hits) -> tuple[Ints, Ints]:
     """
     if "signatures" not in vars(held) and bits_are_cheaper(held):
         return pairs_by_bits(held)
-    return pairs_by_table(held)
+    try:
+        return pairs_by_table(held)
+    except EngineError:  # more patterns than memory
+        return pairs_by_bits(held)
 
 
 def pairs_by_table(held: Hits) -> tuple[Ints, Ints]:

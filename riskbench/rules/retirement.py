@@ -99,19 +99,22 @@ def safe_order(standing: Standing, free: npt.NDArray[np.intp]) -> tuple[int, ...
         return ()
     rank, level = setting.rank.copy(), np.append(setting.level, np.int8(0))
     winner, outcome = standing.decided.rule.copy(), standing.decided.level
-    by_rule = np.argsort(table.rules, kind="stable")
-    ends = np.concatenate([[0], np.cumsum(np.bincount(table.rules, minlength=table.size))])
-    owners = table.owners
+    asked = np.zeros(table.size, dtype=bool)
+    asked[order] = True
+    at = np.flatnonzero(asked[table.rules])
+    at = at[np.argsort(table.rules[at], kind="stable")]
+    owners = np.searchsorted(table.starts, at, side="right") - 1
+    ends = np.concatenate([[0], np.cumsum(np.bincount(table.rules[at], minlength=table.size))])
     idle = len(rank)
     rank[~setting.live] = idle
     of_rank = np.full(idle + 1, -1)
     of_rank[rank[setting.live]] = np.flatnonzero(setting.live)
     gone = []
     for place in order:
-        own = owners[by_rule[ends[place] : ends[place + 1]]]
+        own = owners[ends[place] : ends[place + 1]]
         own = own[winner[own] == place]
         kept, rank[place] = rank[place], idle
-        heirs = of_rank[_least(rank[table.rules], table.starts, own)] if len(own) else np.zeros(0, dtype=np.int64)
+        heirs = of_rank[_least(rank, table.rules, table.starts, own)] if len(own) else np.zeros(0, dtype=np.int64)
         if (level[heirs] == outcome[own]).all():
             winner[own] = heirs
             gone.append(place)
@@ -120,12 +123,14 @@ def safe_order(standing: Standing, free: npt.NDArray[np.intp]) -> tuple[int, ...
     return tuple(gone)
 
 
-def _least(values: Ints, starts: Ints, groups: npt.NDArray[np.intp]) -> Ints:
-    """Return the least value of some groups, none of which is empty."""
+def _least(
+    values: Ints, members: npt.NDArray[np.integer], starts: Ints, groups: npt.NDArray[np.integer]
+) -> npt.NDArray[np.int64]:
+    """Return the least value among the members of some groups, none of which is empty."""
     size = starts[groups + 1] - starts[groups]
     first = np.concatenate([[0], np.cumsum(size)[:-1]])
     at = np.arange(size.sum()) - np.repeat(first, size) + np.repeat(starts[groups], size)
-    return np.minimum.reduceat(values[at], first)
+    return np.minimum.reduceat(values[members[at]], first)
 
 
 def retirement(standing: Standing, told: Judged | None = None) -> pd.DataFrame:
@@ -138,7 +143,8 @@ def retirement(standing: Standing, told: Judged | None = None) -> pd.DataFrame:
     """
     told = judged(standing) if told is None else told
     live = np.flatnonzero(standing.setting.live)
-    heirs, deciders = taking_over(standing), deciding(standing)
+    heirs = taking_over(standing)
+    deciders = deciding(standing) if (told.verdict == "shadowed").any() else heirs
     step = {place: k + 1 for k, place in enumerate(told.order)}
     rules, changes = standing.held.book.rules, told.changes
     frame = pd.DataFrame(

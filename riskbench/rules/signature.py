@@ -86,6 +86,11 @@ class Signatures:
         return len(self.starts) - 1
 
     @property
+    def compresses(self) -> bool:
+        """Whether patterns are at most a third of the events, so that the table is quicker than the events."""
+        return len(self) * 3 <= max(len(self.pattern), 3)
+
+    @property
     def owners(self) -> npt.NDArray[np.int64]:
         """The pattern of each entry of `rules`."""
         return np.repeat(np.arange(len(self)), np.diff(self.starts))
@@ -105,6 +110,11 @@ def signatures(held: Hits) -> Signatures:
     ----------
     held : Hits
         The book's hits.
+
+    Raises
+    ------
+    EngineError
+        When there are more patterns than fit in a few GiB.
 
     Examples
     --------

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import riskbench as rb
+from riskbench.engine.credits import credits_of_lines
 from riskbench.engine.pairs import pairs_of_bits, pairs_of_line, pairs_of_sets, two_first
 from riskbench.engine.patterns import patterns, patterns_summed
 from riskbench.rules.edited import edited_many
@@ -27,6 +28,14 @@ patterns_summed(_lines, np.zeros(1, dtype=np.int8), np.ones(1, dtype=np.int64), 
 pairs_of_sets(_starts, _lines, _ones, _ones, 1)
 pairs_of_line(_starts, _lines, _ones, _ones, 1, line=0)
 pairs_of_bits(np.ones((1, 1), dtype=np.uint64), np.zeros(1, dtype=np.int8), np.ones(1, dtype=np.int64), states=3)
+credits_of_lines(
+    (_starts, _lines),
+    np.zeros(1, dtype=np.int64),
+    np.ones((1, 6)),
+    np.ones(6),
+    idle=1,
+    cells=(_ones, _ones, _ones * 1.0),
+)
 two_first(_starts, _lines, np.zeros(1, dtype=np.int64), idle=1)
 
 OUTCOMES = ("approve", "challenge", "review", "block")
@@ -508,6 +517,33 @@ def test_the_page_holds_whatever_the_data(held: Simulation) -> None:
     joined = page.frame().set_index("rule")
     for row in held.frame("leave_one_out").itertuples():
         assert joined.loc[row.rule, "added_net_value"] == pytest.approx(-row.net_value, nan_ok=True)
+
+
+def test_too_many_patterns_are_refused_and_overlaps_told_from_the_bits(monkeypatch) -> None:
+    rng = np.random.default_rng(2)
+    frame = pd.DataFrame({f"x{k}": rng.integers(0, 2, 400) for k in range(9)}).assign(
+        id=range(400), fraud=rng.integers(0, 2, 400)
+    )
+    book = rb.RuleBook(
+        name="b",
+        domain="transactions",
+        rules=tuple(rb.Rule(f"R{k}", f"x{k} = 1", "review", status="live") for k in range(9)),
+    )
+    held = rb.simulate(book, rb.read(frame, roles=rb.Roles(id="id", label="fraud")))
+    bits = held.hits.bits
+    marks = rng.integers(1, 2**63, 9, dtype=np.uint64)
+    with pytest.raises(rb.EngineError, match="too many distinct sets"):
+        patterns(bits.words, bits.rows, marks, most=10_000)
+    wanted = held.frame("overlap")
+    assert any("distinct sets of rules" in note for note in rb.appraise(held).notes)
+
+    def refused(_: Hits):
+        raise rb.EngineError("too many")
+
+    again = rb.simulate(book, held.hits.dataset)
+    monkeypatch.setattr("riskbench.rules.signature.signatures", refused)
+    monkeypatch.setattr("riskbench.rules.overlap.bits_are_cheaper", lambda _: False)
+    pd.testing.assert_frame_equal(again.frame("overlap"), wanted)
 
 
 def test_bad_names_say_what_is_allowed() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -19,6 +19,7 @@ from riskbench.errors import DataError, InfeasibleError, ParameterError
 from riskbench.metrics.constraints import RATES, Constraint
 from riskbench.metrics.costs import Costs
 from riskbench.rules.book import RuleBook
+from riskbench.rules.comparison import compare
 from riskbench.rules.hits import Hits, hits
 from riskbench.rules.optimise_aim import Aim, weights
 from riskbench.rules.optimise_case import Ground, check_events
@@ -28,12 +29,17 @@ from riskbench.rules.optimise_tables import LISTED, edits_frame, front_frame, li
 from riskbench.rules.optimise_values import values_to_try
 from riskbench.rules.search import Field, Found, Search, Stand, best_sets
 from riskbench.rules.signature import kinds_of, stake_of
+from riskbench.rules.simulation import Simulation, simulate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from riskbench.rules.request import ChangeRequest
+
 #: More edits at once than this are no edit of a book but another book.
 MOST_EDITS = 200
+#: A reason that the search writes itself is cut here.
+LONGEST = 400
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,6 +67,14 @@ class Bench:
     def book(self, stand: Stand) -> RuleBook:
         """Return the book that stands so."""
         return self.ground.forms.book_of(stand)
+
+    def later(self, book: RuleBook) -> Simulation:
+        """Return what a book would have done on the later window, with the verdicts that the search knew."""
+        held = self.ground.held
+        labels, events = held.labels, held.dataset.where(self.ground.later)
+        if labels.mature_after is not None:
+            events = replace(events, mature_after=labels.mature_after)
+        return simulate(book, events, asof=labels.asof if held.asof is None else held.asof)
 
 
 @result
@@ -173,6 +187,44 @@ class Optimisation(Result):
             When there is no such row.
         """
         return self.bench.book(_row(self.bench.front, k, "front"))
+
+    def request(
+        self, k: int | None = None, *, reason: str | None = None, requested_by: str | None = None,
+        title: str | None = None,
+    ) -> ChangeRequest:  # fmt: skip
+        """Return the page on which a reviewer signs the k-th edit, or the best set, told on the later window.
+
+        Parameters
+        ----------
+        k : int, optional
+            The row of `edits`, from 1; without it the best set.
+        reason : str, optional
+            Why it is asked for; by default what was searched for and found.
+        requested_by, title : str, optional
+            Who asks, and what the request is called.
+
+        Raises
+        ------
+        ParameterError
+            When there is no such row, or a text is too long.
+        DataError
+            When the later window has no events to tell the effect on.
+        """
+        bench = self.bench
+        stand = bench.best if k is None else _row(bench.edits, k, "edits")
+        if not bench.ground.later.any():
+            raise DataError("The later window has no events, so there is no effect to sign")
+        told = self.provenance["parameters"]
+        windows = told if isinstance(told, Mapping) else {}
+        edits = "; ".join(str(edit) for edit, _ in bench.ground.forms.edits(stand)) or "nothing"
+        before, after = bench.later(self.book), bench.later(bench.book(stand))
+        return compare(before, after, costs=bench.costs).request(
+            reason=reason or f"Suggested by a search of {self.tried:,} settings: {edits}"[:LONGEST],
+            chosen_on=str(windows["choose_on"]),
+            reported_on=str(windows["report_on"]),
+            requested_by=requested_by,
+            title=title,
+        )
 
     def _draw(self, ax: Axes) -> None:
         front = self.front

@@ -10,11 +10,14 @@ import numpy.typing as npt
 from riskbench.data.dataset import Dataset
 from riskbench.data.labels import FRAUD
 from riskbench.data.outcomes import ladder
+from riskbench.engine.tree import atoms
 from riskbench.errors import RiskbenchError
 from riskbench.metrics.curve import TruthTable, truth_table
 from riskbench.metrics.price import Price
 from riskbench.rules.book import RuleBook
+from riskbench.rules.hits import variants
 from riskbench.rules.param import Param, is_number
+from riskbench.rules.rule import Rule
 from riskbench.rules.search import Stand, decided
 from riskbench.rules.settings import readable, spaced_settings, spread_settings
 from riskbench.rules.signature import Signatures
@@ -58,10 +61,14 @@ def values_to_try(
             if not is_number(spec.default):
                 continue
             alone = replace(book, rules=(replace(rule, status="live"),), source=None)
+            whole, frauds = isinstance(spec.default, int), kinds[rows] == FRAUD
             try:
                 sweep = sweep_param(alone, events, rule_param=f"{rule.id}.{name}")
             except RiskbenchError:
-                found[rule.id, name] = spaced_settings(spec, size=size).tolist()
+                tried = set(spaced_settings(spec, size=size).tolist())
+                for value in _compared(rule, events, name):
+                    tried |= set(spread_settings(value[rows], frauds, spec, size=size, whole=whole).tolist())
+                found[rule.id, name] = sorted(tried)
                 continue
             base, hit = _around(book, table, stand, slot)
             drawn = truth_table(
@@ -75,11 +82,21 @@ def values_to_try(
                 always=sweep.always[rows],
                 never=sweep.never[rows],
             )
-            spread = spread_settings(
-                sweep.value[rows], kinds[rows] == FRAUD, spec, size=size, whole=isinstance(spec.default, int)
-            )
+            spread = spread_settings(sweep.value[rows], frauds, spec, size=size, whole=whole)
             found[rule.id, name] = sorted({*spread.tolist(), *_tops(drawn, price, spec)})
     return found
+
+
+def _compared(rule: Rule, events: Dataset, name: str) -> list[Floats]:
+    """Return the columns of numbers that a parameter is compared with, where no one curve tells its cuts."""
+    nodes = variants(rule, events).values()
+    names = {str(atom.column) for node in nodes for atom in atoms(node) if name in atom.params and atom.column}
+    columns = [events.column(one) for one in sorted(names) if one in events.table]
+    return [
+        np.where(held.present, held.values, np.nan).astype(np.float64)
+        for held in columns
+        if held.kind in ("int", "float")
+    ]
 
 
 def _around(
@@ -104,7 +121,11 @@ def _around(
 def _tops(drawn: TruthTable, price: Price, spec: Param) -> list[float]:
     """Return readable cuts around the highest point of a curve, and of it without the present side of it."""
     net = net_of(drawn, price)
-    cuts = drawn.cuts
+    cuts = drawn.cuts.copy()
+    if len(cuts) > 1 and drawn.op in (">", "<"):
+        apart = np.abs(np.diff(drawn.values))
+        step = float(apart.min()) if len(apart) else max(1.0, abs(float(drawn.values[-1])))
+        cuts[-1] = drawn.values[-1] + (-step if drawn.op == ">" else step)  # a hair further cannot be written down
     low = -np.inf if spec.min is None else float(spec.min)
     high = np.inf if spec.max is None else float(spec.max)
     within = (cuts >= low) & (cuts <= high) & np.isfinite(cuts)

@@ -67,7 +67,7 @@ def facts(
     unit: Unit = "money" if money else "number"
     rows = params[params["region"].isna()]
     if name is None:
-        crowded, paying = (rows[rows["finding"].str.contains(word, regex=False)] for word in (CROWD, "pays"))
+        crowded, paying = (rows[rows["finding"].astype(str).str.contains(word, regex=False)] for word in (CROWD, "pays"))
         return (
             Fact("Cuts", len(rows), "count"),
             Fact("Events crowd under", _names(crowded), "text"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,7 @@ def plan_facts(
     if when is not None:
         day = pd.Timestamp(when["starts"]) + pd.Timedelta(days=7 * when["benefit_weeks"]) if when["starts"] else None
         since = "" if day is None else f"from {day:%Y-%m-%d}, "
-        told = f"{since}after {when['benefit_weeks']:.0f} weeks of {when['stage']}"
+        told = f"{since}after {_weeks(when['benefit_weeks'])} of {when['stage']}"
     return (
         Fact(f"Launch {rule}?", advice(change["net value"], evidence), "text"),
         _fact("Net value, a week, if live", change["net value"], "money", currency=currency),
@@ -125,7 +126,9 @@ def plan_pages(
     }
 
 
-def verdict_pages(guardrails: pd.DataFrame, compared: pd.DataFrame) -> dict[str, tuple[str, pd.DataFrame]]:
+def verdict_pages(
+    guardrails: pd.DataFrame, compared: pd.DataFrame, worth: pd.DataFrame, *, currency: str
+) -> dict[str, tuple[str, pd.DataFrame]]:
     """Return the tables of a launch so far in a reader's words."""
     rails = pd.DataFrame(
         [
@@ -155,15 +158,34 @@ def verdict_pages(guardrails: pd.DataFrame, compared: pd.DataFrame) -> dict[str,
             for row in compared.to_dict("records")
         ]
     )
-    return {"guardrails": ("Guardrails and benefit", rails), "against": ("Treated against control", arms)}
+    row = worth.to_dict("records")[0]
+    brought = pd.DataFrame(
+        [
+            {
+                "labelled events it changes": row["events"],
+                "frauds": row["frauds"],
+                "net value so far": _one(row["net_value"], "money", signed=True),
+                "an event": _one(row["each"], "money", signed=True),
+                "95 % at all times": _range(row["lower"], row["upper"], "money") or row["reading"],
+            }
+        ]
+    )
+    money = f" ({currency})" if currency else ""
+    return {
+        "guardrails": ("Guardrails and benefit", rails),
+        "against": ("Treated against control", arms),
+        "worth": (f"What it brought, or would have{money}", brought),
+    }
 
 
 def _between(low: Any, high: Any) -> str:
     return "" if low is None or pd.isna(low) else f"{number(float(low), 'share')} to {number(float(high), 'share')}"
 
 
-def _weeks(weeks: float) -> str:
-    return _NOT if pd.isna(weeks) else f"{weeks:.1f} weeks"
+def _weeks(weeks: Any) -> str:
+    if pd.isna(weeks):
+        return _NOT
+    return f"{weeks:.0f} weeks" if weeks >= 2 else f"{max(1, math.ceil(7 * weeks))} days"
 
 
 def _one(value: Any, unit: Unit, *, signed: bool = False) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -18,7 +19,7 @@ from riskbench.rules.launch import LaunchPlan, arms
 from riskbench.rules.launch_effect import Trial
 from riskbench.rules.launch_page import verdict_pages
 from riskbench.rules.launch_stage import Stage, stage_among
-from riskbench.rules.launch_watch import BENEFIT, Watched, against, history_levels, watch
+from riskbench.rules.launch_watch import BENEFIT, Watched, against, history_levels, telling, watch, worth_so_far
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,6 +47,9 @@ class LaunchVerdict(Result):
     against : DataFrame
         In a share of traffic, treated against control by the stage's book and by history: source, measure, treated,
         control, difference with lower and upper (95 % at all times), n.
+    worth : DataFrame
+        What the labelled events that the rule changes would bring, or brought, so far: events, frauds, net_value, each
+        (per event) with lower and upper, reading. For information: no launch is judged by it.
     arms : DataFrame
         One row an arm since the launch: arm, events, hits, changed, labelled, frauds, good, young, blocked.
     """
@@ -53,7 +57,7 @@ class LaunchVerdict(Result):
     kind: ClassVar[str] = "launch_verdict"
     title: ClassVar[str] = "Launch so far"
     main: ClassVar[str] = "guardrails"
-    repr_tables: ClassVar[tuple[str, ...]] = ("against", "arms")
+    repr_tables: ClassVar[tuple[str, ...]] = ("against", "worth", "arms")
     next_step: ClassVar[str] = '.frame("sequence") holds every day'
 
     verdict: Verdict
@@ -63,6 +67,7 @@ class LaunchVerdict(Result):
     guardrails: pd.DataFrame
     sequence: pd.DataFrame
     against: pd.DataFrame
+    worth: pd.DataFrame
     arms: pd.DataFrame
     shown: str
     facts: tuple[Fact, ...]
@@ -190,6 +195,8 @@ def judge_launch(
     compared = _AGAINST.copy()
     if 0 < where.share < 1:
         compared = against(trial, launched=launched, treated=treated, swell=max([1.0, *swells.values()]))
+    speaking = telling(trial, launched=launched, treated=treated, share=where.share)
+    worth = worth_so_far(trial, speaking, plan.costs)
     return LaunchVerdict(
         verdict=verdict,
         reason=reason,
@@ -198,14 +205,15 @@ def judge_launch(
         guardrails=rules,
         sequence=pd.concat([one.frame() for one in watched], ignore_index=True) if watched else _EMPTY.copy(),
         against=compared,
-        pages=verdict_pages(rules, compared),
+        pages=verdict_pages(rules, compared, worth, currency=plan.currency),
+        worth=worth,
         arms=table,
         shown=shown,
         facts=(
             Fact("Verdict", f"{verdict}: {reason}", "text"),
             *_facts(benefit, rails),
             Fact("Events under the rule", int(table["events"].iloc[0]), "count"),
-            plan.headline()[0],
+            replace(plan.headline()[1], name="Net value, a week, as planned"),
         )[:6],
         notes=(
             *_notes(plan, trial, where, launched),
@@ -243,6 +251,7 @@ def _nothing(plan: LaunchPlan) -> LaunchVerdict:
         guardrails=_guardrails([]),
         sequence=_EMPTY.copy(),
         against=_AGAINST.copy(),
+        worth=pd.DataFrame(columns=["events", "frauds", "net_value", "each", "lower", "upper", "reading"]),
         arms=pd.DataFrame(
             columns=["arm", "events", "hits", "changed", "labelled", "frauds", "good", "young", "blocked"]
         ),

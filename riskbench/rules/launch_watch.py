@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,13 +12,16 @@ import pandas as pd
 
 from riskbench.data.outcomes import ladder
 from riskbench.engine.columns import DAY
-from riskbench.metrics.sequential import Sequence, difference_sequence, share_sequence
+from riskbench.metrics.costs import Costs
+from riskbench.metrics.sequential import Sequence, difference_sequence, mean_sequence, share_sequence
 from riskbench.rules.launch_effect import TOLD, Limit, Trial
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
+#: With fewer labelled events the money of a launch has no interval.
+ENOUGH = 200
 BENEFIT = "precision of what it adds"
 
 
@@ -123,9 +127,9 @@ def watch(
     told = days + math.ceil(trial.matures)
     shadow = share == 0.0
     arm = launched if shadow else launched & treated
-    control = launched & ~treated & (trial.times > np.iinfo(np.int64).min)
+    control = launched & ~treated
+    speaking = telling(trial, launched=launched, treated=treated, share=share)
     spoilt = trial.effect != "review"
-    speaking = launched if shadow or not spoilt else control
     word = "all traffic, as if live" if shadow else "treated"
     word_told = "all traffic, as if live" if shadow else "control, as if live" if spoilt else "all traffic, as if live"
     span = _span(days, launched)
@@ -172,6 +176,11 @@ def watch(
     )
 
 
+def telling(trial: Trial, *, launched: Mask, treated: Mask, share: float) -> Mask:
+    """Return the events whose verdicts the rule does not spoil."""
+    return launched if share == 0 or trial.effect == "review" else launched & ~treated
+
+
 def _span(days: Ints, launched: Mask) -> Ints:
     """Return every local day from the launch to the last event."""
     own = days[launched]
@@ -196,6 +205,28 @@ def _against(counted: Mask, rows: Mask, other: Mask, control: Mask, swell: float
     k1, k0 = int((counted & rows).sum()), int((other & control).sum())
     held = difference_sequence([k1 / swell], [n1 / swell], [k0 / swell], [n0 / swell])
     return float(held.value[0]), float(held.lower[0]), float(held.upper[0])
+
+
+def worth_so_far(trial: Trial, rows: Mask, costs: Costs) -> pd.DataFrame:
+    """Return what the labelled events that the rule changes have brought so far: one row.
+
+    The mean's interval holds at all looks in the long run only, so it is left out below `ENOUGH` events.
+    """
+    told = np.flatnonzero(rows & trial.changed & (trial.kinds != 2))
+    order = told[np.argsort(trial.times[told], kind="stable")]
+    gain = trial.gain(costs, order)
+    n = len(gain)
+    entry: dict[str, Any] = {"events": n, "frauds": int((trial.kinds[order] == 1).sum())}
+    entry |= {"net_value": float(gain.sum()) if n else None, "each": float(gain.mean()) if n else None}
+    entry |= {"lower": None, "upper": None, "reading": f"no interval below {ENOUGH} labelled events"}
+    if n >= ENOUGH:
+        count = np.arange(1, n + 1, dtype=np.float64)
+        held = mean_sequence(count, np.cumsum(gain), np.cumsum(gain * gain), best_at=2.0 * ENOUGH)
+        lower, upper = held.lower[ENOUGH - 1 :].max(), held.upper[ENOUGH - 1 :].min()
+        if lower > upper:
+            lower, upper = held.lower[-1], held.upper[-1]
+        entry |= {"lower": float(lower), "upper": float(upper), "reading": "holds at all looks in the long run"}
+    return pd.DataFrame([entry])
 
 
 def against(trial: Trial, *, launched: Mask, treated: Mask, swell: float) -> pd.DataFrame:

@@ -343,6 +343,16 @@ def test_a_launch_that_does_no_harm_is_rarely_stopped(book):
     assert stopped / 40 <= 0.05
 
 
+def test_the_money_so_far_is_told_without_an_interval_while_it_is_little(book, events):
+    plan = rb.plan_launch(book, events, rule="TX-2", asof="2026-02-20")
+    much = rb.judge_launch(plan, events, since="2026-02-20", stage=0.5).frame("worth").iloc[0]
+    assert much["lower"] < much["each"] < much["upper"]
+    assert much["net_value"] == pytest.approx(much["each"] * much["events"])
+    little = rb.judge_launch(plan, events, since="2026-02-20", stage=0.5, asof="2026-03-10").frame("worth").iloc[0]
+    assert little["events"] < 200
+    assert pd.isna(little["lower"])
+
+
 def test_young_events_are_not_judged(book, events):
     plan = rb.plan_launch(book, events, rule="TX-2", asof="2026-03-01")
     held = rb.judge_launch(plan, events, since="2026-03-01", stage="shadow", asof="2026-03-04")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -20,7 +18,8 @@ from riskbench.rules.deviation import LOCKABLE, Deviation, checked_locks, locks_
 from riskbench.rules.edits import edited
 from riskbench.rules.files import MARK, read_text, save_text
 from riskbench.rules.finding import raise_findings
-from riskbench.rules.lists import PREFIX, NamedList, meaning
+from riskbench.rules.lists import PREFIX, NamedList
+from riskbench.rules.meaning import content_hash
 from riskbench.rules.param import unknown
 from riskbench.rules.reading import SCOPES, read_book
 from riskbench.rules.rule import Rule, Status
@@ -238,6 +237,12 @@ class RuleBook:
 
         return book_sql(self, dialect, table=table, kinds=kinds, aliases=aliases)
 
+    def in_english(self) -> str:
+        """Return the book as sentences, its rules in the order in which they decide."""
+        from riskbench.rules.english import book_in_english
+
+        return book_in_english(self)
+
     def to_mapping(self) -> dict[str, Any]:
         """Return the book as plain values, in the order of its YAML."""
         made: dict[str, Any] = {"book": self.name, "domain": self.domain, "scope": self.scope}
@@ -388,22 +393,7 @@ class RuleBook:
 
         Titles, owners, reasons, references, known false positives and locks do not count.
         """
-        told = self.to_mapping()
-        for entry in told["rules"]:
-            for name in ("title", "owner", "references", "falsepositives"):
-                entry.pop(name, None)
-            entry["when"] = _spelled(entry["when"])
-            entry["params"] = {
-                name: value if isinstance(value, dict) else {"default": value}
-                for name, value in entry.get("params", {}).items()
-            }
-            entry.pop("locked", None)
-        told.pop("locked", None)
-        for entry in told.get("deviations", ()):
-            del entry["reason"], entry["approver"]
-        told["lists"] = {name: meaning(held) for name, held in self.lists.items()}
-        text = json.dumps(_even(told), sort_keys=True, ensure_ascii=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        return content_hash(self.to_mapping(), self.lists)
 
     def diff(self, other: RuleBook) -> list[str]:
         """Return what changes from this book to another, as plain sentences."""
@@ -440,6 +430,14 @@ class RuleBook:
         parts.append(html.table(self.frame(), rows=50))
         if self.features:
             parts.append(html.notes([f"Features computed on the way: {', '.join(self.features)}"]))
+        acting = [
+            f"{name} ({held.kind}, {len(held.values):,} entries)" for name, held in self.lists.items() if held.acts
+        ]
+        if acting:
+            parts.append(html.notes([f"Lists that act by themselves: {', '.join(acting)}"]))
+        if self.deviations:
+            own = [f"{held.region} from {held.rule} ({held.what}, until {held.expires})" for held in self.deviations]
+            parts.append(html.notes([f"Regions deviate: {'; '.join(own)}"]))
         return f'<div style="max-width:70em">{"".join(parts)}</div>'
 
 
@@ -458,24 +456,6 @@ def _with_lists(rule: Rule, lists: Mapping[str, NamedList]) -> Rule:
     """Return a rule that holds those lists of the book that its condition names."""
     used = {name: lists[name].values for name in rule.predicate.params if name in lists and name not in rule.params}
     return rule if dict(rule.lists) == used else replace(rule, lists=used)
-
-
-def _spelled(when: str) -> list[str]:
-    """Return a condition as its words, so that blanks and line breaks do not count."""
-    from riskbench.engine.parse import words
-
-    return words(when)
-
-
-def _even(value: Any) -> Any:
-    """Return a value in which 1.0 and 1 are one."""
-    if isinstance(value, dict):
-        return {str(key): _even(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_even(inner) for inner in value]
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value
 
 
 def _said(text: str) -> dict[str, Any]:

@@ -159,18 +159,6 @@ class NamedList:
         return {"values": values, **rest} if rest else values
 
 
-def meaning(held: NamedList) -> Any:
-    """Return what of a list counts for what a book does: its values, how it acts, and until when."""
-    if held.plain:
-        return list(held.values)
-    until = [[value, mark.expires] for value, mark in held.marks if mark.expires is not None]
-    made: dict[str, Any] = {"values": list(held.values), "until": until}
-    if held.acts:
-        made |= {"kind": held.kind, "column": held.column, "outcome": held.outcome, "priority": held.priority}
-        made |= {"expires": held.expires}
-    return made
-
-
 _WORDS = ("kind", "column", "outcome", "owner", "expires", "reason")
 
 

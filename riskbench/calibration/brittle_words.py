@@ -67,7 +67,8 @@ def facts(
     unit: Unit = "money" if money else "number"
     rows = params[params["region"].isna()]
     if name is None:
-        crowded, paying = (rows[rows["finding"].astype(str).str.contains(word, regex=False)] for word in (CROWD, "pays"))
+        found = rows["finding"].astype(str)
+        crowded, paying = (rows[found.str.contains(word, regex=False)] for word in (CROWD, "pays"))
         return (
             Fact("Cuts", len(rows), "count"),
             Fact("Events crowd under", _names(crowded), "text"),

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - lists of hostile texts
 """Generated rule texts, valid, broken and hostile, and what parse, bind, kernel and DuckDB make of each."""
 
 from __future__ import annotations

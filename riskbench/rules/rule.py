@@ -231,6 +231,12 @@ class Rule:
                 entry[name] = list(getattr(self, name))
         return entry
 
+    def in_english(self) -> str:
+        """Return the rule as a sentence, for readers who write no SQL."""
+        from riskbench.rules.english import rule_in_english
+
+        return rule_in_english(self)
+
     def in_words(self) -> str:
         """Return the condition with its default values put in, for people to read."""
         text = self.when

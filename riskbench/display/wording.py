@@ -40,6 +40,19 @@ def clean(value: object, what: str, *, most: int = LINE, empty: bool = False) ->
     return text
 
 
+def visible(text: str) -> str:
+    r"""Return a text whose hidden and control characters are spelled out, so that it says what it looks like.
+
+    >>> visible("amount > 1 \u202e2")
+    'amount > 1 \\u202e2'
+    """
+    held = _HIDDEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return "".join(
+        letter if letter == "\n" or unicodedata.category(letter) not in ("Cc", "Cs") else f"\\u{ord(letter):04x}"
+        for letter in held
+    )
+
+
 def markdown(text: str) -> str:
     r"""Return a text as Markdown that shows it as it stands: no heading, list, link, tag or picture comes of it.
 

@@ -11,7 +11,6 @@ import pandas as pd
 from riskbench.data.labels import FRAUD, GOOD
 from riskbench.metrics.discovery import q_values
 from riskbench.metrics.intervals import Z95
-from riskbench.metrics.paying import clustered
 from riskbench.rules.differences import Pair, measured
 from riskbench.rules.moves import changes_of, net_change
 from riskbench.rules.signature import KINDS, kinds_of, stake_of
@@ -104,11 +103,10 @@ def swell(pair: Pair) -> tuple[float, str]:
     value = worths(pair)
     alone = float((value**2).sum())
     for column in pair.new.dataset.roles.entities:
-        codes, words = pair.new.dataset.segment(column)
-        own = codes[rows].astype(np.int64)
-        if words and words[-1] == "(missing)":
-            own = np.where(own == len(words) - 1, -1, own)
-        ratio = clustered(value, own) / alone if alone > 0 else 1.0
+        held = pair.new.dataset.column(column).take(rows)
+        known = held.present
+        sums = np.bincount(pd.factorize(held.values[known])[0], weights=value[known])
+        ratio = float((sums**2).sum() + (value[~known] ** 2).sum()) / alone if alone > 0 else 1.0
         if ratio > worst:
             worst, name = ratio, column
     return worst, name

@@ -9,7 +9,7 @@ import pandas as pd
 
 from riskbench.config import redact
 from riskbench.display.mask import masked
-from riskbench.display.wording import LINE, TITLE, clean
+from riskbench.display.wording import LINE, TITLE, clean, visible
 from riskbench.rules.better import NO_MEASURE
 from riskbench.rules.book import RuleBook
 from riskbench.rules.comparison import Comparison
@@ -60,13 +60,13 @@ def shown(
         "book_before": old.hash,
         "book_after": new.hash,
         "dataset": held.new.dataset.fingerprint,
-        "label_recipe": redact(held.new.labels.recipe),
+        "label_recipe": _safe(held.new.labels.recipe),
         "asof": str(held.new.labels.asof or held.new.asof or ""),
-        "book_yaml": redact(_yaml(new)),
+        "book_yaml": _safe(_yaml(new)),
     }
     tables = {
         "effect": _effect(held),
-        "rules": pd.DataFrame({"change": [redact(sentence) for sentence in sentences]}),
+        "rules": pd.DataFrame({"change": [_safe(sentence) for sentence in sentences]}),
         "matrix": held.frame("matrix"),
         "mcnemar": held.frame("mcnemar"),
         "bounds": held.frame("bounds"),
@@ -74,13 +74,18 @@ def shown(
         "largest": _largest(held),
         "assumptions": _assumptions(held),
         "unmeasured": _unmeasured(held, told=bool(values["chosen_on"])),
-        "remarks": pd.DataFrame({"remark": [redact(note) for note in held.notes if not note.startswith(_ELSEWHERE)]}),
+        "remarks": pd.DataFrame({"remark": [_safe(note) for note in held.notes if not note.startswith(_ELSEWHERE)]}),
     }
     return values, tables
 
 
 def _text(value: object, what: str, *, most: int, empty: bool = False) -> str:
     return redact(clean(value, what, most=most, empty=empty))
+
+
+def _safe(text: str) -> str:
+    """Return a text of the data or the book as a page may show it: no secret, nothing hidden."""
+    return redact(visible(text))
 
 
 def _window(held: Comparison) -> str:
@@ -107,6 +112,7 @@ def _regions(held: Comparison) -> pd.DataFrame:
     frame = held.frame("regions")
     names = [f"{name}{end}" for name in ("frauds_alerted", "insults", "net_value") for end in ("", "_lower", "_upper")]
     frame = frame.loc[frame["flips"] > 0, ["region", "flips", *names, "q_value", "reading"]]
+    frame["region"] = [_safe(str(name)) for name in frame["region"]]
     return frame.sort_values("net_value", kind="stable").head(MOST_REGIONS).reset_index(drop=True)
 
 
@@ -117,7 +123,7 @@ def _largest(held: Comparison) -> pd.DataFrame:
     top = rows[np.argsort(-value, kind="stable")[:LARGEST]]
     frame = flip_events(held.old, held.new, top)
     frame.insert(0, "event", [masked(str(name)) for name in frame.pop("id")])
-    frame["condition"] = [redact(text) for text in frame["condition"]]
+    frame["condition"] = [_safe(text) for text in frame["condition"]]
     return frame
 
 

@@ -117,8 +117,8 @@ def watch_rules(
     """Hold each rule's precision and hits in recent weeks against its reference, false discoveries controlled.
 
     Use it every week. Read `precision` as told by all rules together: where nothing changed, a look at a whole book
-    names any rule in at most 5 % of weeks. Young weeks have no precision yet, so its recent weeks end where verdicts
-    are complete; hits need no verdict, so their recent weeks end with the data.
+    names any rule's precision in at most 5 % of weeks, and any rule's hits in as many. Young weeks have no precision
+    yet, so its recent weeks end where verdicts are complete; hits need no verdict, so theirs end with the data.
 
     Parameters
     ----------
@@ -441,8 +441,12 @@ def _notes(held: Hits, spans: _Spans, table: pd.DataFrame) -> tuple[str, ...]:
         f"Precision: {spans.words} against all before. Hits: {spans.words_hits} against all before."
         if spans.fixed is None
         else f"Precision: {spans.words}, hits: {spans.words_hits}, against the reference that was named.",
-        f"Where nothing changed, a look at the whole book names any rule in at most {100 * LEVEL:.0f} % of looks.",
     ]
+    level = f"{100 * LEVEL:.0f} %"
+    notes.append(
+        f"Where nothing changed, a look at the whole book names any rule's precision in at most {level} of looks, "
+        "and any rule's hits in as many: looked at every week, each may be a false alarm two or three times a year."
+    )
     if spans.days:
         notes.append(
             f"The weeks since {spans.day(spans.ripe + 1)} are too young for a precision. In all weeks only what was "

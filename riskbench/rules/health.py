@@ -196,7 +196,9 @@ def _facts(
         shown = ", ".join(rules[:5]) + (f" and {len(rules) - 5} more" if len(rules) > 5 else "")
         return Fact(name, len(rules), "count", n=watched, note=shown)
 
+    top = f"{found.iloc[0]['rule']}: {found.iloc[0]['finding']}" if len(found) else "nothing needs a hand"
     facts = [
+        Fact("Look first at", top, "text"),
         fact("Precision fell", names("precision fell")),
         fact("Hits fell or rose", names("hits fell", "hits rose")),
     ]

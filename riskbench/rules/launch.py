@@ -260,7 +260,7 @@ def plan_launch(
     limits = guardrails_of(trial, rows, given)
     if given:
         _feasible(trial, rows, limits, stages)
-    effects = effect_table(trial, rows, stated, start=low, weeks=weeks)
+    effects = effect_table(trial, rows, stated, units=units[rows], start=low, weeks=weeks)
     evidence = evidence_of(trial, rows, units, break_even=break_even(trial, rows, stated), weeks=weeks, power=power)
     rails = guardrail_table(trial, rows, units, limits, weeks=weeks, power=power)
     opens = (

@@ -250,7 +250,15 @@ def design_effect(counted: Mask, among: Mask, units: npt.NDArray[np.integer]) ->
     return max(1.0, float((sums * sums).sum()) / spread)
 
 
-def effect_table(trial: Trial, rows: npt.NDArray[np.intp], costs: Costs, *, start: int, weeks: float) -> pd.DataFrame:
+def effect_table(
+    trial: Trial,
+    rows: npt.NDArray[np.intp],
+    costs: Costs,
+    *,
+    units: npt.NDArray[np.integer],
+    start: int,
+    weeks: float,
+) -> pd.DataFrame:
     """Return what the rule would change a week: measure, unit, today, change, lower, upper, n.
 
     Parameters
@@ -261,6 +269,8 @@ def effect_table(trial: Trial, rows: npt.NDArray[np.intp], costs: Costs, *, star
         The events of the window.
     costs : Costs
         The stated costs.
+    units : ndarray of int
+        The unit of each of those events: what one unit does counts as one in the interval.
     start : int
         The window's first moment, in microseconds.
     weeks : float
@@ -298,7 +308,7 @@ def effect_table(trial: Trial, rows: npt.NDArray[np.intp], costs: Costs, *, star
         if change is None or (place > 1 and not told):
             found.append((measure, unit, None, None, None, None, 0))
             continue
-        low, high = _interval(change, week, weeks, count=unit == "count")
+        low, high = _interval(change, week, weeks, units, count=unit == "count")
         n = int(np.count_nonzero(change))
         if unit == "money" and not n:
             found.append((measure, unit, today / weeks if today is not None else None, None, None, None, 0))
@@ -311,9 +321,12 @@ def _step(counted: Mask, was: Small, now: Small) -> Floats:
     return counted[now].astype(np.float64) - counted[was]
 
 
-def _interval(change: Floats, week: Ints, weeks: float, *, count: bool) -> tuple[float, float]:
-    """Return the 95 % interval of a weekly sum: the wider of chance and of how weeks differ."""
-    total, squares = float(change.sum()), float((change * change).sum())
+def _interval(
+    change: Floats, week: Ints, weeks: float, units: npt.NDArray[np.integer], *, count: bool
+) -> tuple[float, float]:
+    """Return the 95 % interval of a weekly sum: the wider of chance, unit by unit, and of how weeks differ."""
+    sums = np.bincount(units, weights=change) if len(units) else np.zeros(1)
+    total, squares = float(change.sum()), float((sums * sums).sum())
     half = Z95 * math.sqrt(squares) / weeks
     whole = int(weeks)
     if whole >= _FEWEST_WEEKS:

@@ -171,4 +171,4 @@ def test_the_diagnosis_names_each_finding_once_the_most_urgent_first():
     assert ("TX-3", "hits fell") in set(zip(found["rule"], found["finding"], strict=True))
     assert not found.duplicated(["rule", "finding"]).any()
     assert (found["what_to_do"].str.len() > 0).all()
-    assert health.headline()[0].value == 1
+    assert health.headline()[0].value == "TX-0: precision fell"

@@ -44,9 +44,9 @@ class Brittleness(Result):
         One row a parameter (and region): rule, param, region, op, cut, step; hits (events that the rule alone
         decides); near, near_of_hits, near_frauds, near_goods, near_fraud_share with near_lower and near_upper
         (within 5 % or one step on the safe side), further_fraud_share (10 to 50 % off), hit_fraud_share;
-        crowd_observed, crowd_expected, crowd_excess with crowd_lower and crowd_upper, crowd_p, crowd_q (false discoveries
-        controlled over all rows), crowd_events, crowd_why; looser_net and stricter_net (net value of one step)
-        each with `_lower`, `_upper` and `_n`; finding.
+        crowd_observed, crowd_expected, crowd_excess with crowd_lower and crowd_upper, crowd_p, crowd_q (false
+        discoveries controlled over all rows), crowd_events, crowd_why; looser_net and stricter_net (net value of
+        one step) each with `_lower`, `_upper` and `_n`; finding.
     bands : DataFrame
         One row a parameter, region and band: events, of_hits (as a share of the hits it alone decides), frauds,
         goods, unlabelled, fraud_share with lower and upper (95 %).

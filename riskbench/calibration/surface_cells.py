@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -40,11 +40,17 @@ def grounded(
 
 
 def cells_of(swept: Plane, ground: Study) -> Lattice:
-    """Return the cells of both windows: group 0 is the one that is chosen on, 1 the later one."""
-    group = np.full(swept.dataset.rows, -1, dtype=np.int16)
-    group[ground.windows.report.mask] = REPORT
-    group[ground.windows.choose.mask] = CHOOSE
-    return built(swept, ground, group, groups=2)
+    """Return the cells of both windows: group 0 is the one that is chosen on, 1 the later one; they may overlap."""
+    first, second = (window.mask.view(np.int8) for window in (ground.windows.choose, ground.windows.report))
+    group = (first + 2 * second - 1).astype(np.int16)
+    found = built(swept, ground, group, groups=3)
+    return replace(
+        found,
+        counts=found.counts[:2] + found.counts[2:],
+        money=found.money[:2] + found.money[2:],
+        squares=found.squares[:2] + found.squares[2:],
+        value=found.value[:2] + found.value[2:],
+    )
 
 
 def built(

@@ -147,16 +147,15 @@ def lattice(
     for place in range(6):
         digits[seen[used], place] = used // size ** (5 - place) % size
     levels = digits[:, 1:]
-    still = (levels[:, :NOW] == levels[:, :1]).all(axis=1)
     shape = (groups, len(digits), len(truth[0]), len(truth[1]))
     counts, sums, squares = np.zeros(shape, np.int64), np.zeros(shape, np.int64), np.zeros(shape)
-    lattice_sums((group, form, *codes), still, money, (counts, sums, squares))
+    lattice_sums((group, form, *codes), money, (counts, sums, squares))
     worths = sums
     if value is not None:
         known = np.flatnonzero(kinds == 1)
         worths = np.zeros(shape, np.int64)
         keys = (group[known], form[known], codes[0][known], codes[1][known])
-        lattice_sums(keys, still, value[known], (np.zeros(shape, np.int64), worths, np.zeros(shape)))
+        lattice_sums(keys, value[known], (np.zeros(shape, np.int64), worths, np.zeros(shape)))
     return Lattice(truth, digits[:, 0], levels, rungs, counts, sums, squares, worths)
 
 

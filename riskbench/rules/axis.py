@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from riskbench.data.dataset import Dataset
-from riskbench.engine.bits import Bits, pack
+from riskbench.engine.bits import Bits, Words, pack
 from riskbench.engine.kernel import evaluate
 from riskbench.engine.tree import And, Atom, Constant, Node, Not, Or, atoms
 from riskbench.errors import ParameterError, RuleError, listed, nearest
@@ -55,6 +55,10 @@ class Axis:
         Whether it is compared with whole numbers.
     by_rule : bool
         Whether the answers are those of the whole rule, because the parameter stands in several conditions.
+    unknown : ndarray of uint64, or None
+        Packed bits of the events for which the condition is unknown at every setting.
+    fill : function of packed bits, or None
+        Writes the codes of some events; before it is called they are 0.
     """
 
     name: str
@@ -65,6 +69,8 @@ class Axis:
     spec: Param
     whole: bool
     by_rule: bool = False
+    unknown: Words | None = None
+    fill: Callable[[Words], None] | None = None
 
     @property
     def label(self) -> str:
@@ -111,9 +117,13 @@ def axis(
         settings = spread_settings(seen, frauds[sample], spec, size=size, whole=whole)
     else:
         settings = spaced_settings(spec, size=size)
-    code, truth = answers(at_settings(rule, param, settings, events), events)
-    place = int(np.searchsorted(settings, today))
-    return Axis(f"{rule.id}.{param}", settings, place, code, truth, spec, whole)
+    place, conditions = int(np.searchsorted(settings, today)), at_settings(rule, param, settings, events)
+    made = Axis(f"{rule.id}.{param}", settings, place, _nobody(events), np.zeros((1, 1), np.int8), spec, whole)
+    return _by_rank(made, conditions, events) or _by_pattern(made, conditions, events)
+
+
+def _nobody(events: Dataset) -> Codes:
+    return np.zeros(events.rows, dtype=np.uint16)
 
 
 def _by_rule(rule: Rule, param: str, events: Dataset, *, values: Sequence[float] | None, size: int) -> Axis:
@@ -250,61 +260,50 @@ def stated(value: float) -> int | float:
     return int(number) if number.is_integer() and abs(number) < 2**53 else number
 
 
-def answers(conditions: Sequence[Atom | Constant], events: Dataset) -> tuple[Codes, npt.NDArray[np.int8]]:
-    """Return each event's code, and each code's answer to every condition of one family.
-
-    Comparisons of one column with a literal are told by ranks alone, exactly; any other family is evaluated
-    setting by setting, and events that answer alike share a code.
-    """
-    if all(isinstance(atom, Atom) and atom.shape in _PASSED for atom in conditions):
-        found = _by_rank([atom for atom in conditions if isinstance(atom, Atom)], events)
-        if found is not None:
-            return found
-    return _by_pattern(conditions, events)
-
-
-def _by_rank(conditions: Sequence[Atom], events: Dataset) -> tuple[Codes, npt.NDArray[np.int8]] | None:
+def _by_rank(made: Axis, conditions: Sequence[Atom | Constant], events: Dataset) -> Axis | None:
+    """Return an axis of comparisons of one column with a literal, told by ranks alone; None where it is no such."""
     from riskbench.engine.lattice import bins_of
 
-    kinds = {_PASSED[str(atom.shape)] for atom in conditions}
-    columns = {atom.column for atom in conditions}
-    if len(columns) != 1 or len({strict for strict, _ in kinds}) != 1:
+    held = [atom for atom in conditions if isinstance(atom, Atom) and atom.shape in _PASSED]
+    kinds, columns = {_PASSED[str(atom.shape)] for atom in held}, {atom.column for atom in held}
+    if len(held) < len(conditions) or len(columns) != 1 or len({strict for strict, _ in kinds}) != 1:
         return None
-    column = events.table.column(str(conditions[0].column))
-    literals = [atom.values[0] for atom in conditions]
-    if column.kind not in ("int", "float") or any(isinstance(literal, bool | str) for literal in literals):
+    column = events.table.column(str(held[0].column))
+    literals = [atom.values[0] for atom in held]
+    whole = column.kind == "int"
+    if column.kind not in ("int", "float") or not all(type(literal) in (int, float) for literal in literals):
         return None
-    values = column.values
-    if column.kind == "int":
-        if not all(isinstance(literal, int) for literal in literals):
-            return None
-        values = events.table.narrow(str(conditions[0].column))
-        wide = np.array(literals, dtype=np.int64)
-        info = np.iinfo(values.dtype)
-        if wide.min() < info.min or wide.max() > info.max:
-            values = column.values
-        cuts = np.unique(wide).astype(values.dtype)
-        ranks = np.searchsorted(cuts, wide.astype(values.dtype))
-    else:
-        real = np.array(literals, dtype=np.float64)
-        cuts = np.unique(real)
-        ranks = np.searchsorted(cuts, real)
-    strict = next(iter(kinds))[0]
-    code = np.empty(len(values), dtype=np.uint16)
-    bins_of(values, cuts, strict, code)
-    upwards = np.array([_PASSED[str(atom.shape)][1] for atom in conditions])
-    passed = np.arange(len(cuts) + 1)[:, None] > ranks[None, :]
+    if whole and not all(isinstance(literal, int) for literal in literals):
+        return None
+    values, numbers = column.values, np.array(literals, dtype=np.int64 if whole else np.float64)
+    if whole:
+        slim = events.table.narrow(str(held[0].column))
+        info = np.iinfo(slim.dtype)
+        values = slim if numbers.min() >= info.min and numbers.max() <= info.max else values
+    cuts = np.unique(numbers)
+    upwards = np.array([_PASSED[str(atom.shape)][1] for atom in held])
+    passed = np.arange(len(cuts) + 1)[:, None] > np.searchsorted(cuts, numbers)[None, :]
     truth = np.where(passed == upwards, TRUE, FALSE).astype(np.int8)
+    unknown = None
     if column.valid is not None and not column.valid.all():
-        code[~column.valid] = len(cuts) + 1
+        unknown = pack(~column.valid)
         truth = np.concatenate([truth, np.full((1, len(conditions)), UNKNOWN, dtype=np.int8)])
-    return code, truth
+
+    def fill(rows: Words) -> None:
+        strict = next(iter(kinds))[0]
+        bins_of(values, cuts.astype(values.dtype), strict=strict, rows=rows, out=made.code)
+        if unknown is not None and column.valid is not None:
+            made.code[~column.valid] = len(cuts) + 1
+
+    return replace(made, truth=truth, unknown=unknown, fill=fill)
 
 
-def _by_pattern(conditions: Sequence[Atom | Constant], events: Dataset) -> tuple[Codes, npt.NDArray[np.int8]]:
-    rows = events.rows
+def _by_pattern(made: Axis, conditions: Sequence[Atom | Constant], events: Dataset) -> Axis:
+    """Return an axis of any other conditions, evaluated setting by setting; events that answer alike share a code."""
     nodes: list[Node] = [*conditions, *(Or((atom, Not(atom))) for atom in conditions)]
-    return grouped(evaluate(nodes, events.table), rows)
+    code, truth = grouped(evaluate(nodes, events.table), events.rows)
+    none = (truth == UNKNOWN).all(axis=1)
+    return replace(made, code=code, truth=truth, unknown=pack(none[code]) if none.any() else None)
 
 
 def grouped(lines: Bits, rows: int) -> tuple[Codes, npt.NDArray[np.int8]]:

@@ -145,6 +145,13 @@ def plane(
     }
     own = any(param in held for rule, param, _ in named for held in rule.regions.values())
     kept = {rule_id: _hits(book.rule(rule_id), held, pad, events) for rule_id, held in swept.items()} if own else free
+    moving = np.zeros_like(next(iter(free.values()))[0])
+    for lines in (*free.values(), *kept.values()):
+        for line in lines[1:]:
+            moving |= line ^ lines[0]
+    for one in pad:
+        if one.fill is not None:
+            one.fill(moving)
     decide = _Decide(book, events, ids)
     corners = decide.corners(kept)
     return Plane(
@@ -223,7 +230,7 @@ def _folded(
 ) -> dict[tuple[bool | None, bool | None], Words]:
     """Return the hits by false and true alone: where a condition is unknown, its two corners are as it is then."""
     none = held.truth == UNKNOWN
-    missing = pack(none.all(axis=1)[held.code])
+    missing = pack(np.zeros(len(held.code), dtype=bool)) if held.unknown is None else held.unknown
     at_times = (none.any(axis=1) & ~none.all(axis=1))[held.code]
     made = {}
     for pair, line in words.items():
@@ -299,7 +306,11 @@ class _Decide:
 
     def corners(self, hits: Mapping[str, Sequence[Words]]) -> Corners:
         """Return the levels at the four corners."""
-        made = [self.level({rule_id: lines[corner] for rule_id, lines in hits.items()}) for corner in range(4)]
+        made: list[Small] = []
+        for corner in range(4):
+            same = [one for one in range(corner) if all((x[one] == x[corner]).all() for x in hits.values())]
+            words = {rule_id: lines[corner] for rule_id, lines in hits.items()}
+            made.append(made[same[0]] if same else self.level(words))
         return made[0], made[1], made[2], made[3]
 
     def now(self) -> Small:

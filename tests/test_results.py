@@ -169,6 +169,24 @@ def _change_request() -> Result:
     return rb.request_change(*sides, reason=HOSTILE, requested_by=HOSTILE, title=HOSTILE, chosen_on=HOSTILE)
 
 
+@cache
+def _crowded() -> rb.Simulation:
+    """Return a book with a rule of every verdict, and a draft."""
+    text = """
+        book: crowded
+        domain: transactions
+        rules:
+          - {id: "<script>TX-1", when: amount > 700, outcome: review, priority: 10, status: live}
+          - {id: TX-2, when: amount > 700, outcome: review, priority: 20, status: live}
+          - {id: TX-3, when: amount > 800, outcome: block, priority: 30, status: live}
+          - {id: TX-4, when: amount < 0, outcome: block, priority: 20, status: live}
+          - {id: TX-5, when: score < 0.5 AND amount < 100, outcome: block, priority: 20, status: live}
+          - {id: TX-6, when: score > 0.8, outcome: block, priority: 5, status: live}
+          - {id: TX-7, when: score > 0.6, outcome: block, status: draft}
+        """
+    return rb.simulate(rb.RuleBook.from_yaml(text), _events())
+
+
 def _session() -> Result:
     from riskbench.runner.session import Session
 
@@ -378,6 +396,7 @@ def _timeline() -> Result:
 
 SPECIMENS: dict[str, Callable[[], Result]] = {
     "alert_shift": _alert_shift,
+    "appraisal": lambda: rb.appraise(_crowded()),
     "baseline": lambda: rb.score_baseline(_events()),
     "calibration": lambda: rb.calibrate(_events(), given=_book()),
     "candidate_rules": lambda: _explained().candidate_rules(np.arange(60) < 30),
@@ -416,6 +435,7 @@ SPECIMENS: dict[str, Callable[[], Result]] = {
     "simulation": lambda: rb.simulate(_book(), _events()),
     "stored": _stored,
     "timeline": _timeline,
+    "what_if": lambda: _crowded().what_if(off=["TX-6"], on=["TX-7"], outcomes={"TX-2": "block"}),
 }
 
 

@@ -13,6 +13,7 @@ from riskbench.engine.literals import quoted as literal
 from riskbench.engine.tree import Node, atoms, to_sql
 from riskbench.errors import EngineError, ParameterError, listed
 from riskbench.rules.book import RuleBook
+from riskbench.rules.force import in_force
 from riskbench.rules.hits import deciding_order
 from riskbench.rules.rule import Rule
 
@@ -30,6 +31,7 @@ def book_sql(
     table: str = "events",
     kinds: Mapping[str, Kind] | None = None,
     aliases: Mapping[str, str] | None = None,
+    on: str | None = None,
 ) -> str:
     r"""Return a rule book as one query: an event a row, with its outcome, the deciding rule and every rule's hit.
 
@@ -49,6 +51,8 @@ def book_sql(
     aliases : mapping of str to str, optional
         Role name to column name. `id` names the events' id and `region` the column of regional values; without
         them the columns are called `id` and `region`.
+    on : str, optional
+        The ISO date whose lists and regional deviations are written; without it none has lapsed.
 
     Raises
     ------
@@ -87,9 +91,10 @@ def book_sql(
     from riskbench.engine.transpile import check_dialect, print_query
 
     check_dialect(dialect)
+    book = in_force(book, on).book
     known, named = known_kinds(book, kinds), dict(aliases or {})
     identity = named.get("id", "id")
-    region = named.get("region", "region") if any(rule.regions for rule in book.rules) else None
+    region = named.get("region", "region") if any(rule.apart for rule in book.rules) else None
     if kinds is not None and region is not None and region not in known:
         raise ParameterError(
             "The book has regional values and the events no column of regions",
@@ -139,7 +144,7 @@ def _condition(
     """Return when a rule hits, with each region's own values."""
     from riskbench.engine.transpile import print_sql
 
-    parts = {name: rule.bind(kinds, region=name, aliases=aliases) for name in (None, *rule.regions)}
+    parts = {name: rule.bind(kinds, region=name, aliases=aliases) for name in (None, *rule.apart)}
     for node in parts.values():
         try:
             print_sql(node, dialect)
@@ -149,7 +154,7 @@ def _condition(
         return to_sql(parts[None])
     assert region is not None
     column, kind = quoted(region), kinds.get(region, "string")
-    told = {name: at for name in rule.regions if (at := region_test(column, kind, name)) is not None}
+    told = {name: at for name in rule.apart if (at := region_test(column, kind, name)) is not None}
     if not told:
         return to_sql(parts[None])
     ways = [f"({at} AND {to_sql(parts[name])})" for name, at in told.items()]
@@ -157,18 +162,15 @@ def _condition(
 
 
 def _elsewhere(column: str, told: Mapping[str, str]) -> str:
-    """Return where an event is in none of some regions; a missing region is in none but its own."""
-    named = [at for name, at in told.items() if name != _MISSING]
-    outside = f"NOT ({' OR '.join(named)})" if named else ""
-    if _MISSING in told:
-        return f"({column} IS NOT NULL{f' AND {outside}' if outside else ''})"
-    return f"({column} IS NULL OR {outside})"
+    """Return where an event is in none of some regions; a missing region is in none but the one of that name."""
+    outside = f"NOT ({' OR '.join(told.values())})"
+    return outside if _MISSING in told else f"({column} IS NULL OR {outside})"
 
 
 def region_test(column: str, kind: Kind, name: str) -> str | None:
     """Return where an event is in a region; None where no value of the column reads so."""
     if name == _MISSING:
-        return f"({column} IS NULL)"
+        return f"({column} IS NULL OR {column} = {literal(name)})" if kind == "string" else f"({column} IS NULL)"
     try:
         if kind == "string":
             return f"({column} = {literal(name)})"
@@ -214,10 +216,10 @@ def _query(
 def columns_read(book: RuleBook, kinds: Mapping[str, Kind], aliases: Mapping[str, str]) -> list[str]:
     """Return the columns that a book's query reads, beside the events' id."""
     nodes: list[Node] = [
-        rule.bind(kinds, region=name, aliases=aliases) for rule in book.rules for name in (None, *rule.regions)
+        rule.bind(kinds, region=name, aliases=aliases) for rule in book.rules for name in (None, *rule.apart)
     ]
     read = [column for node in nodes for atom in atoms(node) for column in atom.columns]
-    regional = [aliases.get("region", "region")] if any(rule.regions for rule in book.rules) else []
+    regional = [aliases.get("region", "region")] if any(rule.apart for rule in book.rules) else []
     return list(dict.fromkeys([*read, *regional]))
 
 

@@ -95,7 +95,7 @@ def checked(
         pairs = [(own(branch.condition), literal(str(branch.word))) for branch in decider.branches]
         parts.append(f"{_case(pairs, 'NULL')} AS {quoted('rule')}")
     hits, left = _hits(query, {column: rule for rule, column in names.items()})
-    parts += [f"({own(flag)}) AS {quoted(f'h{place}')}" for place, flag in enumerate(hits.values())]
+    parts += [f"CAST(({own(flag)}) AS BOOLEAN) AS {quoted(f'h{place}')}" for place, flag in enumerate(hits.values())]
     others = [case.name or f"line {case.line}" for case in query.cases if case is not chosen and case is not decider]
     if left or others:
         notes.append(f"Not compared, as no rule bears the name: {listed([*left, *others])}.")

@@ -166,7 +166,7 @@ def apply(rules: Sequence[Rule], dataset: Dataset) -> Bits:
     if len(nodes) == len(rules):
         return bits
     codes, names = dataset.regions
-    within = {region: pack(codes == names.index(region)) for _, region in owner if region is not None}
+    within = {region: pack(_inside(codes, names, region)) for _, region in owner if region is not None}
     words = np.zeros((len(rules), bits.words.shape[1]), dtype=np.uint64)
     for line, (place, region) in enumerate(owner):
         if region is not None:
@@ -177,6 +177,11 @@ def apply(rules: Sequence[Rule], dataset: Dataset) -> Bits:
                 elsewhere &= ~within[other]
             words[place] |= elsewhere
     return Bits(words, bits.rows)
+
+
+def _inside(codes: npt.NDArray[np.int32], names: Sequence[str], region: str) -> npt.NDArray[np.bool_]:
+    """Return the events of a region; a missing one and one that is called (missing) are one region."""
+    return np.isin(codes, [place for place, name in enumerate(names) if name == region])
 
 
 def variants(rule: Rule, dataset: Dataset) -> dict[str | None, Node]:

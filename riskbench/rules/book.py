@@ -214,6 +214,7 @@ class RuleBook:
         table: str = "events",
         kinds: Mapping[str, Kind] | None = None,
         aliases: Mapping[str, str] | None = None,
+        on: str | None = None,
     ) -> str:
         """Return the book as one query: an event a row, its outcome, the deciding rule and every rule's hit.
 
@@ -227,6 +228,8 @@ class RuleBook:
             The columns of the events; guessed from the rules when not given.
         aliases : mapping of str to str, optional
             Role name to column name, `id` and `region` among them.
+        on : str, optional
+            The ISO date whose lists and regional deviations are written; without it none has lapsed.
 
         Raises
         ------
@@ -235,7 +238,7 @@ class RuleBook:
         """
         from riskbench.rules.export import book_sql
 
-        return book_sql(self, dialect, table=table, kinds=kinds, aliases=aliases)
+        return book_sql(self, dialect, table=table, kinds=kinds, aliases=aliases, on=on)
 
     def in_english(self) -> str:
         """Return the book as sentences, its rules in the order in which they decide."""

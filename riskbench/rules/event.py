@@ -18,7 +18,7 @@ from riskbench.engine.leaves import Joined, Leaf, leaves, taken_apart
 from riskbench.rules.asked import Asked, asked, hidden_columns
 from riskbench.rules.book import RuleBook
 from riskbench.rules.found import found_event
-from riskbench.rules.hits import apply, deciding_order, prepared
+from riskbench.rules.hits import acting, apply, deciding_order, prepared
 from riskbench.rules.rule import Rule
 
 if TYPE_CHECKING:
@@ -214,6 +214,7 @@ Live rules that it pre-empts: 1)
     """
     begun = time.perf_counter()
     events = prepared(book, dataset, asof=asof)
+    book = acting(book, events, asof=asof)
     row, shown = found_event(dataset, events, id, asof=asof)
     one = events.take(np.array([row], dtype=np.intp))
     region = one.regions[1][0]

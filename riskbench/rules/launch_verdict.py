@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -88,7 +88,7 @@ class LaunchVerdict(Result):
 
     def _draw(self, ax: Axes) -> None:
         own = self._drawn
-        at = pd.to_datetime(own["date"]).to_numpy()
+        at = np.arange(len(own))
         value, low, high = (100 * own[name].to_numpy(dtype=np.float64) for name in ("value", "lower", "upper"))
         bound = 100 * float(own["bound"].iloc[0])
         ax.fill_between(at, low, high, color=BLUE, alpha=0.18, step="post", label="95 % at all times")
@@ -99,16 +99,10 @@ class LaunchVerdict(Result):
         late = high[len(high) // 4 :]
         ax.set_ylim(0, min(104.0, 1.25 * max(float(late.max()), bound, float(value[len(value) // 4 :].max()))))
         ax.margins(x=0.01)
-        ax.figure.autofmt_xdate(rotation=0, ha="center")
-        ax.xaxis.set_major_locator(_dates(len(own)))
+        shown = at[:: max(1, -(-len(own) // 6))]
+        ax.set_xticks(shown, [own["date"].iloc[day] for day in shown])
         ax.legend(frameon=False, ncols=3, loc="upper right", fontsize=9)
-        style(ax, title=f"{self.shown.replace('_', ' ').capitalize()} since the launch", x="", y="share (%)")
-
-
-def _dates(days: int) -> Any:
-    from matplotlib.dates import AutoDateLocator
-
-    return AutoDateLocator(minticks=min(3, days), maxticks=7)
+        style(ax, title=f"{self.shown.replace('_', ' ').capitalize()} since the launch", x="day", y="share (%)")
 
 
 def judge_launch(

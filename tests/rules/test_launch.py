@@ -106,6 +106,7 @@ def test_a_unit_stays_in_its_arm_and_a_larger_share_holds_the_smaller(book, even
     assert not (hit[0.5] & ~hit["live"]).any()
     assert hit[0.1].sum() / hit["live"].sum() == pytest.approx(0.1, abs=0.04)
     assert plan.book("shadow").rule("TX-2").status == "shadow"
+    assert rb.RuleBook.from_yaml(plan.book(0.1).to_yaml()).hash == plan.book(0.1).hash
     assert plan.book("10%") == plan.book("0.1") == plan.book(0.1)
 
 

@@ -232,7 +232,8 @@ Live rules that it pre-empts: 1)
         own = answers[first : first + len(held[place])]
         first += len(own)
         conditions += [{"rule": rule.id, **_condition(leaf, said)} for leaf, said in zip(held[place], own, strict=True)]
-        rules.append(_line(rule, shape, held[place], own, hit=hit[place], order=order, place=place))
+        key, line = _line(rule, shape, held[place], own, hit=hit[place], order=order, place=place)
+        rules.append((key, line | {"failing": "off in this region"} if region in rule.off else line))
     steps = ladder(book.domain)
     decided = [book.rules[place] for place in order[:2]]
     return EventExplanation(

@@ -95,7 +95,8 @@ def carved(
     gains = np.where(target, np.maximum(worth[rows], 0.0), 0.0)
     total = float(np.sort(gains).sum())
     columns = tuple(
-        binned(name, column, rows, target, way=monotone.get(name, 0)) for name, column in field.columns.items()
+        binned(name, column, rows, target, way=monotone.get(name, 0), fine=True)
+        for name, column in field.columns.items()
     )
     price = np.where(target, gains, -max(total, 1e-9) / frauds)
     ground = Ground.of(columns, target, price, at_least=fewest)

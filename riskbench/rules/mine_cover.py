@@ -15,6 +15,7 @@ from riskbench.metrics.constraints import Constraint
 from riskbench.metrics.paying import clustered
 from riskbench.rules.mine_field import Field
 from riskbench.rules.mine_figures import kept, rates, with_rules
+from riskbench.rules.mine_refine import holds, refined
 from riskbench.rules.mine_search import Ground, State, foremost, searched
 from riskbench.rules.pieces import Piece, binned
 
@@ -82,8 +83,10 @@ class Cover:
         self.sought, self.others = int(target.sum()), int((~target).sum())
         self.at_least = max(fewest, self.sought // 100)
         self.columns = tuple(
-            binned(name, column, self.rows, target, way=monotone.get(name, 0)) for name, column in field.columns.items()
+            binned(name, column, self.rows, target, way=monotone.get(name, 0), fine=True)
+            for name, column in field.columns.items()
         )
+        self.bins = {column.name: column for column in self.columns}
         self.lot, self.weight = _lot(field, self.rows, target, seed=seed)
         self.target = target[self.lot]
         self.searched = tuple(replace(column, codes=column.codes[self.lot]) for column in self.columns)
@@ -141,8 +144,19 @@ class Cover:
             if best is None:
                 break
             state, level = best
-            made.append(Pick(state.pieces, level, self._every(state)))
-            rows = np.setdiff1d(rows, state.hit, assume_unique=True)
+            places = self.lot[rows]
+            pieces, hit = refined(
+                state.pieces,
+                self.field.columns,
+                self.bins,
+                rows=self.rows[places],
+                places=places,
+                worth=worths[level][rows],
+            )
+            if not hit.any():
+                break
+            made.append(Pick(pieces, level, self._every(pieces)))
+            rows = rows[~hit]
         return made
 
     def chosen(
@@ -170,12 +184,12 @@ class Cover:
             open_[pick.hit] = False
         return made
 
-    def _every(self, state: State) -> Rows:
-        """Return all events that a conjunction hits, those that rules before it hit too."""
+    def _every(self, pieces: tuple[Piece, ...]) -> Rows:
+        """Return all events that conditions hit, those that rules before them hit too."""
         hit = np.arange(len(self.rows))
-        codes = {column.name: column.codes for column in self.columns}
-        for piece in state.pieces:
-            hit = hit[piece.meets(codes[piece.column][hit])]
+        for piece in pieces:
+            column, own = self.field.columns[piece.column], self.bins[piece.column]
+            hit = hit[holds(piece, column, own, self.rows[hit], hit)]
         return hit
 
     def _best(

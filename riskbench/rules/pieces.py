@@ -25,6 +25,8 @@ MOST_LISTED = 6
 #: A list of more words than this is hard to read; it has to be worth so much more than a shorter one.
 READABLE, _NEARLY = 3, 0.85
 _LONGEST_WORD = 200
+#: Whole numbers of so few values are cut at every one of them, where cuts are fine.
+_EVERY = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,13 @@ def _counts(worths: list[float]) -> list[int]:
 
 
 def binned(
-    name: str, column: Column, rows: npt.NDArray[np.intp], target: npt.NDArray[np.bool_], *, way: int = 0
+    name: str,
+    column: Column,
+    rows: npt.NDArray[np.intp],
+    target: npt.NDArray[np.bool_],
+    *,
+    way: int = 0,
+    fine: bool = False,
 ) -> Binned:
     """Return a column's bins over some events; numbers are cut where target or other events lie.
 
@@ -149,6 +157,8 @@ def binned(
         Which of them are sought.
     way : int
         Which way a cut may point; 0 for either.
+    fine : bool
+        Whether whole numbers of few values are cut at each, and others just above target values too.
     """
     values = column.values[rows]
     present = column.present[rows]
@@ -162,18 +172,26 @@ def binned(
         place[[code for _, code in words]] = np.arange(1, len(words) + 1)
         codes = np.where(present, place[values], 0).astype(np.uint8)
         return Binned(name, "string", codes, len(words) + 1, words=tuple(_sayable(word) for word, _ in words))
-    cuts = _cuts(values[present & target], values[present & ~target], whole=column.kind == "int")
+    cuts = _cuts(values[present & target], values[present & ~target], whole=column.kind == "int", fine=fine)
     places = np.searchsorted(np.array(cuts, dtype=values.dtype), values, side="right") + 1
     return Binned(
         name, column.kind, np.where(present, places, 0).astype(np.uint8), len(cuts) + 2, cuts=tuple(cuts), way=way
     )
 
 
-def _cuts(target: npt.NDArray[np.generic], others: npt.NDArray[np.generic], *, whole: bool) -> list[int] | list[float]:
+def _cuts(
+    target: npt.NDArray[np.generic], others: npt.NDArray[np.generic], *, whole: bool, fine: bool
+) -> list[int] | list[float]:
     """Return readable numbers near the quantiles of two groups, ascending."""
     found = [np.quantile(part, _SHARES, method="inverted_cdf") for part in (target, others) if len(part)]
     if not found:
         return []
+    if fine:
+        values = np.unique(np.concatenate([target, others]))
+        if whole and len(values) <= _EVERY:
+            return [int(value) for value in values[1:]]
+        above = np.searchsorted(values, found[0], side="right")
+        found.append(values[np.minimum(above, len(values) - 1)])
     exact = np.unique(np.concatenate(found))
     exact = exact[np.isfinite(exact)]
     cuts: set[int] | set[float] = set()

@@ -14,7 +14,8 @@ from riskbench.rules.hits import Hits, deciding_order
 def priority_for(book: RuleBook, outcome: str) -> int:
     """Return the priority at which a new live rule never softens what a live rule decides.
 
-    It comes after every live rule that is as harsh or harsher, and of equal priorities the harsher decides.
+    It comes after every live rule that is as harsh or harsher, and of equal priorities the harsher decides. Where
+    there is none it comes after the allow lists.
     """
     steps = ladder(book.domain)
     live = [book.rules[place] for place in deciding_order(book)]
@@ -22,6 +23,9 @@ def priority_for(book: RuleBook, outcome: str) -> int:
     harsher = [rule.priority for rule in live if steps.level(rule.outcome) >= own]
     if harsher:
         return max(harsher)
+    allowed = [rule.priority for rule in live if steps.level(rule.outcome) == 0]
+    if allowed:
+        return max(allowed) + 1
     return min((rule.priority for rule in live), default=100)
 
 

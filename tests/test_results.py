@@ -158,6 +158,20 @@ def _governed() -> rb.RuleBook:
     return book.with_deviation(rb.Deviation("TX-1", HOSTILE, params={"limit": 90}, **said))
 
 
+def _quoted() -> str:
+    return "'" + HOSTILE.replace("'", "''") + "'"
+
+
+def _hostile_rules() -> rb.RuleBook:
+    rules = (
+        rb.Rule(
+            "<b>1</b>", f"land = {_quoted()} OR buyer = 3 AND amount > 2000", "block", title=HOSTILE, status="live"
+        ),
+        rb.Rule("B", f"land <> {_quoted()} AND score > 0.999", "review", status="live"),
+    )
+    return rb.RuleBook(name="hostile", domain="transactions", rules=rules)
+
+
 def _comparison() -> Result:
     changed = _book().with_params({"TX-1": {"limit": 500}})
     return rb.compare(rb.simulate(_book(), _events()), rb.simulate(changed, _events()))
@@ -412,11 +426,15 @@ SPECIMENS: dict[str, Callable[[], Result]] = {
     "deviations": lambda: rb.price_deviations(_governed(), _events()),
     "entities": _entities,
     "explanation": _explained,
+    "event_explanation": lambda: rb.explain_event(_hostile_rules(), _events(), id=f"{HOSTILE}7"),
     "exposure": _exposure,
     "findings": _findings,
     "finished": _finished,
     "history_check": lambda: _casebook()["history_check"],
     "hostile": _hostile,
+    "imported_rules": lambda: rb.import_rules(
+        f"CASE WHEN {_quoted()} = land THEN {_quoted()} WHEN fraud > 0 THEN 'block' END"
+    ),
     "incident_list": lambda: _casebook()["incident_list"],
     "incident_page": lambda: _casebook()["incident_page"],
     "incident_record": lambda: _casebook()["incident_record"],
@@ -424,6 +442,14 @@ SPECIMENS: dict[str, Callable[[], Result]] = {
     "list_audit": lambda: rb.audit_lists(_governed(), _events()),
     "launch_plan": lambda: _launched()[0],
     "launch_verdict": lambda: _launched()[1],
+    "optimisation": lambda: rb.optimise(
+        _governed(), _events(), max_edits=2, subject_to=[rb.at_most("alert_rate", 0.9), rb.at_least("recall", 0.0)]
+    ),
+    "proof": lambda: rb.prove(
+        _hostile_rules(),
+        _events(),
+        sql=f"CASE WHEN land <> {_quoted()} THEN 'block' WHEN amount > 500 THEN 'review' END",
+    ),
     "remedy_list": lambda: _casebook()["remedy_list"],
     "rule_drift": _drift,
     "rule_health": lambda: rb.diagnose_rules(_drift(), appraisal=rb.appraise(rb.simulate(_book(), _events()))),

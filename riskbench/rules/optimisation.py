@@ -14,7 +14,6 @@ from riskbench.data.dataset import Dataset
 from riskbench.data.labels import LabelState
 from riskbench.data.windows import Span, Windows, split
 from riskbench.display import Fact, Result, number, result
-from riskbench.display.chart import RED, style
 from riskbench.errors import DataError, InfeasibleError, ParameterError
 from riskbench.metrics.constraints import RATES, Constraint
 from riskbench.metrics.costs import Costs
@@ -25,6 +24,7 @@ from riskbench.rules.optimise_aim import Aim, weights
 from riskbench.rules.optimise_case import Ground, check_events
 from riskbench.rules.optimise_edit import forms, options_of
 from riskbench.rules.optimise_front import front_of
+from riskbench.rules.optimise_page import draw_front, edits_page, set_page
 from riskbench.rules.optimise_tables import LISTED, edits_frame, front_frame, limits_frame, set_frame, singles
 from riskbench.rules.optimise_values import values_to_try
 from riskbench.rules.search import Field, Found, Search, Stand, best_sets
@@ -94,7 +94,8 @@ class Optimisation(Result):
     limits : DataFrame
         One row a limit: measure, limit, today and proposed (where it was chosen), observed (later), kept.
     front : DataFrame
-        One row a setting that none beats in loss, insults and reviews at once, and the present book: point, present,
+        One row a setting within the limits that none beats in loss, insults and reviews at once, and the present book:
+        point, present,
         on_front, edits, setting, loss, insults, reviews, net_value, the same on the later window, keeps_limits.
     book : RuleBook
         The present book.
@@ -106,20 +107,6 @@ class Optimisation(Result):
     title: ClassVar[str] = "Edits that would pay"
     main: ClassVar[str] = "edits"
     next_step: ClassVar[str] = '.request(k) asks for the k-th edit; .best, .frame("front"), .front_book(k)'
-    repr_columns: ClassVar[tuple[str, ...]] = (
-        "rank",
-        "edit",
-        "chosen_net_value",
-        "net_value",
-        "net_value_lower",
-        "net_value_upper",
-        "n",
-        "frauds",
-        "insults",
-        "reviews",
-        "limits",
-        "verdict",
-    )
     repr_tables: ClassVar[tuple[str, ...]] = ("best_set", "limits")
 
     edits: pd.DataFrame
@@ -227,28 +214,9 @@ class Optimisation(Result):
         )
 
     def _draw(self, ax: Axes) -> None:
-        front = self.front
-        later = bool(front["loss_later"].notna().all()) and bool((front["loss_later"] > 0).any())
-        tail = "_later" if later else ""
-        colour = front[f"reviews{tail}"].to_numpy(dtype=float)
-        on = front["on_front"].to_numpy(dtype=bool)
-        x, y = front[f"insults{tail}"].to_numpy(dtype=float), front[f"loss{tail}"].to_numpy(dtype=float)
-        shown = ax.scatter(
-            x[on], y[on], c=colour[on], cmap="viridis", s=34, edgecolor="white", linewidth=0.5, label="front"
-        )
-        now = front["present"].to_numpy(dtype=bool)
-        ax.scatter(x[now], y[now], marker="X", s=110, color=RED, edgecolor="white", label="present book", zorder=4)
-        bar = ax.figure.colorbar(shown, ax=ax, pad=0.02)
-        bar.set_label("reviews")
-        ax.legend(frameon=False, loc="upper right")
-        where = "later events" if later else "events it was chosen on"
-        unit = self.currency if self.money else "frauds, weighted"
-        style(
-            ax,
-            title="Settings that none beats",
-            x=f"insults: good events reviewed or stopped ({where})",
-            y=f"loss let through ({unit})",
-        )
+        places = [k for k, stand in enumerate(self.bench.front) if stand.key == self.bench.best.key]
+        best = places[0] if places and not self.best_set.empty else None
+        draw_front(ax, self.front, best=best, unit=self.currency if self.money else "frauds, weighted")
 
 
 def _row(held: Sequence[Stand], k: int, name: str) -> Stand:
@@ -353,18 +321,27 @@ def optimise(
     found = best_sets(search, options, most=max_edits, seed=seed)[-1]
     if found.score[0] > 0:
         raise _infeasible(ground, aim, found, max_edits)
-    points = front_of(search, options, aim.three, most=max_edits, also=[(found.stand, found.used)])
+    points = front_of(search, options, aim.three_within, most=max_edits, also=[(found.stand, found.used)])
     listed = ranked[:LISTED]
     edits = edits_frame(listed, ground, present)
     best_set, told = set_frame(ground, aim, present, found.stand)
-    front = front_frame(points, ground, aim, present)
+    if len(best_set) == 2:
+        same = edits.loc[edits["edit"] == best_set["edit"].iloc[0], "verdict"]
+        told = str(same.iloc[0]) if len(same) else told
     stands = [one.stand for one in points]
-    if len(front) > len(stands):
-        stands.append(present)
+    shown = {stand.key for stand in stands}
+    stands += [stand for stand in {one.key: one for one in (found.stand, present)}.values() if stand.key not in shown]
+    front = front_frame(stands, ground, aim, on_front=len(points), present=present)
     bench = Bench(ground, stated, tuple(one.stand for one in listed), tuple(stands), found.stand)
     money = held.worth.money
     limits_told = limits_frame(ground, aim, present, found.stand)
-    pages = {"edits": ("Single edits, each alone", edits[[c for c in Optimisation.repr_columns if c in edits]])}
+    pages = {
+        "edits": ("Single edits, each alone, the best where they were chosen first", edits_page(edits, money=money)),
+        "best_set": ("The best set: what each edit adds to those before", set_page(best_set, money=money)),
+        "limits": ("Limits: today and proposed where chosen, observed on later events", limits_told),
+    }
+    if max_edits == 1:
+        pages["best_set"] = ("", set_page(best_set.iloc[:0], money=money))
     return Optimisation(
         edits=edits,
         best_set=best_set,

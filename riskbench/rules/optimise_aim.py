@@ -94,5 +94,10 @@ class Aim:
         reviews = totals[..., review, :3].sum(axis=(-2, -1))
         return np.stack([loss, insults, reviews], axis=-1).astype(np.float64)
 
+    def three_within(self, totals: Ints) -> Floats:
+        """Return the same, infinite where a limit is broken."""
+        broken = self.broken(totals, np.zeros(1, dtype=np.int64)) > 0
+        return np.where(broken[..., None], np.inf, self.three(totals))
+
 
 _COUNTED: Sequence[tuple[str, ...]] = (("friction", "review", "stop"), ("review", "stop"), ("review",))

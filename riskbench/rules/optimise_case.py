@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,7 @@ from riskbench.rules.signature import KINDS, Cells, Signatures, events_by, kinds
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
+Small = npt.NDArray[np.int8]
 
 #: An edit surely pays where luck would look so good in at most so many of a hundred searches.
 LEVEL = 0.05
@@ -57,6 +58,7 @@ class Ground:
     later: Mask
     price: Price
     effects: tuple[Effect, ...]
+    known: dict[bytes, Small] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, held: Hits, made: Forms, costs: Costs, *, first: Mask, later: Mask) -> Ground:
@@ -72,9 +74,12 @@ class Ground:
         priced = price(own.worth, costs, effects, scale=held.scale)
         return cls(own, made, table, cells.take(places + 1), cells.take(places + 2), later, priced, effects)
 
-    def levels(self, stand: Stand) -> Ints:
-        """Return the ladder level of each set under a stand."""
-        return decided(self.table.starts, self.table.rules, self.forms.slot, stand)[1]
+    def levels(self, stand: Stand) -> Small:
+        """Return the ladder level of each set under a stand; counted once."""
+        if stand.key not in self.known:
+            level = decided(self.table.starts, self.table.rules, self.forms.slot, stand)[1]
+            self.known[stand.key] = level.astype(np.int8)
+        return self.known[stand.key]
 
     def changes(self, cells: Cells, before: Stand, after: Stand) -> dict[str, float]:
         """Return what changes on one window, in the columns of `moves.COLUMNS`."""
@@ -99,15 +104,13 @@ class Ground:
             return None
         stake = stake_of(self.held)[rows]
         pattern = self.table.pattern[rows]
-        value = self.price.each(kinds, stake, now[pattern].astype(np.int8)) - self.price.each(
-            kinds, stake, was[pattern].astype(np.int8)
-        )
+        value = self.price.each(kinds, stake, now[pattern]) - self.price.each(kinds, stake, was[pattern])
         known = kinds < KINDS - 1
         lost = -value[known & (value < 0)]
         loss = float(lost.mean()) if len(lost) else self._typical_loss(was, now)
         return chance_of_luck(value, known & (value > 0), known, loss=loss, base=0.0, groups=self._groups(rows))
 
-    def _typical_loss(self, was: Ints, now: Ints) -> float:
+    def _typical_loss(self, was: Small, now: Small) -> float:
         """Return what one wrong event would cost where none was seen: the mean of all later events, so moved."""
         picked = np.flatnonzero(was != now)
         if not len(picked):

@@ -58,7 +58,7 @@ def front_of(
     options : sequence of Options
         How each rule could stand.
     three : callable
-        Loss, insults and reviews of totals.
+        Loss, insults and reviews of totals; infinite for a setting that is not allowed.
     most : int
         The most edits.
     also : sequence of (Stand, edits of each rule)
@@ -80,7 +80,7 @@ def front_of(
         search.go(stand)
         points.append(Point(stand, used, three(search.totals)))
     search.go(present)
-    return _thinned(points, SHOWN)
+    return _thinned([one for one in points if np.isfinite(one.three).all()], SHOWN)
 
 
 def _around(
@@ -101,7 +101,7 @@ def _around(
             continue
         totals, _ = search.trials(slot, own)
         reached = three(totals)
-        kept = np.flatnonzero(~_beaten(reached, known))
+        kept = np.flatnonzero(np.isfinite(reached).all(axis=1) & ~_beaten(reached, known))
         kept = kept[undominated(reached[kept])]
         places += [(slot, own, int(place)) for place in kept]
         found.append(reached[kept])
@@ -144,6 +144,8 @@ def _beaten(points: Floats, known: Floats) -> Mask:
 def _thinned(points: Sequence[Point], most: int) -> list[Point]:
     """Return the points that none beats, the fewest edits of equals, spread along the loss when they are too many."""
     ordered = sorted(points, key=lambda one: int(one.used.sum()))
+    if not ordered:
+        return []
     front = [ordered[k] for k in np.flatnonzero(undominated(np.stack([one.three for one in ordered])))]
     return _spread(front, most)
 

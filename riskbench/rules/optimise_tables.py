@@ -14,7 +14,6 @@ from riskbench.metrics.discovery import q_values
 from riskbench.rules.optimise_aim import Aim, weights
 from riskbench.rules.optimise_case import Ground, verdict
 from riskbench.rules.optimise_edit import KINDS, Edit, Kind
-from riskbench.rules.optimise_front import Point
 from riskbench.rules.search import Options, Search, Stand
 
 Ints = npt.NDArray[np.int64]
@@ -228,15 +227,12 @@ def _bound(limit: Constraint) -> str:
     return f"{limit.side.replace('_', ' ')} {100 * limit.bound:g} %"
 
 
-def front_frame(points: Sequence[Point], ground: Ground, aim: Aim, present: Stand) -> pd.DataFrame:
-    """Return one row a setting: its edits, loss, insults, reviews and net value on both windows."""
+def front_frame(stands: Sequence[Stand], ground: Ground, aim: Aim, *, on_front: int, present: Stand) -> pd.DataFrame:
+    """Return one row a setting, the first ones on the front, with what it does on both windows."""
     none = np.zeros(1, dtype=np.int64)
     rows = []
-    keys = {one.stand.key for one in points}
-    held = [(one.stand, True) for one in points]
-    if present.key not in keys:
-        held.append((present, False))
-    for stand, kept in held:
+    for place, stand in enumerate(stands):
+        kept = place < on_front
         edits = [str(edit) for edit, _ in ground.forms.edits(stand)]
         told: list[float] = []
         for cells in (ground.choose, ground.report):

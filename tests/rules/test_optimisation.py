@@ -139,11 +139,10 @@ def test_values_of_parameters_are_those_of_simulating_each(seed: int) -> None:
     start = value_of(book, events)
     whole = {rule.id: [float(cut) for cut in range(-1, 8)] for rule in book.rules}
     for key, changed in singles_of(book, whole).items():
-        rule_id = key[0]
         if key[1] != "parameter":
             continue
         best = max(value_of(one, events) - start for one in changed)
-        told = found.edits.query("rule == @rule_id and kind == 'parameter'")["chosen_net_value"]
+        told = found.edits.loc[(found.edits["rule"] == key[0]) & (found.edits["kind"] == key[1]), "chosen_net_value"]
         # Seven distinct values: every cut that differs on the events to choose on is tried, but nothing beyond them.
         inside = [value_of(one, events) - start for one in changed[1:-1]]
         assert (told.iloc[0] if len(told) else 0.0) == pytest.approx(max(0.0, *inside), abs=1e-6) or (

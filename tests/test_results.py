@@ -164,9 +164,7 @@ def _quoted() -> str:
 
 def _hostile_rules() -> rb.RuleBook:
     rules = (
-        rb.Rule(
-            "<b>1</b>", f"land = {_quoted()} OR buyer = 3 AND amount > 2000", "block", title=HOSTILE, status="live"
-        ),
+        rb.Rule("<b>1", f"land = {_quoted()} OR buyer = 3 AND amount > 2000", "block", title=HOSTILE, status="live"),
         rb.Rule("B", f"land <> {_quoted()} AND score > 0.999", "review", status="live"),
     )
     return rb.RuleBook(name="hostile", domain="transactions", rules=rules)
@@ -442,6 +440,8 @@ SPECIMENS: dict[str, Callable[[], Result]] = {
     "list_audit": lambda: rb.audit_lists(_governed(), _events()),
     "launch_plan": lambda: _launched()[0],
     "launch_verdict": lambda: _launched()[1],
+    "mined_exceptions": lambda: rb.mine_exceptions(_book(), _events(), rule="TX-1", asof="2026-06-01"),
+    "mined_rules": lambda: rb.mine_rules(_book(), _events(), asof="2026-06-01", subject_to=rb.at_most("alert_rate", 1)),
     "optimisation": lambda: rb.optimise(
         _governed(), _events(), max_edits=2, subject_to=[rb.at_most("alert_rate", 0.9), rb.at_least("recall", 0.0)]
     ),

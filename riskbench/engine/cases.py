@@ -223,6 +223,9 @@ class _Reader:
         if not item:
             return
         name, core = named_item(item)
+        if [token.token_type in NAMES for token in core] == [True, False, True] and core[1].text == ".":
+            plain.append(core[2].text)
+            return
         if len(core) == 1 and (core[0].token_type in NAMES or core[0].token_type is TokenType.STAR):
             held = self.inner.get(core[0].text)
             if held is None:

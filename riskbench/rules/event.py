@@ -245,6 +245,7 @@ Live rules that it pre-empts: 1)
         decided_by=decided[0].id if decided else None,
         next_outcome=decided[1].outcome if len(decided) > 1 else steps.names[0],
         next_rule=decided[1].id if len(decided) > 1 else None,
+        pages={"conditions": ("Every condition", _page(conditions))},
         notes=_notes(book, secret, conditions, answers),
         provenance={
             "dataset": dataset.fingerprint,
@@ -341,6 +342,16 @@ def _rules(lines: list[dict[str, object]]) -> pd.DataFrame:
 def _conditions(lines: list[dict[str, object]]) -> pd.DataFrame:
     columns = ["rule", "condition", "expected", "actual", "answer", "holds", "distance", "share", "told"]
     return pd.DataFrame(lines, columns=columns).astype({"distance": float, "share": float})
+
+
+def _page(lines: list[dict[str, object]]) -> pd.DataFrame:
+    """Return the conditions as the page tells them."""
+    told = []
+    for line in lines:
+        share = line["share"]
+        far = f"{line['told']} ({_percent(share)} of the cut)" if isinstance(share, float) else line["told"]
+        told.append((line["rule"], line["expected"], line["actual"], line["answer"], far))
+    return pd.DataFrame(told, columns=["rule", "what the rule needs", "what was there", "answer", "how far off"])
 
 
 def _percent(share: float) -> str:

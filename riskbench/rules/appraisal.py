@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 #: Bars in the picture, and rules named in a fact's remark.
 _BARS, _NAMED = 15, 6
+_COLOURS = {"keeps": BLUE, "costs more than it saves": ORANGE}
 
 
 @result
@@ -55,6 +56,7 @@ class Appraisal(Result):
     title: ClassVar[str] = "What each rule is worth, given all the others"
     main: ClassVar[str] = "rules"
     repr_rows: ClassVar[int] = 20
+    repr_tables: ClassVar[tuple[str, ...]] = ("retire",)
     next_step: ClassVar[str] = (
         '.frame("retire"), "together", "marginal", "credit", "overlap", "contradictions", "redundancy", "regions"; '
         "simulation.what_if(off=[...]) tries a change"
@@ -132,22 +134,26 @@ class Appraisal(Result):
     @property
     def drawable(self) -> bool:
         """Whether any rule's worth is measurable."""
-        return bool(self.rules["added_net_value"].notna().any())
+        return len(self._shown) > 0
+
+    @property
+    def _shown(self) -> pd.DataFrame:
+        """The rules whose removal would change something that can be measured: the best and the worst of many."""
+        known = self.rules[self.rules["added_net_value"].notna() & (self.rules["n"] > 0)]
+        return pd.concat([known.head(_BARS - _BARS // 2), known.tail(_BARS // 2)]) if len(known) > _BARS else known
 
     @property
     def height(self) -> float:
         """The picture's height in inches: by the number of rules."""
-        return 1.4 + 0.3 * min(_BARS, max(1, int(self.rules["added_net_value"].notna().sum())))
+        return 1.5 + 0.3 * len(self._shown)
 
     def _draw(self, ax: Axes) -> None:
-        known = self.rules[self.rules["added_net_value"].notna()]
-        shown = pd.concat([known.head(_BARS - _BARS // 2), known.tail(_BARS // 2)]) if len(known) > _BARS else known
-        shown = shown.iloc[::-1]
+        shown = self._shown.iloc[::-1]
         place = np.arange(len(shown))
         worth, lower, upper = (shown[f"added_net_value{end}"].to_numpy() for end in ("", "_lower", "_upper"))
         largest = float(np.abs([lower, upper, worth]).max(initial=0.0))
         scale, letter = next(((s, t) for s, t in ((1e9, "B"), (1e6, "M"), (1e3, "k")) if largest >= 10 * s), (1.0, ""))
-        colours = [BLUE if low > 0 else ORANGE if high < 0 else GREY for low, high in zip(lower, upper, strict=True)]
+        colours = [_COLOURS.get(verdict, GREY) for verdict in shown["verdict"]]
         ax.barh(place, worth / scale, height=0.6, color=colours, alpha=0.85)
         ax.hlines(place, lower / scale, upper / scale, color="black", linewidth=1.2)
         ax.axvline(0, color="black", linewidth=0.8)
@@ -233,6 +239,7 @@ def appraise(simulation: Simulation, *, costs: Costs | Mapping[str, float] | Non
             "redundancy": partial(redundancy, standing),
             "regions": partial(leave_one_out_regions, standing),
         },
+        pages={"retire": ("Retirement list: what could go, the least lost first", _listed(retire))},
         notes=_notes(standing, told, lot),
         provenance={
             "dataset": held.dataset.fingerprint,
@@ -246,6 +253,12 @@ def appraise(simulation: Simulation, *, costs: Costs | Mapping[str, float] | Non
             "seconds": round(time.perf_counter() - begun, 3),
         },
     )
+
+
+def _listed(retire: pd.DataFrame) -> pd.DataFrame:
+    """Return the retirement list as its page shows it: without the rules that pay."""
+    frame = retire.loc[retire["verdict"] != "keeps", ["rule", "verdict", "why", "goes", "reviews_freed"]]
+    return frame.rename(columns={"goes": "step_without_any_change"})
 
 
 def _rules(standing: Standing, told: Judged, shared: pd.DataFrame) -> pd.DataFrame:

@@ -48,7 +48,7 @@ def addition(standing: Standing) -> tuple[Moves, Ints]:
     waiting = np.array([rule.status in WAITING for rule in rules], dtype=bool)
     order = np.append(everyone(setting), IDLE)
     picked = np.flatnonzero(waiting[table.rules])
-    rule, owner = table.rules[picked].astype(np.int64), table.owners[picked]
+    rule, owner = table.rules[picked].astype(np.int64), np.searchsorted(table.starts, picked, side="right") - 1
     wins = order[rule] < order[decided.rule[owner]]
     rule, owner = rule[wins], owner[wins]
     held = moves(

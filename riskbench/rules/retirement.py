@@ -251,7 +251,9 @@ def _why(standing: Standing, told: Judged, place: int, heirs: Ints, deciders: In
     if word == "not measurable":
         return f"{int(went['unlabelled'][place]):,} of {int(went['flips'][place]):,} events have no verdict"
     lost, freed = -int(went["frauds"][place]), -int(went["insults"][place])
-    return f"removal lets {lost:,} known frauds through and spares {freed:,} good events"
+    good = f"spares {freed:,}" if freed >= 0 else f"holds or stops {-freed:,} more"
+    fraud = f"lets {lost:,} known frauds through" if lost >= 0 else f"alerts {-lost:,} more known frauds"
+    return f"removal {fraud} and {good} good events"
 
 
 def _named(standing: Standing, counts: Ints) -> str:

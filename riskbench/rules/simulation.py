@@ -62,7 +62,10 @@ class Simulation(Result):
     kind: ClassVar[str] = "simulation"
     title: ClassVar[str] = "Rule simulation"
     main: ClassVar[str] = "rules"
-    next_step: ClassVar[str] = '.frame("outcomes"), "regions", "weeks", "overlap", "matrix"'
+    next_step: ClassVar[str] = (
+        '.frame("outcomes"), "regions", "weeks", "overlap", "matrix"; .what_if(off=[...]) tries a change; '
+        "rb.appraise(simulation) says what each rule is worth"
+    )
     repr_rows: ClassVar[int] = 20
     repr_columns: ClassVar[tuple[str, ...]] = (
         "rule",

@@ -140,6 +140,8 @@ class _Speaker:
         what = _bare(tree.expression)
         if isinstance(what, exp.Null):
             return f"{self.value(tree.this)} is {'missing' if positive else 'there'}"
+        if not isinstance(what, exp.Boolean):
+            return f"{self.value(tree.this)} is {'' if positive else 'not '}{self.value(what)}"
         said_ = "true" if isinstance(what, exp.Boolean) and bool(what.this) else "false"
         subject = _bare(tree.this)
         told = self.value(subject) if isinstance(subject, exp.Column) else f"that {self.condition(subject)}"
@@ -189,7 +191,7 @@ class _Speaker:
         return f"({', '.join(told)})"
 
     def listed(self, tree: exp.Expr) -> str:
-        word = {
+        word: dict[type[exp.Expr], str] = {
             exp.Coalesce: "the first that is there of",
             exp.Greatest: "the largest of",
             exp.Least: "the smallest of",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
@@ -183,7 +183,7 @@ class RuleBook:
         mark, wanted = (MARK if held.startswith(MARK) else ""), self.to_mapping()
         for words in (True, False):
             text = edited(held.removeprefix(MARK), wanted, _said, words=words)
-            if text is not None and RuleBook.from_yaml(text) == self:
+            if text is not None and _read_back(text) == self:
                 return mark + text
         return to_yaml(wanted)
 
@@ -463,7 +463,12 @@ def _with_lists(rule: Rule, lists: Mapping[str, NamedList]) -> Rule:
 
 def _said(text: str) -> dict[str, Any]:
     """Return what a text says, as `to_mapping` tells it."""
-    return RuleBook.from_yaml(text).to_mapping()
+    return _read_back(text).to_mapping()
+
+
+@lru_cache(maxsize=4)
+def _read_back(text: str) -> RuleBook:
+    return RuleBook.from_yaml(text)
 
 
 def _rebuild(parts: dict[str, Any], rules: tuple[Rule, ...]) -> RuleBook:

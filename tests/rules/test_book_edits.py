@@ -298,7 +298,7 @@ def after(book: RuleBook, edit: tuple[str, int, int, str]) -> tuple[RuleBook, se
     return book.with_rule(replace(rule, **change)), {rule.id}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(books(), edits)
 def test_whatever_is_changed_the_rest_stays(drawn, changes):
     text, names = drawn
@@ -324,7 +324,7 @@ def test_whatever_is_changed_the_rest_stays(drawn, changes):
         assert all(line in told.splitlines() for line in own)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(books(), edits)
 def test_changes_one_at_a_time_or_all_at_once_mean_the_same(drawn, changes):
     book = stepped = RuleBook.from_yaml(drawn[0])

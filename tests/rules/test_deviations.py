@@ -280,3 +280,31 @@ def test_what_is_in_force_is_a_book_like_any_other(deviations, day):
         rule, acts = stands.rule(held.rule), day is None or day <= held.expires
         assert (held.region in rule.off) is (acts and held.off)
         assert rule.values(held.region)["limit"] == (held.params["limit"] if acts and not held.off else 5)
+
+
+def test_the_exported_query_follows_them():
+    book, dataset = RuleBook.from_yaml(BOOK), events()
+    held = book.with_list("bad", {"values": ["d1", 'it\'s "x"'], "kind": "block", "column": "device"})
+    proof = rb.prove(held, dataset)
+    assert proof.headline()[0].value == "yes"
+    assert len(proof.frame()) == 0
+    assert '"LIST-bad"' in held.to_sql()
+    assert held.to_sql(on="2026-01-01") != held.to_sql(on="2027-06-01")
+
+
+def test_one_sure_change_among_many_tried_is_not_believed():
+    from riskbench.rules.weighing import Weighed, readings
+
+    def weighed(net: float, n: int = 50) -> Weighed:
+        return Weighed(
+            flips=n, frauds=n, good=0, unlabelled=0, fraud_value=0.0, good_value=0.0, insults=0, reviews=0,
+            net_value=net if n >= 10 else None, lower=net - 1.96 if n >= 10 else None,
+            upper=net + 1.96 if n >= 10 else None,
+        )  # fmt: skip
+
+    assert readings([weighed(2.1)])[1] == ["surely earns"]
+    assert readings([weighed(2.1), *[weighed(0.1)] * 9])[1] == ["not shown"] * 10
+    assert readings([weighed(-9.0), *[weighed(0.1)] * 9])[1][0] == "surely costs"
+    assert readings([weighed(9.0, n=3)])[1] == ["not measurable: 3 with a verdict, 10 needed"]
+    assert readings([weighed(0.0, n=0)]) == ([None], ["changes no outcome"])
+    assert readings([]) == ([], [])

@@ -13,6 +13,7 @@ from riskbench.data.labels import FRAUD, GOOD
 from riskbench.errors import RuleError
 from riskbench.rules.hits import Hits, resolve
 from riskbench.rules.mine_field import Field
+from riskbench.rules.mine_refine import refined
 from riskbench.rules.mine_search import Ground, State, searched
 from riskbench.rules.mine_words import bounded
 from riskbench.rules.pieces import Piece, binned, spelled
@@ -101,7 +102,17 @@ def carved(
     price = np.where(target, gains, -max(total, 1e-9) / frauds)
     ground = Ground.of(columns, target, price, at_least=fewest)
     found = searched(ground, terms=terms, weights=_CARES, may_cost=lose)
-    return [Carved(one.pieces, one.frauds, one.count - one.frauds) for one in _distinct(found, len(rows), most=most)]
+    # Cuts move to where they free the most and lose nobody; where frauds may be lost they stay as they were found.
+    strict = np.where(target, gains, -2.0 * max(total, 1e-9))
+    bins, places = {column.name: column for column in columns}, np.arange(len(rows))
+    made: dict[frozenset[Piece], Carved] = {}
+    for state in _distinct(found, len(rows), most=most):
+        pieces, good, bad = state.pieces, state.frauds, state.count - state.frauds
+        if not lose:
+            pieces, off = refined(pieces, field.columns, bins, rows=rows, places=places, worth=strict)
+            good, bad = int((off & target).sum()), int((off & ~target).sum())
+        made.setdefault(frozenset(replace(piece, low=0, high=0) for piece in pieces), Carved(pieces, good, bad))
+    return list(made.values())
 
 
 def _distinct(states: list[State], size: int, *, most: int) -> list[State]:

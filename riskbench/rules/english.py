@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from riskbench.engine.sayings import said
 from riskbench.rules.book import RuleBook
+from riskbench.rules.force import in_force
 from riskbench.rules.param import ParamValue
 from riskbench.rules.rule import Rule
 
@@ -34,7 +35,7 @@ is 2,000,000 IDR.
         changed = [f"the {name.replace('_', ' ')} is {_value(rule, name, value)}" for name, value in own.items()]
         if changed:
             text += f" In {region} {' and '.join(changed)}."
-    return text
+    return text + "".join(f" In {region} it does not act." for region in rule.off)
 
 
 def book_in_english(book: RuleBook) -> str:
@@ -58,6 +59,7 @@ def book_in_english(book: RuleBook) -> str:
     from riskbench.data.velocity import Feature
     from riskbench.rules.hits import deciding_order
 
+    book = in_force(book, None).book
     mildest = ladder(book.domain).names[0]
     lines = [f"Rule book {book.name} ({book.domain}). What the first matching rule says holds; without one: {mildest}."]
     for name, entry in book.features.items():

@@ -21,6 +21,12 @@ from riskbench.rules.signature import Cells, Signatures, events_by
 Ints = npt.NDArray[np.int64]
 Columns = dict[str, npt.NDArray[np.generic]]
 
+#: What is not measurable where no event that moves has a verdict; frauds and insults are then 0 known ones.
+DARK = (
+    "net_value",
+    *(f"{name}_{end}" for name in ("frauds", "insults", "value_caught", "net_value") for end in ("lower", "upper")),
+)
+
 
 @dataclass(frozen=True, eq=False)
 class Standing:
@@ -96,11 +102,14 @@ class Standing:
         return split(self.held, codes, names)
 
     def changes(self, held: Moves) -> Columns:
-        """Return what moves change, in the columns of `moves.COLUMNS`; net value only where a verdict is known."""
+        """Return what moves change, in the columns of `moves.COLUMNS`.
+
+        Where none of the events that move has a verdict, net value and the intervals of all that needs one are NaN.
+        """
         columns = changes_of(held, self.price, self.effects, scale=self.held.scale)
         flips, dark = (columns[name].astype(np.int64) for name in ("flips", "unlabelled"))
         unknown = (flips > 0) & (dark == flips)
-        for name in ("net_value", "net_value_lower", "net_value_upper"):
+        for name in DARK:
             columns[name] = np.where(unknown, np.nan, columns[name].astype(np.float64))
         return columns
 

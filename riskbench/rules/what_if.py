@@ -196,6 +196,8 @@ def _changes(standing: Standing, columns: Columns) -> pd.DataFrame:
     change, lower, upper = (
         np.array([columns[f"{n}{end}"][0] for n in names], float) for end in ("", "_lower", "_upper")
     )
+    # A count of known frauds is no measure of a change without a verdict.
+    change[np.isnan(lower)] = np.nan
     return pd.DataFrame(
         {
             "measure": [measure for measure, _ in MEASURES],
@@ -256,7 +258,9 @@ def _notes(standing: Standing, flips: int, unlabelled: int) -> tuple[str, ...]:
     if unlabelled:
         notes.append(f"{unlabelled:,} of {flips:,} flips have no verdict and are in no figure of fraud, good or value.")
     if flips and flips == unlabelled:
-        notes.append("Net value is not measurable: no event that flips has a verdict.")
+        notes.append(
+            "What it does to fraud, good events and value is not measurable: no event that flips has a verdict."
+        )
     notes.append(said(standing))
     return tuple(notes)
 

@@ -12,7 +12,7 @@ from riskbench.data.labels import FRAUD, GOOD
 from riskbench.metrics.discovery import q_values
 from riskbench.metrics.intervals import Z95
 from riskbench.rules.differences import Pair, measured
-from riskbench.rules.moves import changes_of, net_change
+from riskbench.rules.moves import Moves, changes_of, net_change
 from riskbench.rules.signature import KINDS, kinds_of, stake_of
 
 Ints = npt.NDArray[np.int64]
@@ -25,7 +25,7 @@ LEVEL = 0.05
 BETTER, WORSE, NOT_SHOWN, NO_MEASURE = "surely better", "surely worse", "not shown", "not measurable"
 
 
-def verdict(pair: Pair, net: Sequence[float], *, together: float) -> tuple[str, str]:
+def answer(pair: Pair, net: Sequence[float], *, rare: float, together: float) -> tuple[str, str]:
     """Return whether the second book is better, and why.
 
     Parameters
@@ -34,8 +34,8 @@ def verdict(pair: Pair, net: Sequence[float], *, together: float) -> tuple[str, 
         The decisions.
     net : sequence of three numbers
         The difference in net value, and the ends of its interval.
-    together : float
-        By how much events that come together spread it more.
+    rare, together : float
+        By how much its variance grows with `cautious` and with `swell`.
     """
     flips = len(pair.rows)
     moved = pair.count * (1 - np.eye(len(pair.effects), dtype=np.int64))[..., None]
@@ -51,12 +51,39 @@ def verdict(pair: Pair, net: Sequence[float], *, together: float) -> tuple[str, 
     if 2 * labelled < flips:
         return NOT_SHOWN, f"most flips have no verdict: {flips - labelled:,} of {flips:,}"
     value, low, high = net
-    if low <= 0 <= high:
-        return NOT_SHOWN, "the interval holds 0"
-    half = (high - low) / 2 * np.sqrt(together)
-    if value - half <= 0 <= value + half:
-        return NOT_SHOWN, "the interval holds 0, as events come together"
+    half = (high - low) / 2
+    for factor, why in (
+        (1.0, ""),
+        (rare, ", allowing for rare large events"),
+        (rare * together, ", as events come together"),
+    ):
+        if abs(value) <= half * np.sqrt(factor):
+            return NOT_SHOWN, f"the interval holds 0{why}"
     return (BETTER, "the interval lies above 0") if value > 0 else (WORSE, "the interval lies below 0")
+
+
+def cautious(held: Moves, pair: Pair) -> Floats:
+    """Return each group's variance of the change in net value, at least that of as many average events.
+
+    A few flips may hold none of the rare large frauds that others like them would: the sum of their own squares is
+    then too small. So each labelled flip counts with the mean square of all events of its kind in the data, moved as
+    it was, and one made-up event of each kind is added, spread as the flips are.
+    """
+    cells, every = held.cells, pair.moves.cells
+    count = held.shaped(cells.count).astype(np.float64) * (1 - np.eye(held.levels))[None, :, :, None]
+    _, seen = net_change(held, pair.price)
+    n, first, second = (
+        part.sum(axis=0).astype(np.float64) / np.maximum(every.count.sum(axis=0), 1)
+        for part in (every.count, every.stake, every.stake_squares)
+    )
+    slope = pair.price.slope.T[None, :, :] - pair.price.slope.T[:, None, :]
+    work = (pair.price.handling[None, :] - pair.price.handling[:, None])[..., None]
+    square = slope**2 * second - 2 * slope * work * first + work**2 * n
+    labelled = count[..., [GOOD, FRAUD]]
+    of_all = labelled.sum(axis=-1, keepdims=True)
+    made = of_all / np.maximum(of_all.sum(axis=(1, 2), keepdims=True), 1.0)
+    least = ((labelled + made) * square[..., [GOOD, FRAUD]]).sum(axis=(1, 2, 3))
+    return np.maximum(seen, least + (count[..., KINDS - 1] * work[..., 0] ** 2).sum(axis=(1, 2)))
 
 
 def bounds(pair: Pair) -> pd.DataFrame:
@@ -88,6 +115,12 @@ def bounds(pair: Pair) -> pd.DataFrame:
             "net_value": nets,
         }
     )
+
+
+def rarity(pair: Pair) -> float:
+    """Return by how much `cautious` widens the variance of net value; 1 where nothing flips."""
+    seen = float(net_change(pair.moves, pair.price)[1][0])
+    return float(cautious(pair.moves, pair)[0]) / seen if seen > 0 else 1.0
 
 
 def swell(pair: Pair) -> tuple[float, str]:
@@ -128,7 +161,7 @@ def split(pair: Pair, axis: str, *, together: float = 1.0) -> pd.DataFrame:
     DataFrame
         The axis, events, flips, frauds, good, unlabelled, fraud_value (of the flips); frauds_alerted, insults,
         reviews, net_value: what changes, each with `_lower` and `_upper`; p_value, q_value and reading, of net value,
-        both for events that come together as `swell` says.
+        with the variance of `cautious` and `swell`.
     """
     codes, names = pair.new.dataset.regions if axis == "region" else pair.new.dataset.weeks
     held, levels = pair.by(codes, len(names)), len(pair.effects)
@@ -153,7 +186,7 @@ def split(pair: Pair, axis: str, *, together: float = 1.0) -> pd.DataFrame:
     if not pair.new.worth.money:
         net = half = np.full(len(names), np.nan)
     columns |= {"net_value": net, "net_value_lower": net - half, "net_value_upper": net + half}
-    p = _p_values(net, together * variance)
+    p = _p_values(net, together * cautious(held, pair))
     labelled = own[:, FRAUD] + own[:, GOOD]
     q = q_values(p)
     columns |= {"p_value": p, "q_value": q}

@@ -13,7 +13,7 @@ import pandas as pd
 from riskbench.display import Fact, Result, result
 from riskbench.errors import DataError, ParameterError
 from riskbench.metrics.costs import Costs
-from riskbench.rules.better import bounds, split, swell, verdict
+from riskbench.rules.better import answer, bounds, rarity, split, swell
 from riskbench.rules.comparison_page import pages, remarks
 from riskbench.rules.differences import Pair, changes, matrix, mcnemar_frame
 from riskbench.rules.flip_picture import draw_flips, picture_height
@@ -52,7 +52,7 @@ class Comparison(Result):
         assumed, unlabelled, frauds_alerted, insults, net_value.
     events_compared, flips : int
         All events, and those whose outcome changes.
-    verdict, why : str
+    answer, why : str
         "surely better", "surely worse", "not shown" or "not measurable", by the interval of net value; and why.
     weeks : float or None
         How many weeks the events span; None without time, or under a day.
@@ -79,7 +79,7 @@ class Comparison(Result):
     bounds: pd.DataFrame
     events_compared: int
     flips: int
-    verdict: str
+    answer: str
     why: str
     currency: str
     money: bool
@@ -91,7 +91,7 @@ class Comparison(Result):
     def headline(self) -> tuple[Fact, ...]:
         """Return whether the second book is better, by how much a week, and what flips."""
         rows = {row["measure"]: row for row in self.changes.to_dict("records")}
-        facts = [Fact("Is the second book better?", self.verdict, "text", note=self.why), self._gain(rows["net value"])]
+        facts = [Fact("Is the second book better?", self.answer, "text", note=self.why), self._gain(rows["net value"])]
         facts.append(Fact("Events that flip", self.flips, "count", n=self.events_compared))
         for measure in _SHOWN:
             row = rows[measure]
@@ -175,8 +175,9 @@ def compare(before: Simulation, after: Simulation, *, costs: Costs | Mapping[str
 
     Use it before a change goes live: the two books are champion and challenger. Intervals are on the paired
     difference, so they are tight where most events keep their outcome; two intervals side by side would say less.
-    The second book is called surely better only where the interval of its net value lies above 0, at least ten flips
-    have a verdict, and at least half of them do.
+    The second book is called surely better only where at least ten flips, and half of them, have a verdict, and the
+    interval of net value lies above 0 even when rare large events that these flips may lack, and events of one entity
+    that come together, are allowed for.
 
     Parameters
     ----------
@@ -232,8 +233,8 @@ def compare(before: Simulation, after: Simulation, *, costs: Costs | Mapping[str
     pair = Pair.of(old, new, stated)
     full, table = matrix(pair), changes(pair)
     net = table.iloc[0]
-    together, by = swell(pair)
-    word, why = verdict(pair, (net["difference"], net["lower"], net["upper"]), together=together)
+    (together, by), rare = swell(pair), rarity(pair)
+    word, why = answer(pair, (net["difference"], net["lower"], net["upper"]), rare=rare, together=together)
     limits, tested = bounds(pair), mcnemar_frame(pair)
     return Comparison(
         swaps=full[(full["before"] != full["after"]) & (full["events"] > 0)].reset_index(drop=True),
@@ -243,7 +244,7 @@ def compare(before: Simulation, after: Simulation, *, costs: Costs | Mapping[str
         bounds=limits,
         events_compared=new.bits.rows,
         flips=len(pair.rows),
-        verdict=word,
+        answer=word,
         why=why,
         currency=new.dataset.currency.code,
         money=new.worth.money,
@@ -257,7 +258,7 @@ def compare(before: Simulation, after: Simulation, *, costs: Costs | Mapping[str
             "regions": partial(split, pair, "region", together=together),
             "weeks": partial(split, pair, "week", together=together),
         },
-        notes=remarks(pair, stated, limits, together=together, by=by),
+        notes=remarks(pair, stated, limits, rare=rare, together=together, by=by),
         provenance={
             "dataset": new.dataset.fingerprint,
             "book": new.book.hash,

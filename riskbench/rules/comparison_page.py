@@ -14,8 +14,9 @@ from riskbench.metrics.costs import Costs
 from riskbench.rules.differences import Pair, measured
 from riskbench.rules.flips import MOST
 
-#: Events that come together are told where they spread a sum at least so much more than events that come alone.
+#: What spreads net value more than its interval says is told from this factor of the variance on.
 _TELLING = 1.2
+_USED = "The words surely better and surely worse allow for it."
 
 
 def pages(
@@ -61,7 +62,9 @@ def _gained(row: Mapping[Hashable, Any]) -> str:
     return f"{value} ({lower} to {upper})"
 
 
-def remarks(pair: Pair, costs: Costs, limits: pd.DataFrame, *, together: float, by: str) -> tuple[str, ...]:
+def remarks(
+    pair: Pair, costs: Costs, limits: pd.DataFrame, *, rare: float, together: float, by: str
+) -> tuple[str, ...]:
     """Return the assumptions, and what is not measurable and why."""
     new, flips = pair.new, len(pair.rows)
     notes = [f"Labels: {new.labels.recipe}."]
@@ -87,11 +90,13 @@ def remarks(pair: Pair, costs: Costs, limits: pd.DataFrame, *, together: float, 
             f"{unlabelled:,} of {flips:,} flips have no verdict and are in no fraud or good figure: {', '.join(parts)}."
         )
         notes.append(_bounded(limits, new.dataset.currency.code))
-    if together > _TELLING:
-        notes.append(
-            f"Flips come together by {by}: net value spreads {np.sqrt(together):.1f} times as wide as its interval "
-            "says. The words surely better and surely worse take that into account."
-        )
+    for factor, cause in (
+        (rare, "Few flips may hold none of the rare large events"),
+        (together, f"Flips come together by {by}"),
+    ):
+        if factor > _TELLING:
+            wide = f"net value may spread {np.sqrt(factor):.1f} times as wide as its interval says"
+            notes.append(f"{cause}: {wide}. {_USED}")
     if flips > MOST:
         notes.append(f"The table of events lists the first {MOST:,} of {flips:,} flips.")
     return (*notes, *new.dataset.notes)

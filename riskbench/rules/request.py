@@ -71,7 +71,7 @@ class ChangeRequest(Result):
         What a reader must know of the comparison and the events: remark.
     name, reason, requested_by : str
         What it is called, why it is asked for, and who asks; the last may be empty.
-    verdict, why : str
+    answer, why : str
         Whether the proposed book is better, by the interval of net value.
     chosen_on, reported_on : str
         On which events the change was chosen, and on which its effect is told.
@@ -103,7 +103,7 @@ class ChangeRequest(Result):
     name: str
     reason: str
     requested_by: str
-    verdict: str
+    answer: str
     why: str
     chosen_on: str
     reported_on: str
@@ -119,7 +119,7 @@ class ChangeRequest(Result):
 
     def headline(self) -> tuple[Fact, ...]:
         """Return whether it is better, by how much, and what it does to frauds, good customers and reviewers."""
-        facts = [Fact("Is the proposed book better?", self.verdict, "text", note=self.why)]
+        facts = [Fact("Is the proposed book better?", self.answer, "text", note=self.why)]
         rows = {row["measure"]: row for row in self.effect.to_dict("records")}
         for measure, unit in (
             ("net value", "money"),

@@ -50,7 +50,7 @@ def shown(
         "name": _text(title or f"Change of the rule book {new.name}", "The title", most=TITLE),
         "reason": _text(reason, "The reason", most=LINE),
         "requested_by": _text(requested_by or "", "The requester", most=TITLE, empty=True),
-        "verdict": held.verdict,
+        "answer": held.answer,
         "why": held.why,
         "chosen_on": _text(chosen_on or "", "The window that the change was chosen on", most=LINE, empty=True),
         "reported_on": _text(reported_on or _window(held), "The window that is reported", most=LINE),
@@ -134,7 +134,7 @@ def _unmeasured(held: Comparison, *, told: bool) -> pd.DataFrame:
         rows.append((f"what the {blind:,} flips without a verdict are", "nobody knows yet whether they are fraud"))
         if held.bounds["net_value"].isna().iloc[-1]:
             rows.append(("net value if those flips are fraud", "a loss is measured of a confirmed fraud only"))
-    if held.verdict == NO_MEASURE:
+    if held.answer == NO_MEASURE:
         rows.append(("net value", held.why))
     if held.weeks is None:
         rows.append(("the effect a week", "the events have no time, or span less than a day"))

@@ -265,7 +265,7 @@ def test_a_request_without_labels_money_time_or_regions_says_so_and_comes_back(e
     assert back.checksum == asked.checksum
     assert "nan" not in re.sub(r"data:image/png;base64,[^\"]*", "", asked.page).lower().split()
     if "label" in events or "amount" in events:
-        assert asked.verdict == "not measurable"
+        assert asked.answer == "not measurable"
         assert "net value" in asked.frame("unmeasured")["what"].tolist()
     if "time" in events:
         assert set(asked.effect["per"]) == {"window", ""}

@@ -14,6 +14,8 @@ from oracle import PlainRule, decision
 import riskbench as rb
 from riskbench.errors import DataError, ParameterError
 from riskbench.metrics.intervals import Z95
+from riskbench.rules.better import cautious
+from riskbench.rules.differences import Pair
 
 OUTCOMES = ("approve", "challenge", "review", "block")
 COSTS = {"margin": 0.25, "minute_cost": 0.125, "review_catch": 0.5, "loss_share": 0.75}
@@ -186,7 +188,7 @@ def test_the_other_way_round_is_minus_the_same(old_rules, new_rules, rows):
     assert first["n"].tolist() == second["n"].tolist()
     assert first["before"].tolist() == pytest.approx(second["after"].tolist(), nan_ok=True)
     words = {"surely better": "surely worse", "surely worse": "surely better"}
-    assert back.verdict == words.get(there.verdict, there.verdict)
+    assert back.answer == words.get(there.answer, there.answer)
     assert there.frame("mcnemar")["before_only"].tolist() == back.frame("mcnemar")["after_only"].tolist()
 
 
@@ -225,7 +227,7 @@ def test_a_book_against_itself_changes_nothing_and_says_so(drawn, rows):
     assert same.frame("swaps").empty
     assert same.frame("events").empty
     assert (same.frame("changes")[["difference", "lower", "upper"]].fillna(0.0) == 0.0).all(axis=None)
-    assert same.verdict == "not shown"
+    assert same.answer == "not shown"
     assert "No event's outcome changes." in same.notes
     assert same.frame("mcnemar")["p_value"].isna().all()
     assert "nan" not in same._repr_html_().lower().split()
@@ -260,17 +262,17 @@ def _compared(rows, *, entity: str | None = None, **roles) -> rb.Comparison:
 
 
 def test_many_frauds_stopped_are_surely_better_and_many_good_ones_surely_worse():
-    assert _compared(_many(40, 1)).verdict == "surely better"
-    assert _compared(_many(40, 0)).verdict == "surely worse"
-    assert _compared(_many(3, 1) + _many(9, 0, amount=180.0)).verdict == "not shown"
+    assert _compared(_many(40, 1)).answer == "surely better"
+    assert _compared(_many(40, 0)).answer == "surely worse"
+    assert _compared(_many(3, 1) + _many(9, 0, amount=180.0)).answer == "not shown"
 
 
 def test_few_flips_with_a_verdict_are_no_evidence():
     few = _compared(_many(9, 1))
     assert few.frame("changes")["lower"].iloc[0] > 0
-    assert (few.verdict, few.why) == ("not shown", "only 9 of 9 flips have a verdict")
+    assert (few.answer, few.why) == ("not shown", "only 9 of 9 flips have a verdict")
     blind = _compared(_many(20, 1) + _many(21, None))
-    assert blind.verdict == "not shown"
+    assert blind.answer == "not shown"
     assert "most flips have no verdict" in blind.why
 
 
@@ -279,7 +281,7 @@ def test_without_money_or_labels_net_value_is_not_measurable():
         (_compared(_many(40, 1), amount=None), "no amount"),
         (_compared(_many(40, None)), "no event has"),
     ):
-        assert held.verdict == "not measurable"
+        assert held.answer == "not measurable"
         assert why in held.why
         assert held.headline()[1].text.startswith("not measurable")
         assert "nan" not in held._repr_html_().lower().split()
@@ -289,10 +291,39 @@ def test_events_that_come_together_are_weaker_evidence():
     rows = _many(12, 1)
     alone = _compared([event | {"buyer": k} for k, event in enumerate(rows)], entity="buyer")
     together = _compared([event | {"buyer": k // 6} for k, event in enumerate(rows)], entity="buyer")
-    assert alone.verdict == "surely better"
-    assert (together.verdict, together.why) == ("not shown", "the interval holds 0, as events come together")
+    assert alone.answer == "surely better"
+    assert (together.answer, together.why) == ("not shown", "the interval holds 0, as events come together")
     assert any("come together by buyer" in note for note in together.notes)
     pd.testing.assert_frame_equal(alone.changes, together.changes)
+
+
+def test_a_few_good_events_do_not_speak_for_rare_large_frauds():
+    frauds = [event | {"amount": 5_000.0, "x": 1} for event in _many(30, 1)]
+    held = _compared(frauds + _many(40, 0))
+    assert held.frame("changes")["upper"].iloc[0] < 0
+    assert (held.answer, held.why) == ("not shown", "the interval holds 0, allowing for rare large events")
+    assert any("rare large events" in note for note in held.notes)
+    assert _compared(_many(40, 0)).answer == "surely worse"
+
+
+def _slow_caution(rows) -> float:
+    """The variance at least: each flip of x = 5 as the average of its kind, and one made-up of each."""
+    of = {kind: [e["amount"] for e in rows if e["label"] == kind] for kind in (0, 1)}
+    moved = {kind: sum(e["x"] == 5 and e["label"] == kind for e in rows) for kind in (0, 1)}
+    price = {0: 0.1 * 1.6, 1: 1.0}
+    each = {kind: price[kind] ** 2 * sum(a * a for a in of[kind]) / max(1, len(of[kind])) for kind in (0, 1)}
+    seen = sum((price[e["label"]] * e["amount"]) ** 2 for e in rows if e["x"] == 5 and e["label"] is not None)
+    return max(seen, sum((moved[kind] + 1) * each[kind] for kind in (0, 1)))
+
+
+@slow
+@given(st.lists(st.tuples(st.sampled_from([1, 5]), st.sampled_from([None, 0, 1]), st.integers(1, 500)), min_size=1))
+def test_caution_equals_plain_python(drawn):
+    rows = [{"x": 5, "label": 1, "amount": 3.0}] + [{"x": x, "label": y, "amount": float(a)} for x, y, a in drawn]
+    data = _data(rows)
+    off, on = (_book([(limit, "block", 1, "live")])[0] for limit in (9, 3))
+    pair = Pair.of(rb.simulate(off, data).hits, rb.simulate(on, data).hits, rb.Costs())
+    assert float(cautious(pair.moves, pair)[0]) == pytest.approx(_slow_caution(rows), rel=1e-9)
 
 
 def test_flips_without_a_verdict_are_bounded():
@@ -307,7 +338,7 @@ def test_flips_without_a_verdict_are_bounded():
 
 
 def test_one_region_of_many_that_surely_loses_is_named():
-    rows = [event | {"land": f"L{k}"} for k in range(12) for event in _many(15, 1 if k else 0)]
+    rows = [event | {"land": f"L{k}"} for k in range(12) for event in _many(25, 1 if k else 0)]
     found = _compared(rows).frame("regions").set_index("region")
     assert found.loc["L0", "reading"] == "surely worse"
     assert (found["q_value"] >= found["p_value"]).all()

@@ -71,8 +71,6 @@ def _spans(frame: pd.DataFrame, name: str, unit: Unit) -> list[str]:
 
 def draw_front(ax: Axes, front: pd.DataFrame, *, best: int | None, unit: str) -> None:
     """Draw loss over insults of each setting, in colours by its reviews; `best` is the row of the best set."""
-    from matplotlib.ticker import FuncFormatter
-
     later = bool(front["loss_later"].notna().all()) and bool((front["loss_later"] > 0).any())
     tail = "_later" if later else ""
     x, y, reviews = (front[f"{name}{tail}"].to_numpy(dtype=float) for name in ("insults", "loss", "reviews"))
@@ -90,8 +88,8 @@ def draw_front(ax: Axes, front: pd.DataFrame, *, best: int | None, unit: str) ->
     ax.set_xscale("symlog", linthresh=_STRAIGHT)
     ax.set_xlim(left=-1)
     ax.set_ylim(bottom=0, top=max(float(y.max()) * 1.3, 1.0))
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(float(value), "money")))
+    ax.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    ax.yaxis.set_major_formatter(lambda value, _: number(float(value), "money"))
     ax.legend(frameon=False, loc="upper right", ncols=3, fontsize=9)
     where = "later events" if later else "events it was chosen on"
     style(ax, title="Settings that none beats", x=f"insults: good events held or stopped ({where})", y=f"loss ({unit})")

@@ -9,12 +9,12 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from riskbench.engine.contest import IDLE, contested, first_two
-
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.int32]
 
+#: The rank of a column that decides nothing.
+IDLE = np.int32(2**31 - 1)
 #: Settings that are followed side by side as edits are added, at the least; more where each costs few trials.
 WIDTH, TRIALS = 6, 300_000
 #: Seeded starts beside them, for each number of edits.
@@ -158,6 +158,8 @@ class Search:
 
     def go(self, stand: Stand) -> None:
         """Stand elsewhere."""
+        from riskbench.engine.contest import first_two
+
         self.stand = stand
         self._ranked()
         first_two(
@@ -191,6 +193,8 @@ class Search:
 
     def trials(self, slot: int, options: Options) -> tuple[Ints, Ints]:
         """Return the totals that each option of one rule would give, and how many rules would be live."""
+        from riskbench.engine.contest import contested
+
         field, stand = self.field, self.stand
         own = int(stand.column[slot])
         columns = np.unique(np.append(options.column, own))
@@ -247,6 +251,8 @@ class Search:
 
     def take(self, slot: int, column: int, priority: int, level: int) -> None:
         """Change one rule; only the sets of its two columns are looked at again."""
+        from riskbench.engine.contest import first_two
+
         field, before = self.field, int(self.stand.column[slot])
         touched = [field.sets[field.column_starts[c] : field.column_starts[c + 1]] for c in {before, column} if c >= 0]
         sets = np.unique(np.concatenate(touched)) if touched else np.zeros(0, dtype=np.int32)
@@ -425,6 +431,8 @@ def _start(singles: Sequence[Found], budget: int, rng: np.random.Generator) -> F
 
 def decided(starts: Ints, lines: Codes, slot: Ints, stand: Stand) -> tuple[Ints, Ints]:
     """Return the rule that decides each set of hits under a stand (-1 for none), and the ladder level it gives."""
+    from riskbench.engine.contest import first_two
+
     live = np.flatnonzero(stand.column >= 0)
     order = live[np.lexsort((live, -stand.level[live], stand.priority[live]))]
     place = np.full(len(slot), IDLE, dtype=np.int32)

@@ -169,8 +169,13 @@ def _exported(held: Hits) -> tuple[RuleBook, str]:
 
 def _without_regions(book: RuleBook) -> RuleBook:
     """Return a book for events of one region, called all: only the values of that region hold."""
-    changed = [rule.with_params(rule.regions.get("all", {})) if rule.regions else rule for rule in book.rules]
-    return replace(book, rules=tuple(replace(rule, regions={}) if rule.regions else rule for rule in changed))
+    rules = []
+    for rule in book.rules:
+        own = rule.with_params(rule.regions["all"]) if "all" in rule.regions else rule
+        rules.append(
+            replace(own, regions={}, off=(), when=f"({rule.when}) AND FALSE" if "all" in rule.off else rule.when)
+        )
+    return replace(book, rules=tuple(rules))
 
 
 def _answered(book: RuleBook, dataset: Dataset, text: str) -> _Answer:

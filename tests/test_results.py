@@ -22,6 +22,7 @@ import pytest
 import riskbench as rb
 from riskbench.display import Fact, Result, result
 from riskbench.display.result import PROVENANCE
+from riskbench.rules.param import Param
 
 #: Results whose very answer is a dataset: the events with a new column.
 GIVES_A_DATASET = {"baseline"}
@@ -406,10 +407,23 @@ def _timeline() -> Result:
     return when(held, calendar=calendar)
 
 
+def _swept() -> rb.RuleBook:
+    rule = rb.Rule(
+        id="LOW",
+        when="amount > :limit AND score >= :least",
+        outcome="review",
+        status="live",
+        params={"limit": Param(100, unit=HOSTILE), "least": 0.6},
+        regions={HOSTILE: {"limit": 50}},
+    )
+    return rb.RuleBook(name="swept", domain="transactions", rules=(rule,))
+
+
 SPECIMENS: dict[str, Callable[[], Result]] = {
     "alert_shift": _alert_shift,
     "appraisal": lambda: rb.appraise(_crowded()),
     "baseline": lambda: rb.score_baseline(_events()),
+    "brittleness": lambda: rb.brittleness(_swept(), _events(), by="region"),
     "calibration": lambda: rb.calibrate(_events(), given=_book()),
     "candidate_rules": lambda: _explained().candidate_rules(np.arange(60) < 30),
     "case_clusters": lambda: _explained().clusters(k=2),
@@ -462,6 +476,7 @@ SPECIMENS: dict[str, Callable[[], Result]] = {
     "stored": _stored,
     "timeline": _timeline,
     "what_if": lambda: _crowded().what_if(off=["TX-6"], on=["TX-7"], outcomes={"TX-2": "block"}),
+    "surface": lambda: rb.surface(_swept(), _events(), params=("LOW.limit", "LOW.least"), grid=8, by="region"),
 }
 
 

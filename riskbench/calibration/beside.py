@@ -21,6 +21,8 @@ Row = dict[str, object]
 
 #: Where "further away" begins and ends, as shares of the cut.
 FURTHER = (0.10, 0.50)
+#: What crowding is told from where too few events meet the rule's other conditions.
+EVERYONE = "all events"
 #: "Just beside": a share of the cut, or one step where that is more.
 JUST, NEAR = 0.05, "just beside: 5 % or one step"
 
@@ -199,14 +201,18 @@ def crowding(beside: Beside, before: Mask | None) -> tuple[Bunching, str]:
             found = bunching(value[mask & ~before], beside.cut, beside.sweep.op, before=past)
         if found.why is None:
             return found, words
-    return found, "all events"
+    return found, EVERYONE
 
 
-def density_rows(beside: Beside, *, bins: int = 24, reach: float = 0.5) -> list[Row]:
-    """Return events and frauds by windows on both sides of the cut; the cut itself is an edge."""
+def density_rows(beside: Beside, *, everyone: bool, bins: int = 24, reach: float = 0.5) -> list[Row]:
+    """Return events and frauds by windows on both sides of the cut; the cut itself is an edge.
+
+    Of the events that the cut matters to, or with `everyone` of all.
+    """
     size = beside.size
     width = max(1.0, round(2 * reach * size / bins)) if beside.whole else 2 * reach * size / bins
-    outside, counted = beside.outside, beside.asked
+    outside = beside.outside
+    counted = beside.within & np.isfinite(beside.sweep.value) if everyone else beside.asked
     exclusive = beside.sweep.op in (">=", "<=")
     steps = np.ceil(outside / width - 1e-12) - 1 if exclusive else np.floor(outside / width + 1e-12)
     half = bins // 2

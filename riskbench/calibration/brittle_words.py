@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 
+from riskbench.calibration.beside import EVERYONE
 from riskbench.calibration.pages import Page, spread
 from riskbench.display import NOT_MEASURABLE, Fact, number
 from riskbench.display.fact import Unit
@@ -239,14 +240,12 @@ def remarks(held: Hits, params: pd.DataFrame, *, by: str | None, launch: object)
             + ". Findings hold false discoveries at 5 % over all rows."
         ),
     ]
-    own = [
-        f"{rule.id} in {listed(list(rule.regions))}"
-        for rule in held.book.live
-        if rule.regions and (params["rule"] == rule.id).any()
-    ]
+    present = set(held.dataset.regions[1])
+    apart = {rule.id: [region for region in rule.regions if region in present] for rule in held.book.live}
+    own = [f"{rule} in {listed(names)}" for rule, names in apart.items() if names and (params["rule"] == rule).any()]
     if own and by is None:
         notes.append(f'Regions with values of their own are left out: {"; ".join(own)}. by="region" shows them.')
-    if (params["crowd_events"] == "all events").any():
+    if (params["crowd_events"] == EVERYONE).any():
         notes.append("Where too few events meet the rule's other conditions, crowding is told from all events.")
     notes.append("Customers and attackers who change when a cut changes are not simulated.")
     return (*notes, *held.dataset.notes)

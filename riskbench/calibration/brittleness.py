@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from riskbench.calibration.beside import NEAR, Beside, Row, band_rows, crowding, density_rows, step_rows
+from riskbench.calibration.beside import EVERYONE, NEAR, Beside, Row, band_rows, crowding, density_rows, step_rows
 from riskbench.calibration.brittle_words import DENSITY, facts, pages, remarks, with_findings
 from riskbench.data.dataset import Dataset, micros
 from riskbench.data.labels import FRAUD, GOOD
@@ -177,7 +177,7 @@ def brittleness(
             band_frames += [keys | row for row in own_bands if row["band"] != NEAR]
             steps += [keys | row for row in own_steps]
             if rule_param is not None and not density:
-                density = density_rows(beside)
+                density = density_rows(beside, everyone=basis == EVERYONE)
     params, told_steps = with_findings(pd.DataFrame(rows), pd.DataFrame(steps))
     money = held.worth.money
     currency = held.dataset.currency.code if money else ""

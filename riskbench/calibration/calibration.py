@@ -29,7 +29,7 @@ from riskbench.calibration.picture import draw_curve
 from riskbench.calibration.plateau import plateau_ends, plateau_frame, redrawn
 from riskbench.calibration.promise import holdout_frame, weekly_frame
 from riskbench.calibration.segments import COLUMNS as SEGMENT_COLUMNS
-from riskbench.calibration.segments import paying, segments_frame
+from riskbench.calibration.segments import PLATEAU_COLUMNS, paying, plateaus_frame, segments_frame
 from riskbench.calibration.study import Study
 from riskbench.calibration.swept import swept, today_cut
 from riskbench.calibration.words import facts, promise_words, provenance, remarks
@@ -231,7 +231,8 @@ def calibrate(
     -------
     Calibration
         Tables curve, holdout, weekly, plateau, segments, costs, pair; on request curve_exact (every distinct
-        cut) and curve_later (the later window).
+        cut), curve_later (the later window) and segment_plateaus (each segment's own plateau, and the events and
+        frauds just beside its own cut).
 
     Raises
     ------
@@ -364,6 +365,7 @@ def calibrate_sweep(
         per=windows.per,
         given=given,
         lazy={
+            "segment_plateaus": partial(_segment_plateaus, study, constraints, by, seed),
             "curve_exact": partial(_exact_frame, drawn.table, study.price(), study.steps, today),
             "curve_later": partial(
                 _later_frame,
@@ -448,6 +450,17 @@ def _own_weekly(
 def _segments(study: Study, cut: float, constraints: tuple[Constraint, ...], by: str | None) -> pd.DataFrame:
     if by is None:
         return pd.DataFrame(columns=SEGMENT_COLUMNS)
+    return segments_frame(study, *_parts(study, by), cut, constraints, bounds=bounds_of(study))
+
+
+def _segment_plateaus(study: Study, constraints: tuple[Constraint, ...], by: str | None, seed: int) -> pd.DataFrame:
+    if by is None:
+        return pd.DataFrame(columns=PLATEAU_COLUMNS)
+    return plateaus_frame(study, *_parts(study, by), constraints, bounds=bounds_of(study), seed=seed)
+
+
+def _parts(study: Study, by: str) -> tuple[npt.NDArray[np.int32], tuple[str, ...]]:
+    """Return each event's segment, and the segments' names."""
     events = study.sweep.dataset
     codes, names = events.regions if by == "region" and "region" not in events.names else events.segment(by)
     if by == "region" and events.roles.region is not None:
@@ -456,4 +469,4 @@ def _segments(study: Study, cut: float, constraints: tuple[Constraint, ...], by:
         raise ParameterError(
             f"{by!r} has {len(names):,} values, too many for segments", allowed=f"at most {MOST_SEGMENTS:,}"
         )
-    return segments_frame(study, codes, names, cut, constraints, bounds=bounds_of(study))
+    return codes, names

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskbench.calibration.curve import Curve, best, curve, violation
-from riskbench.calibration.plateau import apart
+from riskbench.calibration.plateau import apart, plateau_ends, plateau_frame, redrawn
 from riskbench.calibration.study import Study
 from riskbench.metrics.constraints import Constraint
 from riskbench.metrics.intervals import Z95
@@ -93,6 +93,54 @@ def segments_frame(
         frame[column] = frame[column].astype(np.float64)
     frame.loc[discoveries(frame["p_value"].to_numpy(np.float64)), "status"] = OWN
     return frame
+
+
+PLATEAU_COLUMNS = (
+    "segment n frauds threshold strictest loosest net_value critical below_n below_frauds below_fraud_share status"
+).split()
+
+
+def plateaus_frame(
+    study: Study,
+    codes: npt.NDArray[np.int32],
+    names: Sequence[str],
+    constraints: Sequence[Constraint],
+    *,
+    bounds: tuple[float, float],
+    seed: int,
+) -> pd.DataFrame:
+    """Return each segment's own best cut with its plateau, and what lies just beside it on the safe side.
+
+    Returns
+    -------
+    DataFrame
+        segment, n and frauds (on the choose window), threshold (its own best cut), strictest and loosest (the ends
+        of its plateau, joint 95 %), net_value, critical (the joint quantile); below_n, below_frauds and
+        below_fraud_share of the events that 5 % more alerts would add; status.
+    """
+    rows: list[tuple[object, ...]] = []
+    for code, name in enumerate(names):
+        own = np.flatnonzero(study.windows.choose.mask & (codes == code))
+        frauds = int(np.count_nonzero(study.kinds[own] == 1))
+        nothing = (name, len(own), frauds, *[None] * 8)
+        if frauds < FEWEST_FRAUDS:
+            rows.append((*nothing, "not measurable: fewer than 20 known frauds"))
+            continue
+        drawn = curve(study.table(own), study.price(), study.steps)
+        cuts = drawn.table.cuts
+        feasible = (violation(drawn, constraints) <= 0) & (cuts >= bounds[0]) & (cuts <= bounds[1])
+        if not feasible.any():
+            rows.append((*nothing, "not measurable: no cut keeps to the limits"))
+            continue
+        point = best(drawn.net, feasible)
+        again = redrawn(drawn, point, feasible, seed=seed)
+        first, last = plateau_ends(drawn, point, feasible, again.critical)
+        beside = plateau_frame(drawn, point, (first, last), critical=again.critical).set_index("point")
+        near = beside.to_dict("index")["5% more alerts"]
+        ends = (float(cuts[point]), float(cuts[first]), float(cuts[last]), float(drawn.net[point]), again.critical)
+        added = (int(near["n"]), int(near["frauds_between"]), float(near["fraud_share"]))
+        rows.append((name, len(own), frauds, *ends, *added, "measured"))
+    return pd.DataFrame(rows, columns=PLATEAU_COLUMNS)
 
 
 def paying(segments: pd.DataFrame) -> dict[str, float]:

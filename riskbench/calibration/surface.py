@@ -242,7 +242,7 @@ def surface(
     frame["depth"] = found.depth.reshape(-1)
     windows = windows_frame(swept, ground, cells, held, found)
     regions = pd.DataFrame(columns=REGION_COLUMNS)
-    if by is not None:
+    if by is not None and len(events.regions[1]) > 1:
         regions = regions_frame(swept, ground, found.chosen, constraints)
     plateau = plateau_frame(swept, chosen_on, found)
     return Surface(

@@ -200,9 +200,9 @@ def remarks(
         f"Chosen on {windows.choose.words}; judged on {windows.report.words}. Labels: {ground.labels.recipe}.",
         *windows.notes,
         (
-            "The plateau holds the settings that are statistically no worse than the best (joint 95 %). Of those within "
-            "one standard error of the best, the chosen one lies the most grid steps from the plateau's edge: a small "
-            "mistake there costs least."
+            "The plateau holds the settings that are statistically no worse than the best (joint 95 %). Of those "
+            "within one standard error of the best, the chosen one lies the most grid steps from the plateau's edge: "
+            "a small mistake there costs least."
         ),
     ]
     if found.optimism > 0:
@@ -210,7 +210,7 @@ def remarks(
         notes.append(f"The best of many settings owes about {lucky} per {windows.per} to luck.")
     for axis in swept.axes:
         if axis.name:
-            notes.extend(_about(axis.name, book))
+            notes.extend(_about(axis.name, book, set(swept.dataset.regions[1])))
     notes.extend(ground.unlabelled(windows.choose.mask | windows.report.mask))
     if not ground.worth.money:
         notes.append(
@@ -222,7 +222,7 @@ def remarks(
         over = violation(later, constraints)
         if over[found.chosen] > 0:
             notes.append("On the later window the chosen setting breaks a limit.")
-    if by is not None:
+    if by is not None and len(swept.dataset.regions[1]) > 1:
         notes.append(
             f'Regions: "{OWN.replace("cut", "setting")}" where the gain on the later window is no chance, false '
             "discoveries held at 5 %."
@@ -231,10 +231,10 @@ def remarks(
     return (*notes, *swept.dataset.notes)
 
 
-def _about(name: str, book: RuleBook) -> list[str]:
+def _about(name: str, book: RuleBook, present: set[str]) -> list[str]:
     rule_id, _, param = name.partition(".")
     rule = book.rule(rule_id)
-    own = [region for region, held in rule.regions.items() if param in held]
+    own = [region for region, held in rule.regions.items() if param in held and region in present]
     notes = []
     if own:
         notes.append(

@@ -1,4 +1,4 @@
-"""New rules by this library, iguanas 1.5, a depth-3 tree and by chance: net value on later events at equal review rates.
+"""New rules by this library, iguanas 1.5, a depth-3 tree and by chance: net value later at equal review rates.
 
 Run: python benchmarks/miners.py [--orders 60000] [--seeds 101 102 103] [--regions ID BR] [--fdh FILE]
 
@@ -16,7 +16,7 @@ import argparse
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -129,7 +129,7 @@ def tree(task: Task, budget: float) -> Found:
     grown = DecisionTreeClassifier(max_depth=3, min_samples_leaf=20, class_weight="balanced", random_state=0)
     grown.fit(task.matrix[rows], fraud)
     leaves = grown.apply(task.matrix)
-    depth = {leaf: terms for leaf, terms in _leaves(grown.tree_)}
+    depth = dict(_leaves(grown.tree_))
     return by_money(task, [(leaves == leaf, terms) for leaf, terms in depth.items()], budget)
 
 
@@ -172,17 +172,17 @@ def iguanas_rules(task: Task) -> tuple[object, object, list[str], object]:
 
 def iguanas(task: Task, budget: float) -> Found:
     """iguanas' rules, chosen by money."""
-    hit, _, rules, _ = iguanas_rules(task)
+    hit, _, _, _ = iguanas_rules(task)
     return by_money(task, [(hit[name].to_numpy(), _length(name)) for name in hit.columns], budget)
 
 
 def iguanas_budget(task: Task, budget: float) -> Found:
     """iguanas' rules, chosen by its own budgeted cover."""
+    from iguanas.metrics import compute_metrics
     from iguanas.rule_combination import combine_rules_budgeted
     from iguanas.rule_evaluation import select_diverse_top_rules
-    from iguanas.metrics import compute_metrics
 
-    hit, fraud, rules, rows = iguanas_rules(task)
+    hit, fraud, _, rows = iguanas_rules(task)
     own = hit[rows]
     rate = task.room(budget) / len(rows)
     _, _, names = select_diverse_top_rules(own, compute_metrics(own, fraud), top_n=200)

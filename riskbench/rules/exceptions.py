@@ -45,8 +45,8 @@ class MinedExceptions(Result):
         One row a carve-out, those that hold first, then by what they free where found: exception, condition, terms
         (conditions), verdict ("holds", "loses fraud", "not sure"); found_good, found_frauds, found_value: what it
         takes away on the earlier events, flattered by the choice; then on the later ones: freed (good hits of the
-        rule taken away), freed_share (of all of them), lost (frauds taken away), loss_rate (of the rule's frauds)
-        with loss_rate_upper (one-sided 95 %, exact), unlabelled, good_value (value of the freed good events), n
+        rule taken away), freed_share (of all of them), lost (frauds taken away), lost_share (of the rule's frauds)
+        with lost_share_upper (one-sided 95 %, exact), unlabelled, good_value (value of the freed good events), n
         (events whose outcome changes given the other live rules), net_value with lower and upper (95 %, paired),
         p, q.
     rule_id : str
@@ -62,7 +62,7 @@ class MinedExceptions(Result):
     main: ClassVar[str] = "exceptions"
     next_step: ClassVar[str] = ".rule(1) and .book(1) write the first exception into the rule"
     repr_columns: ClassVar[tuple[str, ...]] = (
-        "exception", "condition", "verdict", "freed", "freed_share", "lost", "loss_rate_upper", "unlabelled",
+        "exception", "condition", "verdict", "freed", "freed_share", "lost", "lost_share_upper", "unlabelled",
         "net_value", "net_value_lower", "net_value_upper", "q",
     )  # fmt: skip
 
@@ -99,7 +99,7 @@ class MinedExceptions(Result):
             Fact("False positives removed", float(row["freed_share"]), "share", n=self.good, note=f"{freed:,} events"),
             Fact(
                 "Frauds lost", lost, "count", n=self.frauds,
-                note=f"loss rate at most {100 * float(row['loss_rate_upper']):.1f} % with 95 % confidence",
+                note=f"of its frauds at most {100 * float(row['lost_share_upper']):.1f} % with 95 % confidence",
             ),
             Fact(
                 "Net value", float(row["net_value"]), "money" if self.currency else "number",
@@ -180,7 +180,7 @@ def mine_exceptions(
 
     Use it when a rule is right but hits good customers of one kind: an exception keeps the rule and lets them go.
     Carve-outs are found on the first two thirds of the span and checked on the rest. Read `lost` with
-    `loss_rate_upper`: no fraud lost among twenty is no proof of none among a thousand. A rule that is not live is
+    `lost_share_upper`: no fraud lost among twenty is no proof of none among a thousand. A rule that is not live is
     judged as if it were.
 
     Parameters

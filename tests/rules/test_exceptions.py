@@ -55,7 +55,7 @@ def test_a_planted_exception_is_found_and_holds():
     assert best["condition"] == "kind = 'shop''s' AND orders >= 20"
     assert (mined.frame()["found_frauds"] == 0).all()
     assert best["lost"] == 0
-    assert 0 < best["loss_rate_upper"] < 0.02
+    assert 0 < best["lost_share_upper"] < 0.02
     rule = mined.rule()
     assert rule.when == "(amount >= :limit OR amount < 0) AND (kind = 'shop''s' AND orders >= :orders_from) IS NOT TRUE"
     assert mined.book(1).rule("TX-2") == BOOK.rule("TX-2")

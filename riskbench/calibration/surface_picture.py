@@ -46,8 +46,6 @@ def draw_map(
     marks : mapping
         The settings to mark: "today", "best", "chosen".
     """
-    from matplotlib.lines import Line2D
-
     first, second = np.unique(settings["first"]), np.unique(settings["second"])
     shape = (len(first), len(second))
     net = settings["net_value"].to_numpy(np.float64).reshape(shape) / scale
@@ -58,16 +56,14 @@ def draw_map(
     )
     for x0, y0, x1, y1 in outline(inside):
         ax.plot([x0, x1], [y0, y1], color="white", linewidth=1.6, solid_capstyle="round")
-    shown = []
     for word, values in marks.items():
         marker, size, face, edge = _MARKS[word]
         x, y = int(np.searchsorted(first, values[0])), int(np.searchsorted(second, values[1]))
-        ax.scatter([x], [y], marker=marker, s=size, facecolor=face, edgecolor=edge, linewidth=1.4, zorder=4)
         text = f"{word}: {number(values[0])}, {number(values[1])}"
-        shown.append(
-            Line2D([], [], marker=marker, linestyle="", markerfacecolor=face, markeredgecolor="black", label=text)
-        )
-    shown.append(Line2D([], [], color=GREY, linewidth=1.6, label="outline: no worse (95 %)"))
+        look = {"marker": marker, "facecolor": face, "linewidth": 1.4}
+        ax.scatter([x], [y], s=size, edgecolor=edge, zorder=4, **look)
+        ax.scatter([], [], s=40, edgecolor="black", label=text, **look)
+    ax.plot([], [], color=GREY, linewidth=1.6, label="outline: no worse (95 %)")
     style(ax, title="Net value of every setting", x=labels[0], y=labels[1])
     ax.grid(visible=False)
     for steps, axis in ((first, ax.xaxis), (second, ax.yaxis)):
@@ -76,7 +72,7 @@ def draw_map(
     bar = ax.figure.colorbar(drawn, ax=ax, extend="min" if low > net.min() else "neither")
     bar.set_label(f"net value, {unit}")
     bar.ax.yaxis.set_major_formatter(lambda value, _: number(float(value), "money"))
-    ax.legend(handles=shown, fontsize=8, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
+    ax.legend(fontsize=8, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
 
 
 def outline(inside: npt.NDArray[np.bool_]) -> list[tuple[float, float, float, float]]:

@@ -36,6 +36,10 @@ def from_json(text: str) -> Draft:
     ranked: list[tuple[float, int]] = []
     for place, entry in enumerate(entries):
         here = f"{path}[{place}]" if path is not None else "$"
+        if not _sound(entry):
+            drafted.append(Drafted(here, _shown(entry), reason="it holds half a character, which no column can hold"))
+            ranked.append((-1.0, len(ranked)))
+            continue
         if _is_choice(entry):
             found, rest = _choice(entry, here)
             if rest is not None and len(entries) > 1:
@@ -219,4 +223,13 @@ def _with_logic(draft: Drafted, spell: Any, held: Any) -> Drafted:
 
 
 def _shown(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)[:2_000]
+    return json.dumps(value, ensure_ascii=False)[:2_000].encode("utf-8", "replace").decode()
+
+
+def _sound(value: Any) -> bool:
+    """Tell whether every text in a value can be written down: JSON can hold half of a character's code."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -266,6 +266,13 @@ def test_json_logic():
     assert "G" in conditions(read(json.dumps(rules), outcome="block"))
 
 
+def test_half_a_character_is_named():
+    text = '[{"id": "\\ud800", "when": "a > 1", "outcome": "block"}, {"id": "B", "when": "a > 1", "outcome": "block"}]'
+    found = read(text)
+    assert list(conditions(found)) == ["B"]
+    assert "half a character" in reasons(found)["$[0]"]
+
+
 def test_json_logic_that_chooses():
     logic = {"if": [{">": [{"var": "a"}, 9]}, "block", {">": [{"var": "a"}, 5]}, "review", "challenge"]}
     found = read(json.dumps(logic))

@@ -60,9 +60,8 @@ def draw_map(
         marker, size, face, edge = _MARKS[word]
         x, y = int(np.searchsorted(first, values[0])), int(np.searchsorted(second, values[1]))
         text = f"{word}: {number(values[0])}, {number(values[1])}"
-        look = {"marker": marker, "facecolor": face, "linewidth": 1.4}
-        ax.scatter([x], [y], s=size, edgecolor=edge, zorder=4, **look)
-        ax.scatter([], [], s=40, edgecolor="black", label=text, **look)
+        ax.scatter([x], [y], s=size, edgecolor=edge, marker=marker, facecolor=face, linewidth=1.4, zorder=4)
+        ax.scatter([], [], s=40, edgecolor="black", marker=marker, facecolor=face, linewidth=1.4, label=text)
     ax.plot([], [], color=GREY, linewidth=1.6, label="outline: no worse (95 %)")
     style(ax, title="Net value of every setting", x=labels[0], y=labels[1])
     ax.grid(visible=False)

@@ -184,6 +184,18 @@ class Cover:
             open_[pick.hit] = False
         return made
 
+    def needed(self, picks: Sequence[Pick]) -> list[Pick]:
+        """Return the picks without those all of whose hits others decide as harshly: narrow forms of a wider rule."""
+        left = list(picks)
+        for pick in picks:
+            others = np.zeros(len(self.rows), dtype=bool)
+            for other in left:
+                if other is not pick and other.level >= pick.level:
+                    others[other.hit] = True
+            if others[pick.hit].all():
+                left = [other for other in left if other is not pick]
+        return left
+
     def _every(self, pieces: tuple[Piece, ...]) -> Rows:
         """Return all events that conditions hit, those that rules before them hit too."""
         hit = np.arange(len(self.rows))
@@ -253,4 +265,4 @@ def picked(field: Field, cover: Cover, most: int, limits: Sequence[Constraint]) 
         for pick in cover.picks(most, charge=charge):
             pool.setdefault((pick.pieces, pick.level), pick)
     chosen = [cover.chosen(list(pool.values()), most, fits, by_hit=way) for way in (False, True)]
-    return max(chosen, key=cover.worth_together)
+    return cover.needed(max(chosen, key=cover.worth_together))

@@ -296,3 +296,13 @@ def test_wrong_use_is_told():
     )
     with pytest.raises(DataError, match="breaks the limits"):
         rb.mine_rules(full, dataset(events()), subject_to=rb.at_most("alert_rate", 0.01))
+
+
+def test_under_limits_no_rule_is_a_narrow_form_of_another():
+    given_ = dataset(events())
+    mined = rb.mine_rules(EMPTY, given_, outcome="review", subject_to=rb.at_most("review_rate", 0.05))
+    earlier = parts_of(given_, rb.simulate(EMPTY, given_).hits.labels).earlier
+    bits = rb.simulate(mined.book, given_).hits.bits
+    own = [set(np.flatnonzero(bits.mask(k) & earlier)) for k in range(len(mined.book.rules))]
+    assert own
+    assert not [k for k, hit in enumerate(own) if any(hit <= other for j, other in enumerate(own) if j != k)]

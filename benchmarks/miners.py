@@ -26,10 +26,10 @@ import riskbench as rb
 from riskbench.data.labels import FRAUD
 from riskbench.data.velocity import velocity
 from riskbench.rules.hits import apply
-from riskbench.rules.mine_cover import Cover, picked
-from riskbench.rules.mine_field import Field
-from riskbench.rules.mine_figures import change, with_rules
-from riskbench.rules.mine_words import drafted
+from riskbench.rules.mining.cover import Cover, picked
+from riskbench.rules.mining.field import Field
+from riskbench.rules.mining.figures import change, with_rules
+from riskbench.rules.mining.words import drafted
 
 BUDGETS = (0.005, 0.01, 0.02)
 MOST = 10

@@ -31,7 +31,7 @@ import numpy as np
 from riskbench.engine.bits import pack
 from riskbench.engine.compiled import compiled
 from riskbench.engine.patterns import patterns
-from riskbench.rules.search import Field, Options, Search, Stand, descend
+from riskbench.rules.optimiser.search import Field, Options, Search, Stand, descend
 
 ACCEPT, REVIEW, DECLINE = range(3)
 PRIORITIES = {ACCEPT: (1, 5, 6, 10), REVIEW: (2, 4, 7, 9), DECLINE: (3, 8)}

@@ -30,11 +30,11 @@ import riskbench as rb
 from riskbench.engine.duck import session
 from riskbench.engine.pairs import pairs_of_line
 from riskbench.engine.sums import cell_counts, cell_sums
+from riskbench.rules.appraisal.leave_one_out import leave_one_out, marginal
+from riskbench.rules.appraisal.overlap import overlap, pairs_by_bits, pairs_by_table
 from riskbench.rules.decisions import Setting
 from riskbench.rules.edited import edited
 from riskbench.rules.hits import Hits, apply
-from riskbench.rules.leave_one_out import leave_one_out, marginal
-from riskbench.rules.overlap import overlap, pairs_by_bits, pairs_by_table
 from riskbench.rules.signature import signatures
 from riskbench.rules.standing import Standing
 
@@ -274,13 +274,13 @@ def many(count: int, size: int) -> None:
 
 
 def standing_credit(standing: Standing) -> pd.DataFrame:
-    from riskbench.rules.credit import credit
+    from riskbench.rules.appraisal.credit import credit
 
     return credit(standing)
 
 
 def standing_retirement(standing: Standing) -> pd.DataFrame:
-    from riskbench.rules.retirement import retirement
+    from riskbench.rules.appraisal.retirement import retirement
 
     return retirement(standing)
 

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 import riskbench as rb
-from riskbench.calibration.surface_cells import cells_of, grounded
+from riskbench.calibration.surface.cells import cells_of, grounded
 from riskbench.metrics.costs import Costs
 from riskbench.metrics.lattice import states
 from riskbench.rules.hits import Hits, apply, prepared

@@ -10,17 +10,17 @@ __version__ = "0.1.0"
 #: Every public name and the module that holds it; loaded when first used.
 _HOMES = {
     "AlertShift": "riskbench.explanation.alerts",
-    "Appraisal": "riskbench.rules.appraisal",
+    "Appraisal": "riskbench.rules.appraisal.appraisal",
     "Baseline": "riskbench.calibration.baseline",
-    "Brittleness": "riskbench.calibration.brittleness",
+    "Brittleness": "riskbench.calibration.brittleness.brittleness",
     "Calibration": "riskbench.calibration.calibration",
     "CandidateRules": "riskbench.explanation.candidates",
     "CaseClusters": "riskbench.explanation.clusters",
     "Casebook": "riskbench.incidents.casebook",
-    "ChangeRequest": "riskbench.rules.request",
+    "ChangeRequest": "riskbench.rules.comparison.request",
     "Checks": "riskbench.data.checks",
     "ColumnNotFoundError": "riskbench.errors",
-    "Comparison": "riskbench.rules.comparison",
+    "Comparison": "riskbench.rules.comparison.comparison",
     "ConfigError": "riskbench.errors",
     "Containment": "riskbench.incidents.containment",
     "Costs": "riskbench.metrics.costs",
@@ -35,24 +35,24 @@ _HOMES = {
     "EventExplanation": "riskbench.rules.event",
     "Explanation": "riskbench.explanation.explanation",
     "Feature": "riskbench.data.velocity",
-    "ImportedRules": "riskbench.rules.imports",
+    "ImportedRules": "riskbench.rules.exchange.imports",
     "Incident": "riskbench.incidents.incident",
     "IncidentRecord": "riskbench.incidents.record",
     "InfeasibleError": "riskbench.errors",
     "Investigation": "riskbench.incidents.investigation",
     "LabelRecipe": "riskbench.data.verdicts",
-    "LaunchPlan": "riskbench.rules.launch",
-    "LaunchVerdict": "riskbench.rules.launch_verdict",
+    "LaunchPlan": "riskbench.rules.launch.launch",
+    "LaunchVerdict": "riskbench.rules.launch.verdict",
     "Links": "riskbench.incidents.links",
     "ListAudit": "riskbench.rules.list_audit",
     "Marketplace": "riskbench.data.marketplace.market",
-    "MinedExceptions": "riskbench.rules.exceptions",
-    "MinedRules": "riskbench.rules.mine_rules",
+    "MinedExceptions": "riskbench.rules.mining.exceptions",
+    "MinedRules": "riskbench.rules.mining.mined_rules",
     "MissingDependencyError": "riskbench.errors",
-    "Optimisation": "riskbench.rules.optimisation",
+    "Optimisation": "riskbench.rules.optimiser.optimisation",
     "ParameterError": "riskbench.errors",
     "PlaybookError": "riskbench.errors",
-    "Proof": "riskbench.rules.proof",
+    "Proof": "riskbench.rules.exchange.proof",
     "RiskbenchError": "riskbench.errors",
     "Roles": "riskbench.data.roles",
     "Rule": "riskbench.rules.rule",
@@ -62,46 +62,46 @@ _HOMES = {
     "RuleHealth": "riskbench.rules.health",
     "Run": "riskbench.runner.run",
     "Scan": "riskbench.incidents.scan",
-    "SignedChange": "riskbench.rules.signing",
+    "SignedChange": "riskbench.rules.comparison.signing",
     "Simulation": "riskbench.rules.simulation",
     "StoreError": "riskbench.errors",
-    "Surface": "riskbench.calibration.surface",
+    "Surface": "riskbench.calibration.surface.surface",
     "Timeline": "riskbench.incidents.timeline",
-    "WhatIf": "riskbench.rules.what_if",
-    "appraise": "riskbench.rules.appraisal",
+    "WhatIf": "riskbench.rules.appraisal.what_if",
+    "appraise": "riskbench.rules.appraisal.appraisal",
     "at_least": "riskbench.metrics.constraints",
     "at_most": "riskbench.metrics.constraints",
     "audit_lists": "riskbench.rules.list_audit",
-    "brittleness": "riskbench.calibration.brittleness",
+    "brittleness": "riskbench.calibration.brittleness.brittleness",
     "calibrate": "riskbench.calibration.calibration",
     "check": "riskbench.data.checks",
-    "compare": "riskbench.rules.comparison",
+    "compare": "riskbench.rules.comparison.comparison",
     "decide": "riskbench.calibration.decision",
     "diagnose_rules": "riskbench.rules.health",
     "explain": "riskbench.explanation.explanation",
     "explain_alerts": "riskbench.explanation.alerts",
     "explain_event": "riskbench.rules.event",
-    "import_rules": "riskbench.rules.imports",
+    "import_rules": "riskbench.rules.exchange.imports",
     "investigate": "riskbench.incidents.investigation",
-    "judge_launch": "riskbench.rules.launch_verdict",
+    "judge_launch": "riskbench.rules.launch.verdict",
     "marketplace": "riskbench.data.marketplace.market",
-    "mine_exceptions": "riskbench.rules.exceptions",
-    "mine_rules": "riskbench.rules.mine_rules",
+    "mine_exceptions": "riskbench.rules.mining.exceptions",
+    "mine_rules": "riskbench.rules.mining.mined_rules",
     "open_casebook": "riskbench.incidents.casebook",
     "open_record": "riskbench.incidents.opening",
-    "optimise": "riskbench.rules.optimisation",
-    "plan_launch": "riskbench.rules.launch",
+    "optimise": "riskbench.rules.optimiser.optimisation",
+    "plan_launch": "riskbench.rules.launch.launch",
     "price_deviations": "riskbench.rules.deviations",
-    "prove": "riskbench.rules.proof",
+    "prove": "riskbench.rules.exchange.proof",
     "read": "riskbench.data.read",
-    "request_change": "riskbench.rules.request",
+    "request_change": "riskbench.rules.comparison.request",
     "run": "riskbench.runner.run",
     "sample": "riskbench.data.marketplace.market",
     "scan": "riskbench.incidents.scan",
     "score_baseline": "riskbench.calibration.baseline",
     "simulate": "riskbench.rules.simulation",
     "start": "riskbench.runner.session",
-    "surface": "riskbench.calibration.surface",
+    "surface": "riskbench.calibration.surface.surface",
     "velocity": "riskbench.data.velocity",
     "watch_rules": "riskbench.rules.drift",
 }
@@ -111,14 +111,14 @@ __all__ = sorted([*_HOMES, "__version__"])  # noqa: PLE0605
 if TYPE_CHECKING:
     from riskbench.calibration.baseline import Baseline as Baseline
     from riskbench.calibration.baseline import score_baseline as score_baseline
-    from riskbench.calibration.brittleness import Brittleness as Brittleness
-    from riskbench.calibration.brittleness import brittleness as brittleness
+    from riskbench.calibration.brittleness.brittleness import Brittleness as Brittleness
+    from riskbench.calibration.brittleness.brittleness import brittleness as brittleness
     from riskbench.calibration.calibration import Calibration as Calibration
     from riskbench.calibration.calibration import calibrate as calibrate
     from riskbench.calibration.decision import Decision as Decision
     from riskbench.calibration.decision import decide as decide
-    from riskbench.calibration.surface import Surface as Surface
-    from riskbench.calibration.surface import surface as surface
+    from riskbench.calibration.surface.surface import Surface as Surface
+    from riskbench.calibration.surface.surface import surface as surface
     from riskbench.data.checks import Checks as Checks
     from riskbench.data.checks import check as check
     from riskbench.data.dataset import Dataset as Dataset
@@ -164,11 +164,15 @@ if TYPE_CHECKING:
     from riskbench.metrics.constraints import at_least as at_least
     from riskbench.metrics.constraints import at_most as at_most
     from riskbench.metrics.costs import Costs as Costs
-    from riskbench.rules.appraisal import Appraisal as Appraisal
-    from riskbench.rules.appraisal import appraise as appraise
+    from riskbench.rules.appraisal.appraisal import Appraisal as Appraisal
+    from riskbench.rules.appraisal.appraisal import appraise as appraise
+    from riskbench.rules.appraisal.what_if import WhatIf as WhatIf
     from riskbench.rules.book import RuleBook as RuleBook
-    from riskbench.rules.comparison import Comparison as Comparison
-    from riskbench.rules.comparison import compare as compare
+    from riskbench.rules.comparison.comparison import Comparison as Comparison
+    from riskbench.rules.comparison.comparison import compare as compare
+    from riskbench.rules.comparison.request import ChangeRequest as ChangeRequest
+    from riskbench.rules.comparison.request import request_change as request_change
+    from riskbench.rules.comparison.signing import SignedChange as SignedChange
     from riskbench.rules.deviation import Deviation as Deviation
     from riskbench.rules.deviations import Deviations as Deviations
     from riskbench.rules.deviations import price_deviations as price_deviations
@@ -176,31 +180,27 @@ if TYPE_CHECKING:
     from riskbench.rules.drift import watch_rules as watch_rules
     from riskbench.rules.event import EventExplanation as EventExplanation
     from riskbench.rules.event import explain_event as explain_event
-    from riskbench.rules.exceptions import MinedExceptions as MinedExceptions
-    from riskbench.rules.exceptions import mine_exceptions as mine_exceptions
+    from riskbench.rules.exchange.imports import ImportedRules as ImportedRules
+    from riskbench.rules.exchange.imports import import_rules as import_rules
+    from riskbench.rules.exchange.proof import Proof as Proof
+    from riskbench.rules.exchange.proof import prove as prove
     from riskbench.rules.health import RuleHealth as RuleHealth
     from riskbench.rules.health import diagnose_rules as diagnose_rules
-    from riskbench.rules.imports import ImportedRules as ImportedRules
-    from riskbench.rules.imports import import_rules as import_rules
-    from riskbench.rules.launch import LaunchPlan as LaunchPlan
-    from riskbench.rules.launch import plan_launch as plan_launch
-    from riskbench.rules.launch_verdict import LaunchVerdict as LaunchVerdict
-    from riskbench.rules.launch_verdict import judge_launch as judge_launch
+    from riskbench.rules.launch.launch import LaunchPlan as LaunchPlan
+    from riskbench.rules.launch.launch import plan_launch as plan_launch
+    from riskbench.rules.launch.verdict import LaunchVerdict as LaunchVerdict
+    from riskbench.rules.launch.verdict import judge_launch as judge_launch
     from riskbench.rules.list_audit import ListAudit as ListAudit
     from riskbench.rules.list_audit import audit_lists as audit_lists
-    from riskbench.rules.mine_rules import MinedRules as MinedRules
-    from riskbench.rules.mine_rules import mine_rules as mine_rules
-    from riskbench.rules.optimisation import Optimisation as Optimisation
-    from riskbench.rules.optimisation import optimise as optimise
-    from riskbench.rules.proof import Proof as Proof
-    from riskbench.rules.proof import prove as prove
-    from riskbench.rules.request import ChangeRequest as ChangeRequest
-    from riskbench.rules.request import request_change as request_change
+    from riskbench.rules.mining.exceptions import MinedExceptions as MinedExceptions
+    from riskbench.rules.mining.exceptions import mine_exceptions as mine_exceptions
+    from riskbench.rules.mining.mined_rules import MinedRules as MinedRules
+    from riskbench.rules.mining.mined_rules import mine_rules as mine_rules
+    from riskbench.rules.optimiser.optimisation import Optimisation as Optimisation
+    from riskbench.rules.optimiser.optimisation import optimise as optimise
     from riskbench.rules.rule import Rule as Rule
-    from riskbench.rules.signing import SignedChange as SignedChange
     from riskbench.rules.simulation import Simulation as Simulation
     from riskbench.rules.simulation import simulate as simulate
-    from riskbench.rules.what_if import WhatIf as WhatIf
     from riskbench.runner.run import Run as Run
     from riskbench.runner.run import run as run
     from riskbench.runner.session import start as start

@@ -323,7 +323,7 @@ def sql(
 ) -> None:
     """Show each rule as SQL of an engine."""
     from riskbench.rules.book import RuleBook
-    from riskbench.rules.printed import as_sql
+    from riskbench.rules.exchange.printed import as_sql
 
     held = RuleBook.read(book)
     for rule, region, text in as_sql(held, dialect, kinds=_kinds(data), aliases=_aliases(roles)):

@@ -25,7 +25,7 @@ from riskbench.engine.table import Table
 from riskbench.engine.transpile import DIALECTS, print_sql
 from riskbench.engine.tree import Node, Not, to_sql
 from riskbench.errors import EngineError, RiskbenchError
-from riskbench.rules.imports import import_rules
+from riskbench.rules.exchange.imports import import_rules
 
 ROWS = 64
 #: Conditions a DuckDB query.

@@ -10,14 +10,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskbench.data.dataset import Dataset
+from riskbench.display.mask import masked
 from riskbench.engine.columns import DAY
 from riskbench.incidents.incident import Incident
 from riskbench.incidents.measure import Measure
 from riskbench.incidents.scope import Scope
 from riskbench.incidents.sweep import value_text
-from riskbench.incidents.wording import masked
 from riskbench.metrics.burst import bursts
-from riskbench.rules.pieces import column_text
+from riskbench.rules.mining.pieces import column_text
 
 Mask = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]

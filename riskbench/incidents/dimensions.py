@@ -13,7 +13,7 @@ from riskbench.data.labels import UNKNOWN
 from riskbench.engine.columns import DAY, HOUR, Column
 from riskbench.errors import ParameterError, listed
 from riskbench.incidents.scope import Scope
-from riskbench.rules.pieces import column_text, readable
+from riskbench.rules.mining.pieces import column_text, readable
 from riskbench.rules.usable import usable
 
 #: A number with at most this many distinct values is told apart by value, one with more by bands.

@@ -13,6 +13,7 @@ import pandas as pd
 
 from riskbench.data.labels import BLOCKED, FRAUD, GOOD
 from riskbench.display import Fact, Result, number, result
+from riskbench.display.mask import masked
 from riskbench.errors import ParameterError, listed
 from riskbench.incidents.links import Links
 from riskbench.incidents.measure import Measure
@@ -33,7 +34,6 @@ from riskbench.incidents.ringed import Ringed
 from riskbench.incidents.rings import Grouped, grouped
 from riskbench.incidents.scope import Scope
 from riskbench.incidents.web import Web, web_of
-from riskbench.incidents.wording import masked
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

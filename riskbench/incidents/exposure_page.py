@@ -8,9 +8,9 @@ import pandas as pd
 
 from riskbench.display import number
 from riskbench.display.fact import Unit
+from riskbench.display.mask import masked
 from riskbench.incidents.balance import OTHERS
 from riskbench.incidents.reading import NONE, moment, ranged
-from riskbench.incidents.wording import masked
 
 #: The most payees on a page.
 MOST = 6

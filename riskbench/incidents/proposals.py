@@ -19,9 +19,9 @@ from riskbench.errors import RiskbenchError
 from riskbench.incidents.scope import Scope
 from riskbench.rules.book import RuleBook
 from riskbench.rules.lists import MAX_VALUES, NamedList
+from riskbench.rules.mining.pieces import column_text
 from riskbench.rules.near import near_misses
 from riskbench.rules.param import is_number
-from riskbench.rules.pieces import column_text
 from riskbench.rules.placing import priority_for
 from riskbench.rules.rule import Rule, Status
 

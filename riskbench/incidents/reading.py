@@ -9,7 +9,7 @@ import pandas as pd
 
 from riskbench.display import Fact, number
 from riskbench.display.fact import Unit
-from riskbench.incidents.wording import masked
+from riskbench.display.mask import masked
 
 #: What stands where there is nothing to tell.
 NONE = "–"

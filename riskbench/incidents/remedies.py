@@ -12,9 +12,10 @@ import pandas as pd
 
 from riskbench.data.money import LARGEST_SUM, NO_CURRENCY, Currency
 from riskbench.display import Fact, Result, number, result
+from riskbench.display.mask import masked
 from riskbench.display.wording import clean
 from riskbench.errors import ParameterError, listed, nearest
-from riskbench.incidents.wording import Scrubber, masked
+from riskbench.incidents.wording import Scrubber
 
 #: Undo what was done to somebody honest; pay back what a victim lost.
 REMEDIES = ("reverse", "refund")

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskbench.display.chart import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, YELLOW
-from riskbench.incidents.wording import masked
+from riskbench.display.mask import masked
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

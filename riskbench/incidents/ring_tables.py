@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from riskbench.display.mask import masked
 from riskbench.incidents.reading import NONE, masked_in, moment, ranged
 from riskbench.incidents.ringed import Ringed
-from riskbench.incidents.wording import masked
 
 Ints = npt.NDArray[np.int64]
 

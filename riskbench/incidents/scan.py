@@ -14,6 +14,7 @@ from riskbench.data.dataset import Dataset, micros
 from riskbench.data.labels import FRAUD
 from riskbench.display import Fact, Result, result
 from riskbench.display.chart import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, style
+from riskbench.display.mask import masked
 from riskbench.engine.columns import DAY
 from riskbench.errors import DataError, ParameterError
 from riskbench.incidents.burst import EntityBurst, draft, grouped, swept_entities
@@ -21,9 +22,8 @@ from riskbench.incidents.incident import Incident
 from riskbench.incidents.scope import Scope, set_aside
 from riskbench.incidents.survey import columns_of, hours_of, looked_at, measures_of, too_little, utc, whole
 from riskbench.incidents.sweep import Alarm, Hours, alarms, covers, part_of
-from riskbench.incidents.wording import masked
 from riskbench.metrics.costs import Costs, worth
-from riskbench.rules.pieces import column_text
+from riskbench.rules.mining.pieces import column_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

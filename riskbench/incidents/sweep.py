@@ -14,7 +14,7 @@ from riskbench.incidents.measure import Measure
 from riskbench.metrics.anomaly import FEWEST, excess, located, sweep, tail
 from riskbench.metrics.discovery import q_values
 from riskbench.metrics.intervals import Z95
-from riskbench.rules.pieces import column_text
+from riskbench.rules.mining.pieces import column_text
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

@@ -28,7 +28,7 @@ from riskbench.incidents.proposals import (
 from riskbench.incidents.scope import Scope
 from riskbench.incidents.stakes import Period, Stakes, split_at
 from riskbench.rules.hits import apply, resolve
-from riskbench.rules.mine import mine
+from riskbench.rules.mining.mine import mine
 from riskbench.rules.placing import raisable
 from riskbench.rules.rule import Rule
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from riskbench.display.mask import masked as masked
+from riskbench.display.mask import masked
 
 #: The two parts of a run's id, such as 20261123-5bfbfe1c: it is no telephone number.
 _DAY, _TAIL = r"20\d\d[01]\d[0-3]\d", r"[0-9a-f]{8}(?![\w\-])"

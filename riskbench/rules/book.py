@@ -236,13 +236,13 @@ class RuleBook:
         EngineError
             When a rule cannot be said in that dialect with the same meaning; names the rule.
         """
-        from riskbench.rules.export import book_sql
+        from riskbench.rules.exchange.export import book_sql
 
         return book_sql(self, dialect, table=table, kinds=kinds, aliases=aliases, on=on)
 
     def in_english(self) -> str:
         """Return the book as sentences, its rules in the order in which they decide."""
-        from riskbench.rules.english import book_in_english
+        from riskbench.rules.exchange.english import book_in_english
 
         return book_in_english(self)
 

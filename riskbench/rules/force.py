@@ -13,7 +13,7 @@ from riskbench.data.outcomes import ladder
 from riskbench.data.roles import Domain
 from riskbench.rules.deviation import Deviation
 from riskbench.rules.lists import PREFIX, NamedList
-from riskbench.rules.pieces import column_text
+from riskbench.rules.mining.pieces import column_text
 from riskbench.rules.rule import Rule
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from riskbench.display import Fact, Result, number, result
 from riskbench.display.chart import BLUE, ORANGE, SKY, style
-from riskbench.rules.appraisal import Appraisal
+from riskbench.rules.appraisal.appraisal import Appraisal
 from riskbench.rules.drift import RuleDrift
 
 if TYPE_CHECKING:

@@ -233,7 +233,7 @@ class Rule:
 
     def in_english(self) -> str:
         """Return the rule as a sentence, for readers who write no SQL."""
-        from riskbench.rules.english import rule_in_english
+        from riskbench.rules.exchange.english import rule_in_english
 
         return rule_in_english(self)
 

@@ -18,17 +18,17 @@ from riskbench.display import Fact, Result, result
 from riskbench.display.chart import BLUE, GREY, style
 from riskbench.engine.bits import Words, first_hits, hit_by_one, positions, union
 from riskbench.metrics.costs import Costs
+from riskbench.rules.appraisal.credit import credit
+from riskbench.rules.appraisal.leave_one_out import leave_one_out, leave_one_out_regions, marginal
+from riskbench.rules.appraisal.overlap import overlap, signatures
+from riskbench.rules.appraisal.redundancy import contradictions, redundancy
+from riskbench.rules.appraisal.retirement import retirement, together
+from riskbench.rules.appraisal.what_if import WhatIf, what_if
 from riskbench.rules.book import RuleBook
 from riskbench.rules.cases import case_codes, case_measures
-from riskbench.rules.credit import credit
 from riskbench.rules.hits import Hits, hits
-from riskbench.rules.leave_one_out import leave_one_out, leave_one_out_regions, marginal
-from riskbench.rules.overlap import overlap, signatures
-from riskbench.rules.redundancy import contradictions, redundancy
-from riskbench.rules.retirement import retirement, together
 from riskbench.rules.standing import Standing
 from riskbench.rules.tally import Tally, crossed, framed, measures, tally
-from riskbench.rules.what_if import WhatIf, what_if
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

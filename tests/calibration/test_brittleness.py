@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import riskbench as rb
-from riskbench.calibration.beside import readable_step
+from riskbench.calibration.brittleness.beside import readable_step
 from riskbench.errors import ParameterError
 
 BOOK = rb.RuleBook.from_yaml(

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import riskbench as rb
-from riskbench.calibration.surface_cells import CHOOSE, REPORT, cells_of, grounded, measure
+from riskbench.calibration.surface.cells import CHOOSE, REPORT, cells_of, grounded, measure
 from riskbench.data.labels import FRAUD, GOOD, label_state
 from riskbench.errors import InfeasibleError, ParameterError, RuleError
 from riskbench.metrics.costs import Costs, worth

@@ -14,10 +14,10 @@ import riskbench as rb
 from riskbench.engine.credits import credits_of_lines
 from riskbench.engine.pairs import pairs_of_bits, pairs_of_line, pairs_of_sets, two_first
 from riskbench.engine.patterns import patterns, patterns_summed
+from riskbench.rules.appraisal.retirement import FREE, VERDICTS
 from riskbench.rules.edited import edited_many
 from riskbench.rules.hits import Hits, deciding_order
 from riskbench.rules.moves import COLUMNS
-from riskbench.rules.retirement import FREE, VERDICTS
 from riskbench.rules.simulation import Simulation
 
 # Compiled once here, so that no drawn example waits for it.
@@ -440,7 +440,7 @@ def test_two_rules_that_cover_each_other_cannot_both_go() -> None:
 @slow
 @given(simulations())
 def test_pairs_on_the_table_and_on_the_bits_are_equal_and_right(held: Simulation) -> None:
-    from riskbench.rules.overlap import pairs_by_bits, pairs_by_table
+    from riskbench.rules.appraisal.overlap import pairs_by_bits, pairs_by_table
 
     by_table, by_bits = pairs_by_table(held.hits), pairs_by_bits(held.hits)
     for one, two in zip(by_table, by_bits, strict=True):
@@ -548,7 +548,7 @@ def test_too_many_patterns_are_refused_and_overlaps_told_from_the_bits(monkeypat
 
     again = rb.simulate(book, held.hits.dataset)
     monkeypatch.setattr("riskbench.rules.signature.signatures", refused)
-    monkeypatch.setattr("riskbench.rules.overlap.bits_are_cheaper", lambda _: False)
+    monkeypatch.setattr("riskbench.rules.appraisal.overlap.bits_are_cheaper", lambda _: False)
     pd.testing.assert_frame_equal(again.frame("overlap"), wanted)
 
 

@@ -14,8 +14,8 @@ from oracle import PlainRule, decision
 import riskbench as rb
 from riskbench.errors import DataError, ParameterError
 from riskbench.metrics.intervals import Z95
-from riskbench.rules.better import cautious
-from riskbench.rules.differences import Pair
+from riskbench.rules.comparison.better import cautious
+from riskbench.rules.comparison.differences import Pair
 
 OUTCOMES = ("approve", "challenge", "review", "block")
 COSTS = {"margin": 0.25, "minute_cost": 0.125, "review_catch": 0.5, "loss_share": 0.75}

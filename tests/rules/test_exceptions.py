@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 import riskbench as rb
 from riskbench.errors import DataError, ParameterError, RuleError
-from riskbench.rules.exceptions_search import excepted
 from riskbench.rules.hits import apply
-from riskbench.rules.mine_field import Field
-from riskbench.rules.pieces import Piece
+from riskbench.rules.mining.exceptions_search import excepted
+from riskbench.rules.mining.field import Field
+from riskbench.rules.mining.pieces import Piece
 from riskbench.rules.windows import parts_of
 
 ROLES = rb.Roles(id="id", time="at", amount="amount", label="fraud")

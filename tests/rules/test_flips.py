@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import riskbench as rb
-from riskbench.rules import flips
+from riskbench.rules.comparison import flips
 
 BOOK = """
 book: b
@@ -114,7 +114,7 @@ def test_a_rule_that_takes_over_by_two_changes_tells_both(book, data):
 
 def test_so_many_flips_are_listed_and_all_are_counted(book, data, monkeypatch):
     monkeypatch.setattr(flips, "MOST", 1)
-    monkeypatch.setattr("riskbench.rules.comparison_page.MOST", 1)
+    monkeypatch.setattr("riskbench.rules.comparison.page.MOST", 1)
     found = rb.compare(rb.simulate(book, data), rb.simulate(book.without("A").without("B"), data))
     assert found.flips == found.frame("swaps")["events"].sum() == 3
     assert len(found.frame("events")) == 1

@@ -11,8 +11,8 @@ import pytest
 
 import riskbench as rb
 from riskbench.rules.hits import hits
-from riskbench.rules.launch_effect import Trial, design_effect
-from riskbench.rules.launch_stage import BUCKETS, bucket, stage_of
+from riskbench.rules.launch.effect import Trial, design_effect
+from riskbench.rules.launch.stage import BUCKETS, bucket, stage_of
 
 DAYS, PER_DAY = 120, 100
 BOOK = """

@@ -216,7 +216,8 @@ def test_numbers_missing_values_and_doubled_entries():
     frame = pd.DataFrame({"id": range(6), "code": [1.0, 2.0, None, 2.5, 7.0, 1.0]})
     dataset = rb.read(frame, roles=rb.Roles(id="id"))
     book = RuleBook.from_yaml(
-        "book: d\ndomain: transactions\nlists:\n  codes: {values: [7, 1, 1, 99], kind: block, column: code}\nrules: []\n"
+        "book: d\ndomain: transactions\nlists:\n"
+        "  codes: {values: [7, 1, 1, 99], kind: block, column: code}\nrules: []\n"
     )
     audit = rb.audit_lists(book, dataset)
     assert row(audit, "codes")["events"] == 3

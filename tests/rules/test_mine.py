@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 import riskbench as rb
 from riskbench.errors import DataError, ParameterError
 from riskbench.rules.hits import apply
-from riskbench.rules.mine import mine
-from riskbench.rules.pieces import _counts, readable
+from riskbench.rules.mining.mine import mine
+from riskbench.rules.mining.pieces import _counts, readable
 from riskbench.rules.usable import sharing, usable
 
 WORDS = ("", "a", "it's", '"', "日本", "é", "NULL", "x\\y", "a%", "-- b", "\x00", "\u202e")

@@ -17,7 +17,7 @@ from riskbench.engine.patterns import patterns
 from riskbench.metrics.costs import Costs
 from riskbench.metrics.price import price
 from riskbench.rules.hits import hits
-from riskbench.rules.optimise_edit import KINDS, priorities_of
+from riskbench.rules.optimiser.edit import KINDS, priorities_of
 from riskbench.rules.signature import kinds_of, stake_of
 
 # Compiled once here, so that no drawn example waits for it.

@@ -17,10 +17,10 @@ from riskbench.engine.patterns import patterns
 from riskbench.metrics.costs import Costs
 from riskbench.metrics.price import Price, price
 from riskbench.rules.hits import hits
-from riskbench.rules.optimise_aim import Aim, weights
-from riskbench.rules.optimise_edit import Forms, forms, options_of
-from riskbench.rules.optimise_front import undominated
-from riskbench.rules.search import Field, Options, Search, Stand, best_sets, descend
+from riskbench.rules.optimiser.aim import Aim, weights
+from riskbench.rules.optimiser.edit import Forms, forms, options_of
+from riskbench.rules.optimiser.front import undominated
+from riskbench.rules.optimiser.search import Field, Options, Search, Stand, best_sets, descend
 from riskbench.rules.signature import Signatures, signatures
 
 # Compiled once here, so that no drawn example waits for it.

@@ -1,0 +1,1 @@
+"""How firm is a cut?"""

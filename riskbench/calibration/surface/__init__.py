@@ -1,0 +1,1 @@
+"""What would every setting of two parameters do?"""

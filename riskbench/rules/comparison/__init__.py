@@ -1,0 +1,1 @@
+"""What changes between two books, and who signs for it?"""

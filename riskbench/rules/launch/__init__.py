@@ -1,0 +1,1 @@
+"""How does a rule go live, and may it go on?"""

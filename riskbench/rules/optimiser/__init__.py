@@ -1,0 +1,1 @@
+"""Which edits of a book would pay?"""

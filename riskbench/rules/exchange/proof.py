@@ -114,8 +114,8 @@ def prove(
     sql : str, optional
         A text of one's own in DuckDB's spelling: a CASE, or a SELECT of one, as `import_rules` reads it. It is never
         run as it stands: each condition must be on the rule language's allow-list, fit the columns, and is
-        printed anew; anything else is refused with the reason. It is computed literally: what a division by zero makes there, it
-        makes here.
+        printed anew; anything else is refused with the reason. It is computed literally: what a division by zero
+        makes there, it makes here.
     outcomes : mapping, optional
         What the words of `sql` mean, such as `{"DECLINE": "block"}`.
     limit : int

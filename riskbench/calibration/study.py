@@ -104,7 +104,7 @@ class Study:
         held = worth(events)
         money = np.where(kinds == 1, held.loss, np.where(kinds == 0, held.margin, 0))
         windows = split(
-            events, usable, choose_on=choose_on, report_on=report_on, mature_until=_mature_until(labels), seed=seed
+            events, usable, choose_on=choose_on, report_on=report_on, mature_until=labels.mature_until, seed=seed
         )
         if not (kinds[windows.choose.mask] == 1).any():
             raise DataError(
@@ -244,10 +244,3 @@ class Study:
             for state in range(2, len(STATES))
             if counts[state]
         ]
-
-
-def _mature_until(labels: LabelState) -> pd.Timestamp | None:
-    """Return the moment from which events are too young for silence to mean good."""
-    if labels.asof is None or labels.mature_after is None:
-        return None
-    return labels.asof - pd.Timedelta(days=labels.mature_after)

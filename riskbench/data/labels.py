@@ -42,6 +42,13 @@ class LabelState:
     mature_after: float | None
     recipe: str
 
+    @property
+    def mature_until(self) -> pd.Timestamp | None:
+        """The moment from which on events are too young for a verdict; None where labels count as mature."""
+        if self.asof is None or self.mature_after is None:
+            return None
+        return self.asof - pd.Timedelta(days=self.mature_after)
+
 
 def verdicts(dataset: Dataset) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
     """Return which events are called fraud and which good, whenever that became known.

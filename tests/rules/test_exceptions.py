@@ -9,18 +9,22 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import riskbench as rb
+from riskbench.data.windows import Windows, split
 from riskbench.errors import DataError, ParameterError, RuleError
 from riskbench.rules.hits import apply
 from riskbench.rules.mining.exceptions_search import excepted
 from riskbench.rules.mining.field import Field
 from riskbench.rules.mining.pieces import Piece
-from riskbench.rules.windows import parts_of
 
 ROLES = rb.Roles(id="id", time="at", amount="amount", label="fraud")
 RULE = rb.Rule("TX-1", "amount >= :limit OR amount < 0", "block", params={"limit": 50}, status="live", priority=5)
 BOOK = rb.RuleBook(
     name="demo", domain="transactions", rules=(RULE, rb.Rule("TX-2", "amount >= 90", "review", status="live"))
 )
+
+
+def windows_of(given, labels, *, seed=0) -> Windows:
+    return split(given, np.ones(given.rows, dtype=bool), mature_until=labels.mature_until, seed=seed)
 
 
 def events(rows: int = 4_000, *, seed: int = 0, later: float = 0.0) -> pd.DataFrame:
@@ -66,21 +70,21 @@ def test_every_figure_is_that_of_a_simulation():
     given_ = dataset(events())
     mined = rb.mine_exceptions(BOOK, given_, rule="TX-1")
     before = rb.simulate(BOOK, given_).hits
-    parts = parts_of(given_, before.labels)
+    windows = windows_of(given_, before.labels)
     costs, effect = rb.Costs(), ["none", "friction", "review", "stop"]
     state, amount = before.labels.state, given_.minor("amount") / 100
-    assert mined.frauds == (before.bits.mask(0) & parts.later & (state == 1)).sum()
+    assert mined.frauds == (before.bits.mask(0) & windows.report.mask & (state == 1)).sum()
     for k, row in enumerate(mined.frame().to_dict("records"), start=1):
         after = rb.simulate(mined.book(k), given_).hits
         off = before.bits.mask(0) & ~after.bits.mask(0)
         assert not (after.bits.mask(0) & ~before.bits.mask(0)).any()
-        assert row["found_good"] == (off & parts.earlier & (state == 0)).sum()
-        assert row["found_frauds"] == (off & parts.earlier & (state == 1)).sum()
-        assert row["freed"] == (off & parts.later & (state == 0)).sum()
-        assert row["lost"] == (off & parts.later & (state == 1)).sum()
-        assert row["good_value"] == pytest.approx(amount[off & parts.later & (state == 0)].sum())
+        assert row["found_good"] == (off & windows.choose.mask & (state == 0)).sum()
+        assert row["found_frauds"] == (off & windows.choose.mask & (state == 1)).sum()
+        assert row["freed"] == (off & windows.report.mask & (state == 0)).sum()
+        assert row["lost"] == (off & windows.report.mask & (state == 1)).sum()
+        assert row["good_value"] == pytest.approx(amount[off & windows.report.mask & (state == 0)].sum())
         total = 0.0
-        for event in np.flatnonzero((before.resolution.level != after.resolution.level) & parts.later):
+        for event in np.flatnonzero((before.resolution.level != after.resolution.level) & windows.report.mask):
             for sign, held in ((-1, before), (1, after)):
                 does = effect[held.resolution.level[event]]
                 own = -costs.handling(does)

@@ -9,13 +9,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import riskbench as rb
+from riskbench.data.windows import Windows, split
 from riskbench.errors import ColumnNotFoundError, DataError, ParameterError
-from riskbench.rules.windows import parts_of
 
 ROLES = rb.Roles(id="id", time="at", amount="amount", label="fraud", entities=("buyer",))
 EMPTY = rb.RuleBook(name="none", domain="transactions")
 #: Money is summed in another order here.
 NEAR = 1e-6
+
+
+def windows_of(given, labels, *, seed=0) -> Windows:
+    return split(given, np.ones(given.rows, dtype=bool), mature_until=labels.mature_until, seed=seed)
 
 
 def events(rows: int = 6_000, *, seed: int = 0, planted: bool = True) -> pd.DataFrame:
@@ -106,7 +110,7 @@ def test_figures_are_those_of_a_simulation_beside_the_live_book(outcome):
     given_ = dataset(events(seed=1))
     costs = rb.Costs(margin=0.2, review_minutes=1)
     mined = rb.mine_rules(LIVE, given_, outcome=outcome, costs=costs, most=4)
-    later = parts_of(given_, rb.simulate(LIVE, given_).hits.labels).later
+    later = windows_of(given_, rb.simulate(LIVE, given_).hits.labels).report.mask
     assert len(mined.frame())
     assert "MINED-1" not in set(mined.frame()["rule"])
     before = rb.simulate(LIVE, given_).hits
@@ -193,10 +197,10 @@ def test_without_time_the_split_is_by_entity_and_said():
     assert not mined.out_of_time
     assert "not out of time" in " ".join(mined.notes)
     assert mined.frame()["verdict"].iloc[0] == "pays"
-    parts = parts_of(given_, rb.simulate(EMPTY, given_).hits.labels, seed=3)
+    windows = windows_of(given_, rb.simulate(EMPTY, given_).hits.labels, seed=3)
     buyers = given_.frame(["buyer"])["buyer"].to_numpy()
-    assert not set(buyers[parts.earlier]) & set(buyers[parts.later])
-    assert (parts.earlier ^ parts.later).all()
+    assert not set(buyers[windows.choose.mask]) & set(buyers[windows.report.mask])
+    assert (windows.choose.mask ^ windows.report.mask).all()
 
 
 def test_without_amount_every_event_counts_as_one():
@@ -214,9 +218,9 @@ def test_too_young_events_are_in_neither_window():
     given_ = dataset(frame, ROLES.with_roles(label_time="told"))
     mined = rb.mine_rules(EMPTY, given_, asof="2026-03-25", outcome="block")
     assert "too young" in " ".join(mined.notes)
-    parts = parts_of(given_, rb.simulate(EMPTY, given_, asof="2026-03-25").hits.labels)
+    windows = windows_of(given_, rb.simulate(EMPTY, given_, asof="2026-03-25").hits.labels)
     times = given_.column("time").values
-    last = times[parts.later].max()
+    last = times[windows.report.mask].max()
     assert last < pd.Timestamp("2026-03-06").value // 1000
 
 
@@ -301,7 +305,7 @@ def test_wrong_use_is_told():
 def test_under_limits_no_rule_is_a_narrow_form_of_another():
     given_ = dataset(events())
     mined = rb.mine_rules(EMPTY, given_, outcome="review", subject_to=rb.at_most("review_rate", 0.05))
-    earlier = parts_of(given_, rb.simulate(EMPTY, given_).hits.labels).earlier
+    earlier = windows_of(given_, rb.simulate(EMPTY, given_).hits.labels).choose.mask
     bits = rb.simulate(mined.book, given_).hits.bits
     own = [set(np.flatnonzero(bits.mask(k) & earlier)) for k in range(len(mined.book.rules))]
     assert own

@@ -75,7 +75,7 @@ class Cover:
         self, field: Field, levels: Sequence[int], *, terms: int, monotone: Mapping[str, int], fewest: int, seed: int
     ) -> None:
         self.field, self.levels, self.terms = field, tuple(levels), terms
-        can = np.logical_or.reduce([field.raised(level) for level in self.levels]) & field.parts.earlier
+        can = np.logical_or.reduce([field.raised(level) for level in self.levels]) & field.windows.choose.mask
         gentle = np.array([effect == "none" for effect in field.effects])
         self.let = (field.kinds == FRAUD) & gentle[field.level]
         self.rows = np.flatnonzero(can)
@@ -253,7 +253,7 @@ def picked(field: Field, cover: Cover, most: int, limits: Sequence[Constraint]) 
         return cover.picks(most)
 
     def fits(hit: Sequence[tuple[Mask, int]]) -> bool:
-        return kept(rates(field, with_rules(field, hit), field.parts.earlier), limits)
+        return kept(rates(field, with_rules(field, hit), field.windows.choose.mask), limits)
 
     if not fits([]):
         raise DataError(

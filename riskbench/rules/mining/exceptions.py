@@ -255,15 +255,15 @@ def mine_exceptions(
     field = Field.of(live, dataset, costs=costs, asof=asof, exclude=tuple(exclude), share=share, seed=seed)
     place = [held.id for held in live.rules].index(rule)
     hit = field.held.bits.mask(place)
-    parts = field.parts
+    windows = field.windows
     counts = [
         [int((hit & part & (field.kinds == kind)).sum()) for kind in (FRAUD, GOOD)]
-        for part in (parts.earlier, parts.later)
+        for part in (windows.choose.mask, windows.report.mask)
     ]
     for count, what in zip(counts[0], ("fraud", "good event"), strict=True):
         if not count:
             raise DataError(
-                f"{rule} hits no known {what} in {parts.earlier_words}: an exception cannot be found.",
+                f"{rule} hits no known {what} in {windows.choose.words}: an exception cannot be found.",
                 hint="hand over more events, or retire the rule" if what == "fraud" else "hand over more events",
             )
     gone = without(field.held, place)
@@ -284,15 +284,15 @@ def mine_exceptions(
     return MinedExceptions(
         exceptions=frame,
         rule_id=rule,
-        hits=int((hit & parts.later).sum()),
+        hits=int((hit & windows.report.mask).sum()),
         frauds=counts[1][0],
         good=counts[1][1],
-        found_hits=int((hit & parts.earlier).sum()),
+        found_hits=int((hit & windows.choose.mask).sum()),
         found_frauds=counts[0][0],
         found_good=counts[0][1],
         counted=field.counted,
         currency=field.held.dataset.currency.code if field.held.worth.money else "",
-        later=parts.later_words,
+        later=windows.report.words,
         before=book,
         books=tuple(
             replace(book, features={**book.features, **extra}).with_rule(replace(tried[k].rule, status=own.status))
@@ -324,12 +324,12 @@ def _checked(terms: int, most: int, lose: int, q: float) -> None:
 
 
 def _notes(field: Field, rule: Rule, tried: int, counts: list[list[int]], *, q: float) -> tuple[str, ...]:
-    parts = field.parts
-    aside = "" if parts.out_of_time else " (not out of time)"
-    found = f"Found on {parts.earlier_words} ({counts[0][1]:,} good hits, {counts[0][0]:,} frauds)"
+    windows = field.windows
+    aside = "" if windows.out_of_time else " (not out of time)"
+    found = f"Found on {windows.choose.words} ({counts[0][1]:,} good hits, {counts[0][0]:,} frauds)"
     rate = f"with a false-discovery rate of {q:.0%} over all {tried} tried"
     notes = [
-        f"{found}; every figure but the found_ ones is of {parts.later_words}{aside}.",
+        f"{found}; every figure but the found_ ones is of {windows.report.words}{aside}.",
         f"An exception holds when it loses no more frauds than allowed there and its net value is above 0 {rate}.",
     ]
     if not tried:
@@ -339,4 +339,4 @@ def _notes(field: Field, rule: Rule, tried: int, counts: list[list[int]], *, q: 
     if rule.status != "live":
         notes.append(f"{rule.id} is {rule.status}: it is judged as if it were live.")
     notes.append(f"Labels: {field.held.labels.recipe}.")
-    return (*notes, *parts.notes, *read_not(field))
+    return (*notes, *windows.notes, *read_not(field))

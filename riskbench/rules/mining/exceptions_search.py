@@ -87,7 +87,7 @@ def carved(
     most : int
         The most carve-outs.
     """
-    known = hit & field.parts.earlier & ((field.kinds == GOOD) | (field.kinds == FRAUD))
+    known = hit & field.windows.choose.mask & ((field.kinds == GOOD) | (field.kinds == FRAUD))
     rows = np.flatnonzero(known)
     target = field.kinds[rows] == GOOD
     goods, frauds = int(target.sum()), int((~target).sum())

@@ -42,8 +42,8 @@ class Tried:
 def tried_on(field: Field, rule: Rule, hit: Mask, gone: Small, found: list[Carved]) -> list[Tried]:
     """Return each carve-out with what it changes; the events come from the rule as it is written, not from bins."""
     made = []
-    parts, kinds = field.parts, field.kinds
-    later = hit & parts.later
+    windows, kinds = field.windows, field.kinds
+    later = hit & windows.report.mask
     frauds, good = int((later & (kinds == FRAUD)).sum()), int((later & (kinds == GOOD)).sum())
     cost = field.price.each(kinds, field.stake, gone) - field.now
     costs = cost[later & (kinds == FRAUD)]
@@ -53,18 +53,18 @@ def tried_on(field: Field, rule: Rule, hit: Mask, gone: Small, found: list[Carve
             continue
         off = hit & ~apply([written], field.events).mask(0)
         after = np.where(off, gone, field.level)
-        windows = [change(field, field.level, after, part) for part in (parts.earlier, parts.later)]
-        own = kinds[windows[1].rows]
+        changed = [change(field, field.level, after, part.mask) for part in (windows.choose, windows.report)]
+        own = kinds[changed[1].rows]
         p = chance_of_luck(
-            windows[1].value,
+            changed[1].value,
             own == GOOD,
             (own == GOOD) | (own == FRAUD),
             loss=-float(np.sort(costs).mean()) if len(costs) else 0.0,
             base=good / max(1, frauds + good),
-            groups=tuple(codes[windows[1].rows] for codes in field.groups),
+            groups=tuple(codes[changed[1].rows] for codes in field.groups),
         )
         made.append(
-            Tried(one, alone.in_words(), len(one.pieces), written, alone.columns, off, windows[0], windows[1], p)
+            Tried(one, alone.in_words(), len(one.pieces), written, alone.columns, off, changed[0], changed[1], p)
         )
     return made
 
@@ -80,8 +80,8 @@ def framed(
 ) -> pd.DataFrame:
     """Return one row a carve-out; `counts` are the rule's known frauds and good events on the later events."""
     frauds, good = counts
-    parts, kinds, worth = field.parts, field.kinds, field.held.worth
-    off = [one.off & parts.later for one in tried]
+    windows, kinds, worth = field.windows, field.kinds, field.held.worth
+    off = [one.off & windows.report.mask for one in tried]
     freed = np.array([int((own & (kinds == GOOD)).sum()) for own in off], dtype=np.int64)
     lost = np.array([int((own & (kinds == FRAUD)).sum()) for own in off], dtype=np.int64)
     scale = field.held.scale

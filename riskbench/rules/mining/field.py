@@ -13,6 +13,7 @@ import pandas as pd
 from riskbench.data.dataset import Dataset
 from riskbench.data.outcomes import Ladder, ladder
 from riskbench.data.velocity import Feature, velocity
+from riskbench.data.windows import Windows, split
 from riskbench.engine.columns import Column
 from riskbench.errors import DataError
 from riskbench.metrics.costs import Costs
@@ -22,7 +23,6 @@ from riskbench.rules.hits import Hits, hits
 from riskbench.rules.placing import raisable
 from riskbench.rules.signature import kinds_of, stake_of
 from riskbench.rules.usable import sharing, usable
-from riskbench.rules.windows import Parts, parts_of
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -42,7 +42,7 @@ class Field:
         The events, with counts of sharing added.
     costs : Costs
         The stated costs.
-    parts : Parts
+    windows : Windows
         The earlier and the later events.
     columns : mapping of str to Column
         What a new condition may read.
@@ -55,7 +55,7 @@ class Field:
     held: Hits
     events: Dataset
     costs: Costs
-    parts: Parts
+    windows: Windows
     columns: Mapping[str, Column]
     left_out: Mapping[str, str]
     shared: Mapping[str, Feature]
@@ -83,17 +83,23 @@ class Field:
         if dataset.roles.label is None:
             raise DataError("There is no label to learn from", hint="name the role 'label'")
         held = hits(book, dataset, asof=asof)
-        state, parts = held.labels.state, parts_of(held.dataset, held.labels, seed=seed)
+        state = held.labels.state
+        if not held.dataset.rows:
+            raise DataError("There are no events to search")
+        everything = np.ones(held.dataset.rows, dtype=bool)
+        windows = split(
+            held.dataset, everything, mature_until=held.labels.mature_until, seed=seed, what="what is found"
+        )
         added = sharing(held.dataset, features=book.features) if share else {}
         events = velocity(held.dataset, added.values()) if added else held.dataset
-        known = np.where(parts.earlier, state, np.int8(-1))
+        known = np.where(windows.choose.mask, state, np.int8(-1))
         columns, why = usable(events, exclude=exclude, state=known, own={*book.features, *added})
         if not columns:
             raise DataError(
                 "No column can be read by a new condition.",
                 hint="; ".join(f"{name}: {reason}" for name, reason in list(why.items())[:5]) or None,
             )
-        return cls(held, events, Costs.from_mapping(costs), parts, columns, why, added)
+        return cls(held, events, Costs.from_mapping(costs), windows, columns, why, added)
 
     @property
     def steps(self) -> Ladder:

@@ -241,7 +241,7 @@ def mine_rules(
     cover = Cover(field, levels, terms=terms, monotone=ways(monotone, field), fewest=FEWEST, seed=seed)
     if cover.sought < FEWEST:
         raise DataError(
-            f"Only {cover.sought} known frauds are let through in {field.parts.earlier_words}: too few to search.",
+            f"Only {cover.sought} known frauds are let through in {field.windows.choose.words}: too few to search.",
             allowed=f"{FEWEST} or more",
             hint="hand over more events, or a later asof",
         )
@@ -249,13 +249,13 @@ def mine_rules(
     candidates = candidates_of(field, picks)
     values = q_values([one.p for one in candidates])
     verdicts, added, level = judged(field, candidates, values, q)
-    parts = field.parts
+    windows = field.windows
     let = (field.kinds == FRAUD) & cover.let
-    together = change(field, field.level, level, parts.later)
+    together = change(field, field.level, level, windows.report.mask)
     paying = [one.rule for one, verdict in zip(candidates, verdicts, strict=True) if verdict == PAYS]
     named = {name for rule in paying for name in rule.columns}
     features = {name: f.to_mapping() for name, f in field.shared.items() if name in named}
-    found = [rates(field, level, part) for part in (parts.earlier, parts.later)]
+    found = [rates(field, level, part) for part in (windows.choose.mask, windows.report.mask)]
     return MinedRules(
         rules=framed(candidates, values, verdicts, added, field),
         book=_with(book, paying, features),
@@ -264,16 +264,16 @@ def mine_rules(
             columns=["rate", "side", "bound", "earlier", "later"],
         ),
         sought=cover.sought,
-        later_sought=int((let & parts.later).sum()),
-        caught=int((let & parts.later & (level > field.level)).sum()),
+        later_sought=int((let & windows.report.mask).sum()),
+        caught=int((let & windows.report.mask & (level > field.level)).sum()),
         net=together.net,
         net_lower=together.lower,
         net_upper=together.upper,
         changed=len(together.rows),
         counted=field.counted,
         currency=field.held.dataset.currency.code if field.held.worth.money else "",
-        out_of_time=parts.out_of_time,
-        later=parts.later_words,
+        out_of_time=windows.out_of_time,
+        later=windows.report.words,
         left_out=dict(field.left_out),
         notes=notes_of(field, cover, len(candidates), q=q),
         provenance={

@@ -52,8 +52,10 @@ def candidates_of(field: Field, picks: list[Pick]) -> list[Candidate]:
     for line, (rule, level) in enumerate(rules):
         hit = bits.mask(line)
         after = with_rules(field, [(hit, level)])
-        found, later = (change(field, field.level, after, part) for part in (field.parts.earlier, field.parts.later))
-        made.append(Candidate(rule, level, hit, found, later, luck(field, level, later, field.parts.later)))
+        found, later = (
+            change(field, field.level, after, part) for part in (field.windows.choose.mask, field.windows.report.mask)
+        )
+        made.append(Candidate(rule, level, hit, found, later, luck(field, level, later, field.windows.report.mask)))
     return made
 
 
@@ -64,7 +66,7 @@ def judged(
     verdicts, added, level = [], [], field.level
     for one, value in zip(candidates, values, strict=True):
         after = np.where(one.hit & field.raised(one.level) & (level < one.level), np.int8(one.level), level)
-        more = change(field, level, after, field.parts.later)
+        more = change(field, level, after, field.windows.report.mask)
         added.append(more)
         verdicts.append(UNSURE if value > q else PAYS if more.net > 0 else REPEATS)
         if verdicts[-1] == PAYS:
@@ -93,7 +95,7 @@ def framed(
             "found_frauds": [one.found.frauds for one in candidates],
             "found_good": [one.found.good for one in candidates],
             "found_value": [one.found.net for one in candidates],
-            "hits": [int((one.hit & field.parts.later).sum()) for one in candidates],
+            "hits": [int((one.hit & field.windows.report.mask).sum()) for one in candidates],
             "n": [len(c.rows) for c in later],
             "frauds": frauds,
             "good": good,

@@ -71,18 +71,18 @@ def bounded(piece: Piece, field: Field) -> Param:
 
 def notes_of(field: Field, cover: Cover, tried: int, *, q: float) -> tuple[str, ...]:
     """Return what a reader must know."""
-    parts = field.parts
-    aside = "" if parts.out_of_time else " (not out of time)"
+    windows = field.windows
+    aside = "" if windows.out_of_time else " (not out of time)"
     judged = (
         f"False discoveries are held to {q:.0%} over all {tried} candidates tried (Benjamini-Hochberg on p-values of "
         "the later events). A rule pays when net value given the live book is above 0 and its share of fraud above "
         "both break-even and that of all events, not by luck."
     )
     notes = [
-        f"Found on {parts.earlier_words}; every figure but the found_ ones is of {parts.later_words}{aside}.",
+        f"Found on {windows.choose.words}; every figure but the found_ ones is of {windows.report.words}{aside}.",
         judged,
         f"Labels: {field.held.labels.recipe}.",
-        *parts.notes,
+        *windows.notes,
     ]
     if cover.drawn:
         notes.append(

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from riskbench.data.dataset import Dataset
-from riskbench.data.labels import LabelState
 from riskbench.data.windows import Span, Windows, split
 from riskbench.display import Fact, Result, number, result
 from riskbench.errors import DataError, InfeasibleError, ParameterError
@@ -396,17 +395,10 @@ def _windows(held: Hits, choose_on: Span | None, report_on: Span | None, seed: i
         np.ones(events.rows, dtype=bool),
         choose_on=choose_on,
         report_on=report_on,
-        mature_until=_mature_until(held.labels),
+        mature_until=held.labels.mature_until,
         seed=seed,
         what="an edit",
     )
-
-
-def _mature_until(labels: LabelState) -> pd.Timestamp | None:
-    """Return the moment from which events are too young for silence to mean good."""
-    if labels.asof is None or labels.mature_after is None:
-        return None
-    return labels.asof - pd.Timedelta(days=labels.mature_after)
 
 
 def _ground(book: RuleBook, held: Hits, costs: Costs, windows: Windows, *, params: bool) -> Ground:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -31,8 +30,38 @@ COLUMNS = (
 ).split()
 
 
+class Rated:
+    """What has counts, and so rates, at each of its points: cuts of a curve, settings of a surface."""
+
+    __slots__ = ()
+
+    alerts: Ints
+    frauds: Ints
+    goods: Ints
+    insults: Ints
+    reviews: Ints
+    approved: Ints
+    net: Floats
+    total: int
+    total_frauds: int
+    total_goods: int
+
+    def rate(self, name: str) -> Floats:
+        """Return a rate at every point; NaN where its denominator is zero."""
+        part, whole = {
+            "alert_rate": (self.alerts, self.total),
+            "review_rate": (self.reviews, self.total),
+            "approval_rate": (self.approved, self.total),
+            "insult_rate": (self.insults, self.total_goods),
+            "recall": (self.frauds, self.total_frauds),
+            "precision": (self.frauds, self.frauds + self.goods),
+        }[name]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(part / np.asarray(whole, dtype=np.float64))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
-class Curve:
+class Curve(Rated):
     """Everything a cut does, at every point of a truth table.
 
     Attributes
@@ -70,19 +99,6 @@ class Curve:
     total: int
     total_frauds: int
     total_goods: int
-
-    def rate(self, name: str) -> Floats:
-        """Return a rate at every point; NaN where its denominator is zero."""
-        part, whole = {
-            "alert_rate": (self.alerts, self.total),
-            "review_rate": (self.reviews, self.total),
-            "approval_rate": (self.approved, self.total),
-            "insult_rate": (self.insults, self.total_goods),
-            "recall": (self.frauds, self.total_frauds),
-            "precision": (self.frauds, self.frauds + self.goods),
-        }[name]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.asarray(part / np.asarray(whole, dtype=np.float64))
 
 
 def curve(table: TruthTable, price: Price, steps: Ladder) -> Curve:
@@ -148,17 +164,6 @@ def net_value(table: TruthTable, price: Price) -> Floats:
         net += (price.slope[kind, b] - price.slope[kind, a]) * table.money[row]
         net -= (price.handling[b] - price.handling[a]) * table.counts[row]
     return net
-
-
-class Rated(Protocol):
-    """What has a net value and rates at each of its points."""
-
-    @property
-    def net(self) -> Floats:
-        """Net value at every point."""
-
-    def rate(self, name: str) -> Floats:
-        """Return a rate at every point."""
 
 
 def violation(drawn: Rated, constraints: Sequence[Constraint]) -> Floats:

@@ -132,14 +132,20 @@ def changes_of(
 
 def net_change(held: Moves, price: Price) -> tuple[Floats, Floats]:
     """Return the change in net value of each group, in major units, and its variance."""
+    net, second = net_by_pair(held, price)
+    return net.sum(axis=(1, 2)), second.sum(axis=(1, 2))
+
+
+def net_by_pair(held: Moves, price: Price) -> tuple[Floats, Floats]:
+    """Return the change in net value of each group and pair of outcomes, in major units, and its variance."""
     count, stake, squares = (
         held.shaped(part).astype(np.float64) for part in (held.cells.count, held.cells.stake, held.cells.stake_squares)
     )
     slope = price.slope.T[None, :, :] - price.slope.T[:, None, :]
     work = (price.handling[None, :] - price.handling[:, None])[..., None]
-    net = (slope * stake - work * count).sum(axis=(1, 2, 3))
-    second = (slope**2 * squares - 2 * slope * work * stake + work**2 * count).sum(axis=(1, 2, 3))
-    return net, np.maximum(second, 0.0)
+    net = (slope * stake - work * count).sum(axis=-1)
+    second = (slope**2 * squares - 2 * slope * work * stake + work**2 * count).sum(axis=-1)
+    return net + 0.0, np.maximum(second, 0.0)
 
 
 def _sign(counted: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:

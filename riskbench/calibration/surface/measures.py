@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from riskbench.calibration.curve import violation
+from riskbench.calibration.curve import Rated, violation
 from riskbench.data.outcomes import Ladder
 from riskbench.metrics.constraints import RATES, Constraint
 from riskbench.metrics.curve import FRAUD, GOOD, UNLABELLED
@@ -23,7 +23,7 @@ Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Measures:
+class Measures(Rated):
     """Everything that every setting does; each array has one cell a setting.
 
     Attributes
@@ -54,19 +54,6 @@ class Measures:
     total: int
     total_frauds: int
     total_goods: int
-
-    def rate(self, name: str) -> Floats:
-        """Return a rate at every setting; NaN where its denominator is zero."""
-        part, whole = {
-            "alert_rate": (self.alerts, self.total),
-            "review_rate": (self.reviews, self.total),
-            "approval_rate": (self.approved, self.total),
-            "insult_rate": (self.insults, self.total_goods),
-            "recall": (self.frauds, self.total_frauds),
-            "precision": (self.frauds, self.frauds + self.goods),
-        }[name]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.asarray(part / np.asarray(whole, dtype=np.float64))
 
 
 def measured(held: States, price: Price, steps: Ladder, *, scale: float, money: bool) -> Measures:

@@ -15,7 +15,7 @@ from riskbench.metrics.intervals import Z95, sum_interval
 from riskbench.metrics.paired import mcnemar, share_difference
 from riskbench.metrics.price import Price, price
 from riskbench.rules.hits import Hits
-from riskbench.rules.moves import Moves, net_change
+from riskbench.rules.moves import Moves, net_by_pair, net_change
 from riskbench.rules.signature import KINDS, events_by
 
 Ints = npt.NDArray[np.int64]
@@ -81,18 +81,6 @@ class Pair:
         levels = len(self.effects)
         own = (codes.astype(np.int64) * levels + self.was) * levels + self.now
         return Moves(events_by(self.new, own, groups * levels * levels), groups, levels)
-
-
-def net_by_pair(held: Moves, worth: Price) -> tuple[Floats, Floats]:
-    """Return the change in net value of each group and pair of outcomes, in major units, and its variance."""
-    count, stake, squares = (
-        held.shaped(part).astype(np.float64) for part in (held.cells.count, held.cells.stake, held.cells.stake_squares)
-    )
-    slope = worth.slope.T[None, :, :] - worth.slope.T[:, None, :]
-    work = (worth.handling[None, :] - worth.handling[:, None])[..., None]
-    net = (slope * stake - work * count).sum(axis=-1)
-    second = (slope**2 * squares - 2 * slope * work * stake + work**2 * count).sum(axis=-1)
-    return net + 0.0, np.maximum(second, 0.0)
 
 
 def matrix(pair: Pair) -> pd.DataFrame:

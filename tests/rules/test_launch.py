@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import duckdb
 import numpy as np
@@ -410,4 +411,68 @@ def test_the_request_is_measured_on_the_window_of_the_plan(plan, events):
 def test_input_is_not_changed(book, events, plan):
     assert "launch_bucket" not in events.names
     assert plan.before is book
-    assert Trial(book, "TX-2", hits(book, events)).effect == "review"
+    assert Trial("TX-2", hits(book, events)).effect == "review"
+
+
+# -- lists that act -----------------------------------------------------------------------------------------------
+
+
+LISTED = """
+book: listed
+domain: transactions
+lists:
+  bad: {kind: block, column: buyer, values: [b1]}
+  good: {kind: allow, column: buyer, values: [b2], priority: 5}
+  vips: {kind: vip, column: buyer, values: [b4], priority: 30}
+rules:
+  - {id: TX-1, when: "amount > 990", outcome: block, priority: 20, status: live}
+  - {id: TX-2, when: "amount > 50", outcome: review, priority: 10, status: draft}
+"""
+
+
+def of_few_buyers(rows: int = 3000) -> rb.Dataset:
+    """Return events of four buyers; only the one on the block list is a fraudster."""
+    rng = np.random.default_rng(5)
+    placed = pd.Timestamp("2026-01-01") + pd.to_timedelta(np.sort(rng.random(rows)) * 90, unit="D")
+    buyer = rng.choice(["b1", "b2", "b3", "b4"], rows)
+    fraud = ((buyer == "b1") & (rng.random(rows) < 0.9)) | (rng.random(rows) < 0.01)
+    frame = pd.DataFrame(
+        {"id": np.arange(rows), "placed": placed, "amount": rng.integers(1, 1000, rows).astype(float)}
+    ).assign(fraud=fraud.astype(int), told=placed + pd.Timedelta(days=3), buyer=buyer, risk=0.0)
+    return read(frame)
+
+
+def test_a_plan_knows_what_lists_decide_already():
+    book, events = rb.RuleBook.from_yaml(LISTED), of_few_buyers()
+    plan = rb.plan_launch(book, events, unit="id")
+    low, high = plan.window
+    told = rb.simulate(book, events, asof=plan.asof).hits
+    at = told.dataset.column("placed").values
+    inside = (at >= low.value // 1000) & (at < high.value // 1000)
+    known = replace(told.dataset.where(inside), mature_after=plan.matures)
+    changes = rb.simulate(book, known, asof=plan.asof).what_if(on=["TX-2"]).frame().set_index("measure")["difference"]
+    weeks = (high - low) / pd.Timedelta(days=7)
+    effects = plan.frame("effects").set_index("measure")["change"] * weeks
+    assert effects["alerts"] == pytest.approx(changes["alerts"])
+    assert effects["reviews"] == pytest.approx(changes["reviews"])
+    assert effects["net value"] == pytest.approx(changes["net value"])
+    assert effects["net value"] < 0  # the block list catches the fraud: the rule costs
+    asked = plan.request(events).frame().set_index("measure")["change"]
+    assert asked["net value"] == pytest.approx(changes["net value"] / weeks, rel=1e-2)
+    # What a guardrail expects is the rate of the book in force with the rule live.
+    live = rb.simulate(book.with_status("TX-2", "live"), known, asof=plan.asof)
+    fixed = rb.plan_launch(book, events, unit="id", guardrails=rb.at_most("review_rate", 0.99))
+    shares = live.frame("outcomes").set_index("outcome")["event_share"]
+    assert fixed.frame("guardrails")["expected"].iloc[0] == pytest.approx(shares["review"])
+
+
+def test_a_verdict_on_a_launch_knows_what_lists_decide_already():
+    book, events = rb.RuleBook.from_yaml(LISTED), of_few_buyers()
+    plan = rb.plan_launch(book, events, unit="id", guardrails=rb.at_most("review_rate", 0.99))
+    found = rb.judge_launch(plan, events, since="2026-01-01", stage="live")
+    before, after = (
+        rb.simulate(held, events).hits.resolution.level for held in (book, book.with_status("TX-2", "live"))
+    )
+    assert found.frame("arms")["changed"].iloc[0] == int((before != after).sum())
+    share = float((after == 2).mean())
+    assert found.frame("guardrails").set_index("measure").loc["review_rate", "value"] == pytest.approx(share)

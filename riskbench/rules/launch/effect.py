@@ -43,17 +43,19 @@ class Trial:
 
     Attributes
     ----------
-    book : RuleBook
-        The rules.
     rule : str
         The rule on trial.
     held : Hits
-        The hits of the book's rules.
+        The hits of the rules in force: the book's, and its lists'.
     """
 
-    book: RuleBook
     rule: str
     held: Hits
+
+    @property
+    def book(self) -> RuleBook:
+        """The rules in force, so that a list decides here what it decides in a simulation."""
+        return self.held.book
 
     @cached_property
     def before(self) -> Small:

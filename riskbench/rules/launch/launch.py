@@ -252,7 +252,7 @@ def plan_launch(
     _check(given, power)
     held = hits(book, dataset, asof=asof)
     column = held.dataset.resolve(unit) if unit is not None else (*dataset.roles.entities, dataset.roles.id)[0]
-    trial = Trial(book, named, held)
+    trial = Trial(named, held)
     low, high = window_of(trial, measure_on)
     rows = np.flatnonzero((trial.times >= low) & (trial.times < high))
     weeks = max((high - low) / (7 * 86_400_000_000), 1 / 7)

@@ -166,7 +166,7 @@ def judge_launch(
     where = stage_among(stage, plan.steps)
     first = micros(since)
     held = hits(plan.before, dataset, asof=asof)
-    trial = Trial(plan.before, plan.rule, held)
+    trial = Trial(plan.rule, held)
     launched = trial.times >= first
     if not launched.any():
         raise DataError(

@@ -310,3 +310,34 @@ def test_under_limits_no_rule_is_a_narrow_form_of_another():
     own = [set(np.flatnonzero(bits.mask(k) & earlier)) for k in range(len(mined.book.rules))]
     assert own
     assert not [k for k, hit in enumerate(own) if any(hit <= other for j, other in enumerate(own) if j != k)]
+
+
+def leaky() -> pd.DataFrame:
+    """A status that the verdict wrote: no copy of the label, for some good orders are cancelled too."""
+    frame = events()
+    rng = np.random.default_rng(3)
+    cancelled = (frame["fraud"] == 1) | (rng.random(len(frame)) < 0.03)
+    frame["delivery"] = np.where(cancelled, "cancelled", rng.choice(["late", "in time"], len(frame)))
+    frame["refunded_at"] = frame["at"] + pd.Timedelta(days=3)
+    frame["verdict_code"] = np.where(frame["fraud"] == 1, "F", "ok")
+    return frame
+
+
+def test_columns_written_with_the_verdict_are_left_out_and_named():
+    mined = rb.mine_rules(EMPTY, dataset(leaky()), outcome="block")
+    assert len(mined.frame())
+    assert not mined.frame()["condition"].str.contains("delivery|verdict_code|refunded_at").any()
+    said = next(note for note in mined.notes if note.startswith("Left out as leaks"))
+    assert all(
+        name in said for name in ("delivery ('cancelled' stands at 100%", "verdict_code (it gives", "refunded_at")
+    )
+    assert {"delivery", "verdict_code", "refunded_at"} <= set(mined.left_out)
+    assert any("not checked unless known_at says so" in note for note in mined.notes)
+
+
+def test_a_column_said_to_be_known_at_the_decision_is_believed_and_one_left_out_is_not_called_a_leak():
+    known = rb.read(leaky(), roles=ROLES, known_at={"delivery": "checkout"})
+    mined = rb.mine_rules(EMPTY, known, outcome="block", exclude=("verdict_code",))
+    assert mined.frame()["condition"].str.contains("delivery").any()
+    assert mined.left_out["verdict_code"] == "left out on request"
+    assert not any("verdict_code" in note for note in mined.notes if note.startswith("Left out as leaks"))

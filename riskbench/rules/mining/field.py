@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -10,7 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from riskbench.data.checks import check
 from riskbench.data.dataset import Dataset
+from riskbench.data.labels import FRAUD, GOOD
+from riskbench.data.leakage import ENOUGH
 from riskbench.data.outcomes import Ladder, ladder
 from riskbench.data.velocity import Feature, velocity
 from riskbench.data.windows import Windows, split
@@ -28,6 +31,9 @@ Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 Rows = npt.NDArray[np.intp]
 Small = npt.NDArray[np.int8]
+
+#: A word that so large a share of the frauds bears, and so few good events, is seldom there before the verdict.
+_ALL_FRAUDS, _FEW_GOODS = 0.99, 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +56,8 @@ class Field:
         Why each other column may not be read.
     shared : mapping of str to Feature
         The velocity features that were added.
+    leaks : mapping of str to str
+        Those of the columns left out that a check calls leakage, or that tell too much, and why.
     """
 
     held: Hits
@@ -59,6 +67,7 @@ class Field:
     columns: Mapping[str, Column]
     left_out: Mapping[str, str]
     shared: Mapping[str, Feature]
+    leaks: Mapping[str, str] = field(default_factory=dict)
     _worths: dict[int, Floats] = field(default_factory=dict)
 
     @classmethod
@@ -93,13 +102,18 @@ class Field:
         added = sharing(held.dataset, features=book.features) if share else {}
         events = velocity(held.dataset, added.values()) if added else held.dataset
         known = np.where(windows.choose.mask, state, np.int8(-1))
-        columns, why = usable(events, exclude=exclude, state=known, own={*book.features, *added})
+        own = {*book.features, *added}
+        columns, why = usable(events, exclude=exclude, state=known, own=own)
+        given = {*dataset.roles.columns(), *map(dataset.resolve, exclude)}
+        leaks = {name: reason for name, reason in check(dataset, asof=asof).why.items() if name not in given}
+        leaks |= _too_telling(held.dataset, columns, known, own)
+        columns, why = {name: one for name, one in columns.items() if name not in leaks}, why | leaks
         if not columns:
             raise DataError(
                 "No column can be read by a new condition.",
                 hint="; ".join(f"{name}: {reason}" for name, reason in list(why.items())[:5]) or None,
             )
-        return cls(held, events, Costs.from_mapping(costs), windows, columns, why, added)
+        return cls(held, events, Costs.from_mapping(costs), windows, columns, why, added, leaks)
 
     @property
     def steps(self) -> Ladder:
@@ -169,3 +183,29 @@ class Field:
             codes = column.values.astype(np.int32) if column.words is not None else self.held.dataset.segment(name)[0]
             made.append(np.where(column.present, codes, np.int32(-1)))
         return tuple(made)
+
+
+def _too_telling(dataset: Dataset, columns: Mapping[str, Column], state: Small, own: Collection[str]) -> dict[str, str]:
+    """Return the columns of words of which one stands at nearly every fraud and few good events.
+
+    A status written when the verdict was told looks so. A column of which `known_at` says when it is known is
+    believed.
+    """
+    fraud, good = state == FRAUD, state == GOOD
+    found: dict[str, str] = {}
+    if fraud.sum() < ENOUGH or good.sum() < ENOUGH:
+        return found
+    for name, column in columns.items():
+        if column.words is None or name in own or name in dataset.known_at:
+            continue
+        size = max(1, len(column.words))
+        frauds, goods = (np.bincount(column.values[part & column.present], minlength=size) for part in (fraud, good))
+        top = int(np.argmax(frauds))
+        if frauds[top] >= _ALL_FRAUDS * fraud.sum() and goods[top] <= _FEW_GOODS * good.sum():
+            word = str(column.words[top].as_py())[:60]
+            found[name] = (
+                f"{word!r} stands at {frauds[top] / fraud.sum():.0%} of the frauds and {goods[top] / good.sum():.1%} "
+                "of the good events, as a status does that is written with the verdict; name it in known_at where it "
+                "is known at the decision"
+            )
+    return found

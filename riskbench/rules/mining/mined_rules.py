@@ -199,7 +199,8 @@ def mine_rules(
     Returns
     -------
     MinedRules
-        Table `rules`: one row a candidate; `.book`: the book with the paying ones as drafts.
+        Table `rules`: one row a candidate; `.book`: the book with the paying ones as drafts. Columns that
+        `riskbench.check` calls leakage are not read, and named in the notes.
 
     Raises
     ------

@@ -95,9 +95,21 @@ def notes_of(field: Field, cover: Cover, tried: int, *, q: float) -> tuple[str, 
 
 
 def read_not(field: Field) -> tuple[str, ...]:
-    """Return which columns no new condition may read, and why."""
-    if not field.left_out:
-        return ()
-    shown = [f"{name} ({why})" for name, why in list(field.left_out.items())[:12]]
-    more = len(field.left_out) - len(shown)
-    return ("Not read: " + "; ".join(shown) + (f"; and {more} more" if more > 0 else "") + ".",)
+    """Return which columns no new condition may read, and why; leaks first, each of them."""
+    notes = []
+    if field.leaks:
+        notes.append("Left out as leaks: " + "; ".join(f"{name} ({why})" for name, why in field.leaks.items()) + ".")
+    others = {name: why for name, why in field.left_out.items() if name not in field.leaks}
+    if others:
+        told = sorted(others.items(), key=lambda one: one[1].startswith("it "))
+        shown = [f"{name} ({why})" for name, why in told[:12]]
+        more = len(others) - len(shown)
+        notes.append("Not read: " + "; ".join(shown) + (f"; and {more} more" if more > 0 else "") + ".")
+    looking_back = {*field.shared, *field.held.book.features}
+    unsaid = [name for name in field.columns if name not in field.held.dataset.known_at and name not in looking_back]
+    if unsaid:
+        notes.append(
+            f"Whether a column is known at the decision is not checked unless known_at says so: of {len(unsaid):,} "
+            "columns read it does not. Ask that of each column that a condition names."
+        )
+    return tuple(notes)

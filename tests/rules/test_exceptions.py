@@ -212,7 +212,29 @@ def test_wrong_use_is_told():
             rb.mine_exceptions(BOOK, given_, rule="TX-1", **options)
     with pytest.raises(DataError, match="no known fraud"):
         rb.mine_exceptions(BOOK, dataset(events(600).assign(fraud=0)), rule="TX-1")
-    with pytest.raises(DataError, match="no known good event"):
-        rb.mine_exceptions(BOOK, dataset(events(600).assign(fraud=1)), rule="TX-1")
     with pytest.raises(DataError, match="no label"):
         rb.mine_exceptions(BOOK, dataset(events(600), rb.Roles(id="id", time="at")), rule="TX-1")
+
+
+def test_a_rule_without_false_positives_has_nothing_to_carve_out():
+    frame = events(900)
+    frame["fraud"] = (frame["amount"] >= 50).astype(int)
+    clean = rb.RuleBook(
+        name="clean", domain="transactions", rules=(rb.Rule("C-1", "amount >= 50", "block", status="live"),)
+    )
+    mined = rb.mine_exceptions(clean, dataset(frame), rule="C-1")
+    assert mined.frame().empty
+    assert mined.headline()[0].value == "nothing to carve out"
+    assert mined.notes[0].startswith("C-1 hits no good event that is known in ")
+    assert "nothing to carve out" in mined._repr_html_()
+    with pytest.raises(ParameterError, match="no exception 1"):
+        mined.book(1)
+
+
+def test_a_status_of_the_verdict_is_carved_out_by_no_exception():
+    frame = events()
+    frame["status"] = np.where(frame["fraud"] == 1, "stopped", np.where(frame["orders"] > 5, "sent", "waits"))
+    mined = rb.mine_exceptions(BOOK, dataset(frame), rule="TX-1")
+    assert len(mined.frame())
+    assert not mined.frame()["condition"].str.contains("status").any()
+    assert any(note.startswith("Left out as leaks: status (it gives the label away") for note in mined.notes)

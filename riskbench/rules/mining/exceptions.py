@@ -87,6 +87,9 @@ class MinedExceptions(Result):
             Fact("False positives of the rule", self.good, "count", n=self.good + self.frauds, note=rule),
             Fact("Frauds of the rule", self.frauds, "count", n=self.good + self.frauds, note=rule),
         ]
+        if not self.found_good:
+            note = f"{self.rule_id} hits no good event that is known"
+            return (Fact("Exception", "nothing to carve out", "text", note=note), *base)
         if not len(self.exceptions):
             return (Fact("Exception", "no carve-out found that loses no fraud", "text"), *base)
         row = self.exceptions.iloc[0]
@@ -215,15 +218,16 @@ def mine_exceptions(
     Returns
     -------
     MinedExceptions
-        Table `exceptions`; `.rule(k)` and `.book(k)` write one in. Events at which a column of the exception is
-        missing are still hit.
+        Table `exceptions`, empty where the rule hits no known good event; `.rule(k)` and `.book(k)` write one in.
+        Events at which a column of the exception is missing are still hit. Columns that `riskbench.check` calls
+        leakage are not read, and named in the notes.
 
     Raises
     ------
     RuleError
         When the book has no such rule, or a rule does not fit the events' columns.
     DataError
-        When there is no label, or the rule hits no known good event or no known fraud on the earlier events.
+        When there is no label, or the rule hits known good events but no known fraud on the earlier events.
     ParameterError
         When an option is out of range.
 
@@ -260,20 +264,22 @@ def mine_exceptions(
         [int((hit & part & (field.kinds == kind)).sum()) for kind in (FRAUD, GOOD)]
         for part in (windows.choose.mask, windows.report.mask)
     ]
-    for count, what in zip(counts[0], ("fraud", "good event"), strict=True):
-        if not count:
-            raise DataError(
-                f"{rule} hits no known {what} in {windows.choose.words}: an exception cannot be found.",
-                hint="hand over more events, or retire the rule" if what == "fraud" else "hand over more events",
-            )
+    frauds, good = counts[0]
+    if not frauds and good:
+        raise DataError(
+            f"{rule} hits no known fraud in {windows.choose.words}: what an exception loses is not measurable.",
+            hint="hand over more events, or retire the rule",
+        )
     gone = without(field.held, place)
     everything = np.arange(len(hit))
     worth = np.zeros(len(hit))
     worth[everything] = field.price.each(field.kinds, field.stake, gone) - field.now
-    found = carved(
-        field, hit, worth, terms=terms, monotone=ways(monotone, field), lose=lose,
-        fewest=max(FEWEST, counts[0][1] // 100), most=most,
-    )  # fmt: skip
+    way = ways(monotone, field)
+    found = (
+        carved(field, hit, worth, terms=terms, monotone=way, lose=lose, fewest=max(FEWEST, good // 100), most=most)
+        if good
+        else []
+    )
     tried = tried_on(field, live.rule(rule), hit, gone, found)
     values = q_values([one.p for one in tried])
     frame = framed(field, tried, values, counts[1], lose=lose, q=q)
@@ -332,7 +338,9 @@ def _notes(field: Field, rule: Rule, tried: int, counts: list[list[int]], *, q: 
         f"{found}; every figure but the found_ ones is of {windows.report.words}{aside}.",
         f"An exception holds when it loses no more frauds than allowed there and its net value is above 0 {rate}.",
     ]
-    if not tried:
+    if not counts[0][1]:
+        notes = [f"{rule.id} hits no good event that is known in {windows.choose.words}: nothing to carve out."]
+    elif not tried:
         notes.append("No carve-out found that loses no fraud: the rule's false positives look like its frauds.")
     if not counts[1][0]:
         notes.append("The rule hits no known fraud on the later events: what an exception loses is not measurable.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -11,6 +12,7 @@ import pandas as pd
 from riskbench.data.dataset import Dataset, micros
 from riskbench.data.outcomes import ladder
 from riskbench.data.roles import Domain
+from riskbench.errors import ParameterError
 from riskbench.rules.deviation import Deviation
 from riskbench.rules.lists import PREFIX, NamedList
 from riskbench.rules.mining.pieces import column_text
@@ -98,6 +100,25 @@ def _lapsed(book: RuleBook, day: str | None) -> Iterator[str]:
             yield f"The list {name} expired on {named.expires}: it no longer acts."
         elif gone:
             yield f"{gone:,} of {len(named.values):,} entries of the list {name} have expired and no longer count."
+
+
+def checked_day(value: object) -> str:
+    """Return the ISO date that a date, a text or a Timestamp names.
+
+    Raises
+    ------
+    ParameterError
+        When it names none.
+
+    >>> checked_day("2026-12-31"), checked_day(pd.Timestamp("2026-12-31 08:00"))
+    ('2026-12-31', '2026-12-31')
+    """
+    if isinstance(value, date) and not pd.isna(value):
+        return value.date().isoformat() if isinstance(value, datetime) else value.isoformat()
+    try:
+        return date.fromisoformat(str(value)).isoformat()
+    except ValueError:
+        raise ParameterError("'on' is not a date", got=repr(value)[:200], allowed="2026-12-31") from None
 
 
 def day_of(dataset: Dataset, asof: str | pd.Timestamp | None = None) -> str | None:

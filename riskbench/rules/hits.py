@@ -20,7 +20,7 @@ from riskbench.engine.kernel import evaluate
 from riskbench.engine.tree import Node
 from riskbench.metrics.costs import Worth, worth
 from riskbench.rules.book import RuleBook
-from riskbench.rules.force import day_of, in_force
+from riskbench.rules.force import checked_day, day_of, in_force
 from riskbench.rules.rule import Rule
 
 if TYPE_CHECKING:
@@ -43,6 +43,10 @@ class Hits:
         Only verdicts known by then count.
     lapsed : tuple of str
         What of the book no longer acts by then.
+    day : str or None
+        The ISO date whose lists and deviations act; None where no day is known, then nothing has lapsed.
+    given : RuleBook or None
+        The book as it was handed in; None where nothing tells it from the one in force.
     """
 
     book: RuleBook
@@ -50,6 +54,13 @@ class Hits:
     bits: Bits
     asof: str | pd.Timestamp | None = None
     lapsed: tuple[str, ...] = ()
+    day: str | None = None
+    given: RuleBook | None = None
+
+    @property
+    def written(self) -> RuleBook:
+        """The book as it is written: its lists with kind, owner and expiry, its deviations apart."""
+        return self.book if self.given is None else self.given
 
     @cached_property
     def labels(self) -> LabelState:
@@ -138,17 +149,38 @@ def acting(book: RuleBook, dataset: Dataset, *, asof: str | pd.Timestamp | None 
     return in_force(book, day_of(dataset, asof)).book
 
 
-def hits(book: RuleBook, dataset: Dataset, *, asof: str | pd.Timestamp | None = None) -> Hits:
+def hits(
+    book: RuleBook,
+    dataset: Dataset,
+    *,
+    asof: str | pd.Timestamp | None = None,
+    on: str | pd.Timestamp | None = None,
+) -> Hits:
     """Apply every rule of a book to every event.
+
+    Parameters
+    ----------
+    book : RuleBook
+        The rules.
+    dataset : Dataset
+        The events.
+    asof : str or Timestamp, optional
+        Only events and verdicts up to then count (UTC).
+    on : str or Timestamp, optional
+        The day whose lists and deviations act: by default that of `asof`, else of the last event.
 
     Raises
     ------
     RuleError
         When a rule does not fit the events' columns.
+    ParameterError
+        When `on` is no day.
     """
     events = prepared(book, dataset, asof=asof)
-    stands = in_force(book, day_of(events, asof))
-    return Hits(stands.book, events, apply(stands.book.rules, events), asof, stands.lapsed)
+    day = day_of(events, asof) if on is None else checked_day(on)
+    stands = in_force(book, day)
+    bits = apply(stands.book.rules, events)
+    return Hits(stands.book, events, bits, asof, stands.lapsed, day, None if stands.book is book else book)
 
 
 def apply(rules: Sequence[Rule], dataset: Dataset) -> Bits:

@@ -17,13 +17,12 @@ from riskbench.display.chart import BLUE, GREY, ORANGE, style
 from riskbench.engine.bits import Words, positions
 from riskbench.metrics.costs import Costs
 from riskbench.rules.book import RuleBook
-from riskbench.rules.force import day_of, in_force
+from riskbench.rules.force import checked_day, day_of, in_force
 from riskbench.rules.hits import Hits, apply, prepared
 from riskbench.rules.list_entries import (
     LOOK_AGAIN,
     SOON,
     Measured,
-    checked_day,
     entries_frame,
     entry_of,
     plain_state,
@@ -209,7 +208,7 @@ def audit_lists(
     events = prepared(book, dataset, asof=asof)
     day = checked_day(on) if on is not None else day_of(events, asof)
     stands = in_force(book, day)
-    held = Hits(stands.book, events, apply(stands.book.rules, events), asof, stands.lapsed)
+    held = Hits(stands.book, events, apply(stands.book.rules, events), asof, stands.lapsed, day, book)
     scale = Scale(held, stated)
     measured = [_measure(name, entry, scale) for name, entry in book.lists.items()]
     q, said = readings([one.told for one in measured])

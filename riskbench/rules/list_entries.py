@@ -15,7 +15,6 @@ from riskbench.data.dataset import Dataset
 from riskbench.data.labels import FRAUD, GOOD
 from riskbench.display.mask import masked
 from riskbench.engine.tree import atoms
-from riskbench.errors import ParameterError
 from riskbench.metrics.intervals import Z95
 from riskbench.rules.hits import Hits, variants
 from riskbench.rules.lists import NamedList
@@ -56,20 +55,6 @@ class Measured:
     told: Weighed
     column: str | None
     entry: npt.NDArray[np.int32] | None
-
-
-def checked_day(value: object) -> str:
-    """Return an ISO date.
-
-    Raises
-    ------
-    ParameterError
-        When it is none.
-    """
-    try:
-        return date.fromisoformat(str(value)).isoformat()
-    except ValueError:
-        raise ParameterError("'on' is not a date", got=repr(value)[:200], allowed="2026-12-31") from None
 
 
 def state_of(expires: str | None, owner: str | None, day: str | None) -> str:

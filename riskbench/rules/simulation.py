@@ -205,6 +205,7 @@ def simulate(
     unit: str | None = None,
     per: str | None = None,
     costs: Costs | Mapping[str, float] | None = None,
+    on: str | pd.Timestamp | None = None,
 ) -> Simulation:
     """Apply a rule book to events and measure every rule and the whole set.
 
@@ -226,6 +227,8 @@ def simulate(
         The period of a case: "1d", "7d", "12h"; without it a unit is one case.
     costs : Costs or mapping, optional
         The stated costs by which tables on request tell net value.
+    on : str or Timestamp, optional
+        The day whose lists and regional deviations act: by default that of `asof`, else of the last event.
 
     Returns
     -------
@@ -241,7 +244,7 @@ def simulate(
     ColumnNotFoundError
         When the unit is not a column.
     ParameterError
-        For a cost that does not exist or is out of range.
+        For a cost that does not exist or is out of range, or a day that is none.
 
     Examples
     --------
@@ -262,7 +265,7 @@ def simulate(
     """
     begun = time.perf_counter()
     stated = Costs.from_mapping(costs)
-    held = hits(book, dataset, asof=asof)
+    held = hits(book, dataset, asof=asof, on=on)
     standing = Standing(held, stated)
     scale = held.scale
     whole = tally(held)
@@ -473,7 +476,12 @@ def _provenance(held: Hits, *, unit: str | None, per: str | None, seconds: float
         "dataset": held.dataset.fingerprint,
         "book": held.book.hash,
         "label_recipe": held.labels.recipe,
-        "parameters": {"asof": str(held.asof) if held.asof is not None else None, "unit": unit, "per": per},
+        "parameters": {
+            "asof": str(held.asof) if held.asof is not None else None,
+            "on": held.day,
+            "unit": unit,
+            "per": per,
+        },
         "sql": {rule.id: rule.when for rule in held.book.rules},
         "version": __version__,
         "seconds": round(seconds, 3),

@@ -476,3 +476,25 @@ def test_a_verdict_on_a_launch_knows_what_lists_decide_already():
     assert found.frame("arms")["changed"].iloc[0] == int((before != after).sum())
     share = float((after == 2).mean())
     assert found.frame("guardrails").set_index("measure").loc["review_rate", "value"] == pytest.approx(share)
+
+
+@pytest.mark.parametrize("kind", ["list", "deviation"])
+def test_the_request_of_a_launch_acts_on_the_day_of_its_plan(kind):
+    """What lapses between the last event and the last verdict, or after the window, is told alike on both pages."""
+    events = of_few_buyers().with_roles(region="buyer")
+    last = events.span[1]
+    book = rb.RuleBook.from_yaml(LISTED.replace('when: "amount > 50"', 'when: "amount > :cut", params: {cut: 50}'))
+    for days in (1, -1, -20):
+        day = f"{last + pd.Timedelta(days=days):%Y-%m-%d}"
+        if kind == "list":
+            held = book.with_list("bad", {"values": ["b1"], "kind": "block", "column": "buyer", "expires": day})
+        else:
+            own = rb.Deviation("TX-2", "b3", params={"cut": 900}, reason="payday", approver="ada", expires=day)
+            held = book.with_deviation(own)
+        plan = rb.plan_launch(held, events, unit="id", measure_on=("2026-02-01", "2026-03-01"))
+        assert plan.day == f"{last:%Y-%m-%d}"
+        effects, asked = (page.set_index("measure") for page in (plan.frame("effects"), plan.request(events).frame()))
+        for measure in ("alerts", "net value"):
+            if measure in asked.index:
+                change = effects.loc[measure, "change"]
+                assert asked.loc[measure, "change"] == pytest.approx(change, rel=2e-2), (days, measure)

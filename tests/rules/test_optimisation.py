@@ -352,3 +352,31 @@ def test_events_that_tell_nothing_are_an_error_or_are_said() -> None:
     assert set(found.edits["verdict"]) <= {"not measurable", "not shown"}
     none = rb.optimise(book_of(23, rules=5), events_of(frame.drop(columns="amount"), amount=None), **SPANS)
     assert not none.money
+
+
+@pytest.mark.parametrize("asked", ["list", "deviation"])
+@pytest.mark.parametrize("until", [None, "2026-02-15"])
+def test_the_request_acts_on_the_day_of_its_table(asked: str, until: str | None) -> None:
+    """What lapses between the last event, the window's end and the last verdict is in force in both, or in none."""
+    frame = frame_of(400, 3).assign(told=lambda held: held["at"] + pd.Timedelta(days=30))
+    frame["fraud"] = frame["fraud"].fillna(0)
+    events = events_of(frame, label_time="told", region="buyer")
+    book = book_of(23, rules=5)
+    last = frame["at"].max()
+    for expires in (last + pd.Timedelta(days=5), last - pd.Timedelta(days=3)):
+        day = f"{expires:%Y-%m-%d}"
+        if asked == "list":
+            entry = {"values": ["a", "b"], "kind": "block", "column": "buyer", "owner": "ops", "expires": day}
+            held = book.with_list("bad", entry)
+        else:
+            held, told = book, {"reason": "payday", "approver": "ada", "expires": day}
+            for rule in book.live:
+                for region in ("a", "b"):
+                    held = held.with_deviation(rb.Deviation(rule.id, region, params={"cut": 7}, **told))
+        spans = {**SPANS, "report_on": (SPLIT, until)}
+        found = rb.optimise(held, events, max_edits=2, **spans)
+        assert len(found.edits)
+        for k, row in enumerate(found.edits.head(5).itertuples(), 1):
+            assert found.request(k).flips == row.n
+        assert found.request().flips == found.best_set["n"].iloc[-1]
+        assert found.provenance["parameters"]["on"] == f"{last:%Y-%m-%d}"

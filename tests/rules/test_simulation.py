@@ -306,3 +306,36 @@ def test_cases_are_of_the_local_day_and_week(zone, per, times, cases):
     )
     found = rb.simulate(book, events, unit="seller", per=per)
     assert found.frame().loc[0, "cases"] == cases
+
+
+def test_the_day_whose_lists_and_deviations_act_can_be_named() -> None:
+    frame = pd.DataFrame(
+        {"id": range(4), "at": pd.date_range("2026-03-01", periods=4), "amount": [1.0, 9.0, 9.0, 1.0]}
+    ).assign(buyer=["a", "a", "b", "b"])
+    events = rb.read(frame, roles=rb.Roles(id="id", time="at", amount="amount", region="buyer"))
+    book = rb.RuleBook.from_yaml("""
+book: day
+domain: transactions
+lists:
+  bad: {kind: block, column: buyer, values: [a], expires: 2026-03-10}
+rules:
+  - {id: TX-1, when: "amount > :cut", params: {cut: 5}, outcome: review, status: live}
+deviations:
+  - {rule: TX-1, region: b, params: {cut: 10}, reason: r, approver: ada, expires: 2026-03-20}
+""")
+    for on, levels in (
+        (None, [3, 3, 0, 0]),
+        ("2026-03-10", [3, 3, 0, 0]),
+        (pd.Timestamp("2026-03-11 12:00"), [0, 2, 0, 0]),
+        ("2026-03-21", [0, 2, 2, 0]),
+    ):
+        held = rb.simulate(book, events, on=on)
+        assert held.hits.resolution.level.tolist() == levels
+        assert held.provenance["parameters"]["on"] == (held.hits.day if on is None else str(on)[:10])
+    # The day changes no event and no verdict: those follow asof alone.
+    assert rb.simulate(book, events, asof="2026-03-02 12:00", on="2026-03-21").events == 2
+    apart = rb.compare(rb.simulate(book, events), rb.simulate(book, events, on="2026-03-21"))
+    assert any("2026-03-04" in note and "2026-03-21" in note for note in apart.notes)
+    for wrong in ("soon", 5, pd.NaT, "2026-13-01"):
+        with pytest.raises(rb.ParameterError):
+            rb.simulate(book, events, on=wrong)

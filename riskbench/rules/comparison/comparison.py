@@ -258,14 +258,18 @@ def compare(before: Simulation, after: Simulation, *, costs: Costs | Mapping[str
             "regions": partial(split, pair, "region", together=together),
             "weeks": partial(split, pair, "week", together=together),
         },
-        notes=remarks(pair, stated, limits, rare=rare, together=together, by=by),
+        notes=(*remarks(pair, stated, limits, rare=rare, together=together, by=by), *_days(old, new)),
         provenance={
             "dataset": new.dataset.fingerprint,
             "book": new.book.hash,
             "book_before": old.book.hash,
             "book_after": new.book.hash,
             "label_recipe": new.labels.recipe,
-            "parameters": {"asof": str(new.asof) if new.asof is not None else None, "costs": stated.to_dict()},
+            "parameters": {
+                "asof": str(new.asof) if new.asof is not None else None,
+                "on": new.day if new.day == old.day else [old.day, new.day],
+                "costs": stated.to_dict(),
+            },
             "sql": {rule.id: rule.when for rule in new.book.rules},
             "seconds": round(time.perf_counter() - begun, 3),
         },
@@ -289,6 +293,13 @@ def _same_events(old: Hits, new: Hits) -> None:
             "The two books are of different domains, with different outcomes.",
             got=f"{old.book.domain} and {new.book.domain}",
         )
+
+
+def _days(old: Hits, new: Hits) -> tuple[str, ...]:
+    """Return whether the two books act as of different days, so that what lapses between them is in the figures."""
+    if old.day == new.day:
+        return ()
+    return (f"Lists and deviations act as of {old.day} before, and as of {new.day} after.",)
 
 
 def _weeks(held: Hits) -> float | None:

@@ -71,6 +71,8 @@ class LaunchPlan(Result):
         The word that the split is made with.
     window : tuple of Timestamp
         The window that all is measured on.
+    day : str or None
+        The day whose lists and deviations act in all figures.
     evidence : Evidence
         What tells the benefit.
     """
@@ -93,6 +95,7 @@ class LaunchPlan(Result):
     evidence: Evidence
     window: tuple[pd.Timestamp, pd.Timestamp]
     asof: str | pd.Timestamp | None
+    day: str | None
     costs: Costs
     limits: tuple[Limit, ...]
     steps: tuple[Stage, ...]
@@ -284,6 +287,7 @@ def plan_launch(
         evidence=evidence,
         window=window,
         asof=held.labels.asof if held.labels.asof is not None else asof,
+        day=held.day,
         costs=stated,
         limits=limits,
         steps=stages,
@@ -304,6 +308,7 @@ def plan_launch(
                 "power": power,
                 "costs": stated.to_dict(),
                 "asof": str(asof) if asof is not None else None,
+                "on": held.day,
             },
             "sql": {named: book.rule(named).when},
             "seconds": round(time.perf_counter() - begun, 3),

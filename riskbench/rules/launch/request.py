@@ -32,8 +32,8 @@ def launch_request(
     # The window alone would know other delays: what is silent for how long means good is taken from the plan.
     known = plan.matures if ready.roles.label_time is not None else ready.mature_after
     events = replace(ready.where(inside), mature_after=known)
-    before = simulate(plan.before, events, asof=plan.asof)
-    after = simulate(staged(plan.before, plan.rule, stage), events, asof=plan.asof)
+    before = simulate(plan.before, events, asof=plan.asof, on=plan.day)
+    after = simulate(staged(plan.before, plan.rule, stage), events, asof=plan.asof, on=plan.day)
     first, last = (f"{end:%Y-%m-%d}" for end in plan.window)
     return compare(before, after, costs=plan.costs).request(
         reason=reason or told(plan),

@@ -225,6 +225,7 @@ def judge_launch(
                 "unit": plan.unit,
                 "key": plan.key,
                 "asof": str(asof) if asof is not None else None,
+                "on": held.day,
             },
             "seconds": round(time.perf_counter() - begun, 3),
         },

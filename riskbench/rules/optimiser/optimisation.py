@@ -68,12 +68,13 @@ class Bench:
         return self.ground.forms.book_of(stand)
 
     def later(self, book: RuleBook) -> Simulation:
-        """Return what a book would have done on the later window, with the verdicts that the search knew."""
+        """Return what a book would have done on the later window, with the verdicts and lists that the search knew."""
         held = self.ground.held
         labels, events = held.labels, held.dataset.where(self.ground.later)
         if labels.mature_after is not None:
             events = replace(events, mature_after=labels.mature_after)
-        return simulate(book, events, asof=labels.asof if held.asof is None else held.asof)
+        known = labels.asof if held.asof is None else held.asof
+        return simulate(book, events, asof=known, on=held.day)
 
 
 @result
@@ -365,6 +366,7 @@ def optimise(
                 "subject_to": [str(limit) for limit in limits],
                 "max_edits": max_edits,
                 "asof": str(asof) if asof is not None else None,
+                "on": held.day,
                 "choose_on": windows.choose.words,
                 "report_on": windows.report.words,
                 "params": params,

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import riskbench as rb
+from riskbench.data.outcomes import ladder
 from riskbench.rules.comparison import flips
 
 BOOK = """
@@ -153,3 +154,48 @@ def test_where_one_rule_changes_every_flip_names_it(drawn, other, draw):
         table = rb.compare(rb.simulate(first, data), rb.simulate(last, data)).frame("events")
         assert set(table["rule"]) <= {f"R{place}"}
         assert (table["condition"] != "").all()
+
+
+def test_a_rival_that_stepped_back_is_the_cause_and_not_the_rule_that_decides_now():
+    old = rb.RuleBook.from_yaml("""
+book: b
+domain: transactions
+rules:
+  - {id: X, when: "TRUE", outcome: challenge, priority: 5, status: live}
+  - {id: R, when: "amount > :l", params: {l: 1168}, outcome: approve, priority: 10, status: live}
+""")
+    data = rb.read(pd.DataFrame({"id": ["a", "b"], "amount": [139.0, 500.0]}), roles=rb.Roles(id="id", amount="amount"))
+    new = old.with_rule(rb.Rule("X", "TRUE", "approve", priority=20, status="live")).with_params({"R": {"l": 97}})
+    why = ("challenge approve", "X", "priority 5 → 20, outcome challenge → approve (now after R)")
+    assert _told(old, new, data) == {"a": why, "b": why}
+    # Where the rival's step back alone would not make the flip, both are told.
+    new = old.with_rule(rb.Rule("X", "TRUE", "challenge", priority=20, status="live")).with_params({"R": {"l": 97}})
+    why = ("challenge approve", "R", "amount > 1168 → amount > 97; X: priority 5 → 20 (now after R)")
+    assert _told(old, new, data) == {"a": why, "b": why}
+
+
+def _outcomes(rules: list[rb.Rule | None], data: rb.Dataset) -> dict[int, str]:
+    """The outcome of each event under the rules of some slots."""
+    book = rb.RuleBook(name="b", domain="transactions", rules=tuple(rule for rule in rules if rule is not None))
+    names, held = ladder("transactions").names, rb.simulate(book, data).hits
+    return dict(enumerate(names[level] for level in held.resolution.level))
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(st.tuples(st.none() | one_rule, st.none() | one_rule), min_size=1, max_size=4))
+def test_the_rules_told_made_the_flip_or_were_needed_for_it(drawn):
+    old, new = ([None if rule[k] is None else _rule(n, rule[k]) for n, rule in enumerate(drawn)] for k in (0, 1))
+    frame = pd.DataFrame({"id": range(14), "x": pd.array([None, *range(6)] * 2, dtype="Int64"), "y": [0] * 7 + [1] * 7})
+    data = rb.read(frame, roles=rb.Roles(id="id"))
+    was, now = _outcomes(old, data), _outcomes(new, data)
+    sides = [rb.RuleBook(name="b", domain="transactions", rules=tuple(filter(None, rules))) for rules in (old, new)]
+    table = rb.compare(*(rb.simulate(book, data) for book in sides)).frame("events")
+    assert set(table["id"]) == {k for k in was if was[k] != now[k]}
+    for (rule, text), own in table.groupby(["rule", "condition"]):
+        told = {int(rule[1:])} | {k for k in range(len(drawn)) if f"; R{k}: " in text}
+        assert text, rule
+        assert all(old[k] != new[k] for k in told), "only a rule that changes is told"
+        only = _outcomes([new[k] if k in told else old[k] for k in range(len(drawn))], data)
+        without = _outcomes([old[k] if k in told else new[k] for k in range(len(drawn))], data)
+        for k in own["id"]:
+            assert only[k] == now[k] or without[k] == was[k], (rule, text)

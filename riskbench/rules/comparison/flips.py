@@ -50,11 +50,12 @@ def flip_events(old: Hits, new: Hits, rows: Places) -> pd.DataFrame:
 
 
 def causes(old: Hits, new: Hits, rows: Places) -> tuple[Words, Words]:
-    """Return, for each flipped event, the rule whose decision changed and what changed it.
+    """Return, for each flipped event, the rule whose change made it or was needed for it, and what changed.
 
-    The rule that decides now is named where it did not stand ready before: it was added, did not hit, or was not
-    live. Else that which decided before is named: it was removed, no longer hits, or is no longer live. Else the two
-    changed places. Where both the first and the second are true, and the second was needed too, both are told.
+    The rule that decides now is named where it, as it is now, would decide in the old book too: it was added, hits,
+    is live, or goes before the other by its own change. Else the one that decided before, as it was, would still
+    decide in the new book, so its change was needed: it is named alone where that change alone gives the new
+    outcome, and beside the rule that decides now where that one changed too.
     """
     rule, told = np.full(len(rows), "", dtype=object), np.full(len(rows), "", dtype=object)
     was, now = old.resolution.rule[rows].astype(np.int64), new.resolution.rule[rows].astype(np.int64)
@@ -92,20 +93,82 @@ class _Stand:
         if first is not None and last is not None and first.id == last.id:
             text = f"outcome {first.outcome} → {last.outcome}"
             return np.full(len(at), last.id, dtype=object), np.full(len(at), text, dtype=object)
-        gained = self._change(last, at, forward=True) if last is not None else _nothing(len(at))
-        lost = self._change(first, at, forward=False) if first is not None else _nothing(len(at))
-        came, went = gained != "", lost != ""
-        rule: Words = np.full(len(at), last.id if last is not None else "", dtype=object)
-        told: Words = gained.copy()
-        if first is not None:
-            rule[~came], told[~came] = first.id, lost[~came]
-            if last is not None:
-                both = came & went & (not self._before(last, first))
-                told[both] = gained[both] + f"; {first.id}: " + lost[both]
-                neither = ~came & ~went
-                if neither.any():
-                    rule[neither], told[neither] = self._order(first, last)
+        if last is not None and self._overtakes(last, first):
+            return np.full(len(at), last.id, dtype=object), self._gained(last, first, at)
+        if first is None:
+            return _nothing(len(at)), _nothing(len(at))
+        rule: Words = np.full(len(at), first.id, dtype=object)
+        told = self._lost(last, first, at)
+        if last is not None:
+            beside = self._gained(last, first, at)
+            both = (beside != "") & ~self._falls(first, last, at)
+            rule[both], told[both] = last.id, beside[both] + f"; {first.id}: " + told[both]
         return rule, told
+
+    def _key(self, side: int, rule_id: str) -> tuple[int, int] | None:
+        """Return by what a rule decides before others in a book, but for its place; None where it is not there."""
+        place = self.place[side].get(rule_id)
+        if place is None:
+            return None
+        rule = self.held[side].book.rules[place]
+        return rule.priority, -ladder(self.held[side].book.domain).level(rule.outcome)
+
+    def _overtakes(self, last: Rule, first: Rule | None) -> bool:
+        """Return whether the rule that decides now, as it is now, would decide in the old book too.
+
+        If so, what changed of it made the flip. If not, the one that decided before, as it was, would still decide in
+        the new book: what changed of that one was needed. The two never tie: their outcomes differ.
+        """
+        mine, theirs = self._key(1, last.id), None if first is None else self._key(0, first.id)
+        return mine is not None and (theirs is None or mine < theirs)
+
+    def _gained(self, last: Rule, rival: Rule | None, at: Places) -> Words:
+        """Return what changed of the rule that decides now: why it could not before, its outcome, its order."""
+        told = self._change(last, at, forward=True)
+        was, theirs = self._key(0, last.id), None if rival is None else self._key(0, rival.id)
+        if rival is None or was is None or theirs is None or was < theirs:
+            return _with(told, self._settings(last.id, ("outcome",), ""))
+        return _with(told, self._settings(last.id, ("priority", "outcome"), f" (now before {rival.id})"))
+
+    def _lost(self, last: Rule | None, first: Rule, at: Places) -> Words:
+        """Return what changed of the rule that decided before: why it no longer can, or why it goes later."""
+        told = self._change(first, at, forward=False)
+        now = self._key(1, first.id)
+        rival = None if last is None else self._key(1, last.id)
+        late = now is not None and rival is not None and now >= rival
+        suffix = "" if last is None else f" (now after {last.id})"
+        return _with(told, self._settings(first.id, ("priority", "outcome"), suffix) if late else "")
+
+    def _settings(self, rule_id: str, names: Sequence[str], suffix: str) -> str:
+        """Return how a rule's priority and outcome changed; empty where they did not."""
+        if any(rule_id not in place for place in self.place):
+            return ""
+        was, now = (held.book.rules[place[rule_id]] for held, place in zip(self.held, self.place, strict=True))
+        parts = [
+            f"{name} {getattr(was, name)} → {getattr(now, name)}"
+            for name in names
+            if getattr(was, name) != getattr(now, name)
+        ]
+        return ", ".join(parts) + suffix if parts else ""
+
+    def _falls(self, first: Rule, last: Rule, at: Places) -> npt.NDArray[np.bool_]:
+        """Return where the old book, with only `first` as it is now, would decide what the new one does."""
+        old, new = self.held
+        rows = self.rows[at]
+        steps = ladder(old.book.domain)
+        key, place = self._key(1, first.id), self.place[1].get(first.id)
+        own = self.place[0][first.id]
+        order = [(*(self._key(0, old.book.rules[k].id) or (0, 0)), k, _hit(old, k)) for k in old.live if k != own]
+        if key is not None and place is not None and place in new.live:
+            order.append((*key, own, _hit(new, place)))
+        level, open_ = np.zeros(len(rows), dtype=np.int64), np.ones(len(rows), dtype=bool)
+        for _, minus, _, hit in sorted(order, key=lambda entry: entry[:3]):
+            taken = open_ & hit(rows)
+            level[taken] = -minus
+            open_ &= ~taken
+            if not open_.any():
+                break
+        return level == steps.level(last.outcome)
 
     def _change(self, rule: Rule, at: Places, *, forward: bool) -> Words:
         """Return why a rule decides on one side and could not on the other; empty where it could."""
@@ -126,33 +189,6 @@ class _Stand:
             asked = self._texts[rule.id, forward][at]
             told[~hit] = np.where(told[~hit] == "", asked[~hit], told[~hit] + "; " + asked[~hit])
         return told
-
-    def _before(self, last: Rule, first: Rule) -> bool:
-        """Return whether the rule that decides now would do so even beside the one that decided before."""
-        place = self.place[1].get(first.id)
-        rival = first if place is None else self.held[1].book.rules[place]
-        steps = ladder(self.held[1].book.domain)
-        mine, theirs = ((rule.priority, -steps.level(rule.outcome)) for rule in (last, rival))
-        if mine != theirs or place is None:
-            return mine < theirs
-        return self.place[1][last.id] < place
-
-    def _order(self, first: Rule, last: Rule) -> tuple[str, str]:
-        """Return what changed the order of two rules that both stood ready on both sides."""
-        parts = []
-        for rule in (last, first):
-            was, now = (held.book.rules[place[rule.id]] for held, place in zip(self.held, self.place, strict=True))
-            parts += [
-                (rule.id, f"{name} {getattr(was, name)} → {getattr(now, name)}")
-                for name in ("priority", "outcome")
-                if getattr(was, name) != getattr(now, name)
-            ]
-        if not parts:
-            return last.id, f"goes before {first.id} in the book"
-        rule_id, text = parts[0]
-        others = [f"; {other}: {more}" if other != rule_id else f", {more}" for other, more in parts[1:]]
-        rival = first.id if rule_id == last.id else last.id
-        return rule_id, f"{text}{''.join(others)} (now {'before' if rule_id == last.id else 'after'} {rival})"
 
     def _conditions(self, rule_id: str, *, forward: bool) -> Words:
         """Return which conditions of a rule changed their answer at each flip; a text a flip."""
@@ -267,6 +303,17 @@ def _plain(text: str) -> str:
 
 def _cut(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def _hit(held: Hits, place: int) -> Callable[[Places], npt.NDArray[np.bool_]]:
+    """Return a way to ask which of some events a rule hits."""
+    line = held.bits.words[place]
+    return lambda rows: (line[rows >> 6] >> (rows & 63).astype(np.uint64)) & np.uint64(1) == 1
+
+
+def _with(told: Words, text: str) -> Words:
+    """Return texts with one more piece each; as they are without one."""
+    return np.where(told == "", text, told + f"; {text}").astype(object) if text else told
 
 
 def _nothing(size: int) -> Words:

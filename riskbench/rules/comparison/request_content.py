@@ -9,7 +9,7 @@ import pandas as pd
 
 from riskbench.config import redact
 from riskbench.display.mask import masked
-from riskbench.display.wording import LINE, TITLE, clean, visible
+from riskbench.display.wording import LINE, TITLE, clean, private, visible
 from riskbench.rules.book import RuleBook
 from riskbench.rules.comparison.better import NO_MEASURE
 from riskbench.rules.comparison.comparison import Comparison
@@ -49,7 +49,7 @@ def shown(
     values = {
         "name": _text(title or f"Change of the rule book {new.name}", "The title", most=TITLE),
         "reason": _text(reason, "The reason", most=LINE),
-        "requested_by": _text(requested_by or "", "The requester", most=TITLE, empty=True),
+        "requested_by": redact(clean(requested_by or "", "The requester", most=TITLE, empty=True)),
         "answer": held.answer,
         "why": held.why,
         "chosen_on": _text(chosen_on or "", "The window that the change was chosen on", most=LINE, empty=True),
@@ -80,12 +80,12 @@ def shown(
 
 
 def _text(value: object, what: str, *, most: int, empty: bool = False) -> str:
-    return redact(clean(value, what, most=most, empty=empty))
+    return private(clean(value, what, most=most, empty=empty))
 
 
 def _safe(text: str) -> str:
     """Return a text of the data or the book as a page may show it: no secret, nothing hidden."""
-    return redact(visible(text))
+    return private(visible(text))
 
 
 def _window(held: Comparison) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from riskbench.config import redact
-from riskbench.display.wording import LINE, TITLE, clean
+from riskbench.display.wording import LINE, TITLE, clean, private
 from riskbench.errors import DataError, ParameterError, listed, nearest
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def sign(
         "book_after": request.book_after,
         "reviewer": who,
         "decision": decision,
-        "note": redact(clean(note, "The note", most=LINE, empty=True)),
+        "note": private(clean(note, "The note", most=LINE, empty=True)),
         "at": _moment(at),
     }
     return SignedChange(**told, seal=_seal(told))

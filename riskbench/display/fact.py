@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from riskbench.display.wording import private
+
 Unit = Literal["share", "money", "count", "average", "score", "number", "text", "days"]
 
 #: What stands where a number would be flattering or meaningless.
@@ -57,9 +59,9 @@ class Fact:
     def text(self) -> str:
         """The value and its interval as text."""
         if self.value is None:
-            return f"{NOT_MEASURABLE}: {self.note}" if self.note else NOT_MEASURABLE
+            return f"{NOT_MEASURABLE}: {private(self.note)}" if self.note else NOT_MEASURABLE
         if isinstance(self.value, str):
-            return self.value
+            return private(self.value)
         shown = number(self.value, self.unit, currency=self.currency, signed=self.signed)
         if self.lower is None or self.upper is None:
             return shown

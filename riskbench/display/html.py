@@ -9,6 +9,7 @@ from html import escape
 import pandas as pd
 
 from riskbench.display.fact import Fact, Unit, number
+from riskbench.display.wording import private
 
 INK = "color:var(--jp-ui-font-color1,inherit)"
 SOFT = "color:var(--jp-ui-font-color2,inherit);opacity:.85"
@@ -69,8 +70,13 @@ def cell(value: object, column: str, *, measure: str | None = None) -> str:
         return f"{value:%Y-%m-%d}" if value == value.normalize() else f"{value:%Y-%m-%d %H:%M}"
     if isinstance(value, int | float):
         return escape(number(value, _unit(column, measure)))
-    text = str(value)
+    text = private(str(value)[: 2 * _LONGEST])
     return escape(text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "...")
+
+
+def _text(text: str) -> str:
+    """Return a text escaped, without what a page must not tell."""
+    return escape(private(text), quote=True)
 
 
 def table(frame: pd.DataFrame, *, caption: str = "", rows: int = 10) -> str:
@@ -94,7 +100,7 @@ def table(frame: pd.DataFrame, *, caption: str = "", rows: int = 10) -> str:
         body += f"<tr>{cells}</tr>"
     more = len(frame) - len(shown)
     foot = f'<p style="{SOFT};margin:2px 0 0 10px;font-size:90%">and {more:,} more rows</p>' if more > 0 else ""
-    title = f'<caption style="text-align:left;padding:2px 10px;{SOFT}">{escape(caption)}</caption>' if caption else ""
+    title = f'<caption style="text-align:left;padding:2px 10px;{SOFT}">{_text(caption)}</caption>' if caption else ""
     return (
         f'<div style="overflow-x:auto"><table style="border-collapse:collapse;{INK};margin:6px 0">'
         f"{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{foot}"
@@ -112,9 +118,9 @@ def facts(items: Iterable[Fact]) -> str:
     """Return headline facts as a row of cards."""
     cards = "".join(
         f'<div style="display:inline-block;vertical-align:top;min-width:9em;max-width:20em;margin:0 26px 10px 0">'
-        f'<div style="{SOFT};font-size:90%">{escape(fact.name)}</div>'
-        f'<div style="font-size:135%;font-weight:600;{INK}">{escape(_main(fact))}</div>'
-        f'<div style="{SOFT};font-size:85%">{escape(_range(fact))}</div></div>'
+        f'<div style="{SOFT};font-size:90%">{_text(fact.name)}</div>'
+        f'<div style="font-size:135%;font-weight:600;{INK}">{_text(_main(fact))}</div>'
+        f'<div style="{SOFT};font-size:85%">{_text(_range(fact))}</div></div>'
         for fact in items
     )
     return f"<div>{cards}</div>"
@@ -142,17 +148,17 @@ def picture(png: bytes, *, alt: str) -> str:
     """Return a PNG as an inline image with its alt text."""
     data = base64.b64encode(png).decode("ascii")
     return (
-        f'<img alt="{escape(alt, quote=True)}" src="data:image/png;base64,{data}" '
+        f'<img alt="{_text(alt)}" src="data:image/png;base64,{data}" '
         f'style="max-width:100%;height:auto;background:#fff;border-radius:4px;margin:6px 0">'
     )
 
 
 def notes(items: Iterable[str]) -> str:
     """Return remarks as a short list."""
-    rows = "".join(f"<li>{escape(item)}</li>" for item in items)
+    rows = "".join(f"<li>{_text(item)}</li>" for item in items)
     return f'<ul style="{SOFT};margin:6px 0;padding-left:1.4em">{rows}</ul>' if rows else ""
 
 
 def heading(text: str) -> str:
     """Return a result's title."""
-    return f'<div style="font-size:110%;font-weight:600;margin:2px 0 8px;{INK}">{escape(text)}</div>'
+    return f'<div style="font-size:110%;font-weight:600;margin:2px 0 8px;{INK}">{_text(text)}</div>'

@@ -14,7 +14,7 @@ import pandas as pd
 
 from riskbench.display import html
 from riskbench.display.fact import Fact
-from riskbench.display.wording import markdown
+from riskbench.display.wording import markdown, private
 from riskbench.errors import ParameterError
 
 #: The most rows of a table on a page.
@@ -119,29 +119,29 @@ def html_page(name: str, parts: Sequence[Section], *, about: str, facts: Sequenc
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         '<meta http-equiv="Content-Security-Policy" '
         "content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">"
-        f"<title>{escape(name)}</title><style>{_CSS}</style></head><body>"
-        f'<header><p class="kind">{escape(about)}</p><h1>{escape(name)}</h1></header>'
-        f"<main>{cards}{''.join(map(_section, parts))}</main><footer>{escape(foot)}</footer></body></html>\n"
+        f"<title>{_safe(name)}</title><style>{_CSS}</style></head><body>"
+        f'<header><p class="kind">{_safe(about)}</p><h1>{_safe(name)}</h1></header>'
+        f"<main>{cards}{''.join(map(_section, parts))}</main><footer>{_safe(foot)}</footer></body></html>\n"
     )
 
 
 def _section(part: Section) -> str:
-    body = [f"<section><h2>{escape(part.name)}</h2>"]
-    body += [f"<p>{escape(text)}</p>" for text in part.texts if text]
+    body = [f"<section><h2>{_safe(part.name)}</h2>"]
+    body += [f"<p>{_safe(text)}</p>" for text in part.texts if text]
     if part.points:
-        body.append(f"<ul>{''.join(f'<li>{escape(point)}</li>' for point in part.points)}</ul>")
+        body.append(f"<ul>{''.join(f'<li>{_safe(point)}</li>' for point in part.points)}</ul>")
     if part.picture is not None:
         body.append(html.picture(part.picture, alt=part.alt))
     if part.table is not None and len(part.table):
         body.append(html.table(part.table, rows=MOST_ROWS))
     if part.lines:
-        rows = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in part.lines)
+        rows = "".join(f"<dt>{_safe(name)}</dt><dd>{_safe(value)}</dd>" for name, value in part.lines)
         body.append(f'<dl class="lines">{rows}</dl>')
     if part.folded is not None:
         summary, text = part.folded
-        body.append(f"<details><summary>{escape(summary)}</summary><pre>{escape(text)}</pre></details>")
+        body.append(f"<details><summary>{_safe(summary)}</summary><pre>{_safe(text)}</pre></details>")
     if part.gap:
-        body.append(f'<p class="missing"><b>To be written:</b> {escape(part.gap)}</p>')
+        body.append(f'<p class="missing"><b>To be written:</b> {_safe(part.gap)}</p>')
     return "".join([*body, "</section>"])
 
 
@@ -149,22 +149,22 @@ def markdown_page(
     name: str, parts: Sequence[Section], *, about: str, facts: Sequence[Fact] = (), foot: str = ""
 ) -> str:
     """Return sections as Markdown; text that people wrote stays text, and pictures are left out."""
-    lines = [f"# {markdown(name)}", "", f"*{markdown(about)}*", ""]
-    lines += [f"- **{markdown(fact.name)}:** {markdown(_told(fact))}" for fact in facts]
+    lines = [f"# {_marked(name)}", "", f"*{_marked(about)}*", ""]
+    lines += [f"- **{_marked(fact.name)}:** {_marked(_told(fact))}" for fact in facts]
     for part in parts:
-        lines += ["", f"## {markdown(part.name)}", ""]
+        lines += ["", f"## {_marked(part.name)}", ""]
         for text in filter(None, part.texts):
-            lines += [markdown(text), ""]
+            lines += [_marked(text), ""]
         lines += [f"- {_one_line(point)}" for point in part.points]
         if part.table is not None and len(part.table):
             lines += [*([""] if part.points else []), *_rows(part.table)]
         lines += [f"- {_one_line(key)}: {_one_line(value) or _BLANK}" for key, value in part.lines]
         if part.folded is not None:
             summary, text = part.folded
-            lines += [_one_line(summary), "", *(f"    {line}" for line in text.splitlines())]
+            lines += [_one_line(summary), "", *(f"    {line}" for line in private(text).splitlines())]
         if part.gap:
-            lines += ["", f"> **To be written:** {markdown(part.gap)}"]
-    return "\n".join([*lines, "", "---", "", markdown(foot), ""])
+            lines += ["", f"> **To be written:** {_marked(part.gap)}"]
+    return "\n".join([*lines, "", "---", "", _marked(foot), ""])
 
 
 def save_page(path: str | Path, makes: Mapping[str, Callable[[], str]]) -> Path:
@@ -195,12 +195,20 @@ def save_page(path: str | Path, makes: Mapping[str, Callable[[], str]]) -> Path:
     return target
 
 
+def _safe(text: str) -> str:
+    return escape(private(text))
+
+
+def _marked(text: str) -> str:
+    return markdown(private(text))
+
+
 def _told(fact: Fact) -> str:
     return f"{fact.text} ({fact.note})" if fact.note and fact.value is not None else fact.text
 
 
 def _one_line(text: str) -> str:
-    return markdown(" ".join(text.split()))
+    return _marked(" ".join(text.split()))
 
 
 def _rows(table: pd.DataFrame) -> list[str]:
@@ -209,7 +217,7 @@ def _rows(table: pd.DataFrame) -> list[str]:
     about = names.index("measure") if "measure" in names else None
     shown = table.head(MOST_ROWS)
     lines = [
-        "| " + " | ".join(markdown(name.replace("_", " ")) for name in names) + " |",
+        "| " + " | ".join(_marked(name.replace("_", " ")) for name in names) + " |",
         "|" + "---|" * len(names),
     ]
     for row in shown.itertuples(index=False, name=None):

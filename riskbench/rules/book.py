@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from riskbench.data.outcomes import ladder
 from riskbench.data.roles import DOMAINS, Domain
 from riskbench.data.velocity import Feature
+from riskbench.display.wording import private
 from riskbench.errors import RiskbenchError, RuleError
 from riskbench.rules.changes import changes
 from riskbench.rules.deviation import LOCKABLE, Deviation, checked_locks, locks_broken, troubles
 from riskbench.rules.edits import edited
-from riskbench.rules.files import MARK, read_text, save_text
+from riskbench.rules.files import MARK, read_text, save_text, told_of
 from riskbench.rules.finding import raise_findings
 from riskbench.rules.lists import PREFIX, NamedList
 from riskbench.rules.meaning import content_hash
@@ -169,7 +170,11 @@ class RuleBook:
         RuleError
             Lists every mistake in it.
         """
-        return cls.from_yaml(read_text(path, mark=True))
+        text = read_text(path, mark=True)
+        try:
+            return cls.from_yaml(text)
+        except RuleError as wrong:
+            raise told_of(wrong, text, path) from None
 
     def to_yaml(self) -> str:
         """Return the book as YAML; `from_yaml` makes an equal book of it.
@@ -409,7 +414,7 @@ class RuleBook:
         rows = [
             {
                 "rule": rule.id,
-                "title": rule.title or "",
+                "title": private(rule.title or ""),
                 "condition": rule.in_words(),
                 "outcome": rule.outcome,
                 "priority": rule.priority,

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import tempfile
 from pathlib import Path
 
-from riskbench.errors import DataError
+from riskbench.errors import DataError, RuleError
 from riskbench.rules.document import MAX_BYTES
 
 #: The mark that some editors put before UTF-8 text.
 MARK = "\ufeff"
+
+#: What tells a rule book, also one with mistakes, from any other file.
+_BOOK = re.compile(r"^['\"]?(?:book|domain|rules)['\"]?\s*:|^\{.{0,40}\b(?:book|domain|rules)\b", re.MULTILINE)
+#: So many characters of a file that is no rule book are shown.
+_SHOWN = 40
 
 
 def read_text(path: str | Path, *, mark: bool = False) -> str:
@@ -38,6 +44,30 @@ def read_text(path: str | Path, *, mark: bool = False) -> str:
     except UnicodeDecodeError:
         raise DataError("The rule book is not UTF-8 text", got=str(path)) from None
     return text if mark else text.removeprefix(MARK)
+
+
+def told_of(wrong: RuleError, text: str, path: str | Path) -> RuleError:
+    """Return what is wrong with a book's file; of a file that is no rule book next to nothing is shown.
+
+    A wrong path may lead to any file of the machine, and an error is read by more people than that file.
+
+    Parameters
+    ----------
+    wrong : RuleError
+        What reading its text raised.
+    text : str
+        The text.
+    path : str or Path
+        The file: only of one that ends in .yaml or .yml at most 40 characters are shown.
+    """
+    if _BOOK.search(text):
+        return wrong
+    hint = "a rule book begins with book: and domain:, and holds rules:"
+    if Path(path).suffix.casefold() not in (".yaml", ".yml"):
+        return RuleError("The file is no rule book", got=str(path), allowed="a file that ends in .yaml", hint=hint)
+    first = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    token = first.split()[0][:_SHOWN] if first else "nothing"
+    return RuleError("The file is no rule book", got=f"{path}, which begins with {token!r}", hint=hint)
 
 
 def save_text(text: str, path: str | Path, *, known: str | None, overwrite: bool) -> Path:

@@ -14,6 +14,7 @@ from typing import Any
 
 from riskbench.config import redact_all
 from riskbench.display.fact import Fact
+from riskbench.display.wording import private
 from riskbench.runner.bundle import fact
 from riskbench.runner.clean import base64_only, clean
 from riskbench.runner.failure import MARKER, Failure
@@ -196,18 +197,18 @@ def _card(held: Fact) -> str:
         main = "not measurable"
     if held.note:
         small.append(held.note)
-    below = f"<small>{escape(' · '.join(small))}</small>" if small else ""
-    return f"<div><dt>{escape(held.name)}</dt><dd><b>{escape(main)}</b>{below}</dd></div>"
+    below = f"<small>{_safe(' · '.join(small))}</small>" if small else ""
+    return f"<div><dt>{_safe(held.name)}</dt><dd><b>{_safe(main)}</b>{below}</dd></div>"
 
 
 def _failed(failure: Failure, run: Mapping[str, Any], session: Mapping[str, Any]) -> str:
     rows = [("Where", failure.where), ("About", failure.about)]
-    lines = "".join(f"<p><b>{name}:</b> {escape(text)}</p>" for name, text in rows if text)
-    hint = f'<p class="hint">What to try: {escape(failure.hint)}</p>' if failure.hint else ""
+    lines = "".join(f"<p><b>{name}:</b> {_safe(text)}</p>" for name, text in rows if text)
+    hint = f'<p class="hint">What to try: {_safe(failure.hint)}</p>' if failure.hint else ""
     return (
-        f'<section class="summary {escape(failure.status)}" aria-label="What went wrong">'
-        f'<h2>{escape(failure.title)} <span class="status">{escape(failure.status)}</span></h2>'
-        f"<pre>{escape(failure.what)}</pre>{lines}{hint}{_basis(run, session)}</section>"
+        f'<section class="summary {_safe(failure.status)}" aria-label="What went wrong">'
+        f'<h2>{_safe(failure.title)} <span class="status">{_safe(failure.status)}</span></h2>'
+        f"<pre>{_safe(failure.what)}</pre>{lines}{hint}{_basis(run, session)}</section>"
     )
 
 
@@ -222,9 +223,13 @@ def _basis(run: Mapping[str, Any], session: Mapping[str, Any]) -> str:
         parts.append(f"rule book {book['name']} ({book['rules']} rules)")
     if session.get("score"):
         parts.append(str(session["score"]))
-    line = f'<p class="facts">{escape(" · ".join(parts))}</p>' if parts else ""
+    line = f'<p class="facts">{_safe(" · ".join(parts))}</p>' if parts else ""
     given = ", ".join(f"{name} = {_short(run['parameters'].get(name))}" for name in run.get("passed", ()))
-    return f'{line}<p class="facts">Parameters: {escape(given or "all as declared")}</p>'
+    return f'{line}<p class="facts">Parameters: {_safe(given or "all as declared")}</p>'
+
+
+def _safe(text: str) -> str:
+    return escape(private(text))
 
 
 def _short(value: object) -> str:

@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from riskbench.config import redact
 from riskbench.data.outcomes import Ladder
+from riskbench.display.wording import private
 from riskbench.errors import RiskbenchError, RuleError, listed, nearest
 from riskbench.rules.mining.pieces import column_text
 from riskbench.rules.rule import Rule, Status, check_id
@@ -154,8 +156,8 @@ def made(
                 params=dict(entry.params),  # type: ignore[arg-type]
                 priority=entry.priority if entry.priority is not None else 10 * (len(good) + 1),
                 status=status,
-                title=entry.title or None,
-                owner=entry.owner or None,
+                title=private(entry.title) if entry.title else None,
+                owner=redact(entry.owner) if entry.owner else None,
             )
             undeclared = [name for name in rule.predicate.params if name not in rule.params]
         except RiskbenchError as wrong:

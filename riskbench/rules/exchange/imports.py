@@ -12,6 +12,7 @@ import pandas as pd
 from riskbench.data.outcomes import ladder
 from riskbench.data.roles import DOMAINS, Domain
 from riskbench.display import Fact, Result, result
+from riskbench.display.wording import private
 from riskbench.errors import DataError, ParameterError, RuleError, listed, nearest
 from riskbench.rules.book import RuleBook
 from riskbench.rules.exchange.drafted import NO_OUTCOME, Draft, Drafted, Outcomes, made, shortened
@@ -151,7 +152,8 @@ def import_rules(
     return ImportedRules(
         read=_read(good),
         unread=pd.DataFrame(
-            [(entry.place, shortened(entry.text), entry.reason) for entry in bad], columns=["place", "text", "reason"]
+            [(entry.place, private(shortened(entry.text)), entry.reason) for entry in bad],
+            columns=["place", "text", "reason"],
         ),
         book=book,
         format=form,
@@ -216,7 +218,7 @@ def _read(good: list[tuple[Drafted, Rule]]) -> pd.DataFrame:
         (
             rule.id,
             entry.place,
-            shortened(entry.text),
+            private(shortened(entry.text)),
             shortened(rule.when),
             rule.outcome,
             rule.priority,

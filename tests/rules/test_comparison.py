@@ -366,3 +366,23 @@ def test_other_events_readings_and_domains_are_refused():
         rb.compare(held, book)  # type: ignore[arg-type]
     with pytest.raises(ParameterError, match="margn"):
         rb.compare(held, held, costs={"margn": 0.1})
+
+
+def _matured(days: float | None, **more) -> rb.Dataset:
+    at = pd.to_datetime(["2026-01-01", "2026-02-10", "2026-03-01"])
+    frame = pd.DataFrame({"id": [1, 2, 3], "x": [5, 6, 7], "amount": [9.0, 9.0, 9.0], "label": [1, 0, 0], "at": at})
+    frame["told"] = pd.to_datetime(["2026-02-01", None, None])
+    roles = rb.Roles(id="id", amount="amount", label="label", time="at", label_time="told")
+    return rb.read(frame, roles=roles, mature_after=days, **more)
+
+
+def test_another_reading_of_labels_or_days_is_refused_and_named():
+    book, plain = _book([(1, "review", 1, "live")])[0], _book([(6, "block", 1, "live")])[0]
+    old, new = rb.simulate(book, _matured(5)), rb.simulate(plain, _matured(60))
+    assert old.hits.labels.counts != new.hits.labels.counts
+    for sides in ((old, new), (new, old)):
+        with pytest.raises(DataError, match=r"(?s)read the labels differently.*mature_after (5|60) and mature_after"):
+            rb.compare(*sides)
+    with pytest.raises(DataError, match=r"(?s)time zones.*UTC.*Asia/Jakarta"):
+        rb.compare(rb.simulate(book, _matured(5)), rb.simulate(plain, _matured(5, time_zone="Asia/Jakarta")))
+    assert rb.compare(rb.simulate(book, _matured(5)), rb.simulate(plain, _matured(5))).flips == 3

@@ -288,6 +288,7 @@ def _same_events(old: Hits, new: Hits) -> None:
             got=f"{old.bits.rows:,} events as of {old.asof}, {new.bits.rows:,} as of {new.asof}",
             allowed="two books on one dataset, read alike, with one as-of moment",
         )
+    _same_reading(old, new)
     if old.book.domain != new.book.domain:
         raise DataError(
             "The two books are of different domains, with different outcomes.",
@@ -300,6 +301,30 @@ def _days(old: Hits, new: Hits) -> tuple[str, ...]:
     if old.day == new.day:
         return ()
     return (f"Lists and deviations act as of {old.day} before, and as of {new.day} after.",)
+
+
+def _same_reading(old: Hits, new: Hits) -> None:
+    """Refuse two readings of one dataset: days cut in another zone, or labels that say something else."""
+    zones = (old.dataset.time_zone, new.dataset.time_zone)
+    if zones[0] != zones[1]:
+        raise DataError("The two simulations cut days and weeks in different time zones.", got=" and ".join(zones))
+    first, last = old.labels, new.labels
+    if first is last or (
+        first.mature_after == last.mature_after
+        and first.recipe == last.recipe
+        and np.array_equal(first.state, last.state)
+    ):
+        return
+    apart = int((first.state != last.state).sum())
+    windows = [
+        f"mature_after {'none' if held.mature_after is None else f'{held.mature_after:g}'}" for held in (first, last)
+    ]
+    told = windows if windows[0] != windows[1] else [first.recipe, last.recipe]
+    raise DataError(
+        "The two simulations read the labels differently.",
+        got=f"{' and '.join(told)}; {apart:,} events have another label",
+        allowed="one reading of the labels (mature_after, label sources and recipe) for both",
+    )
 
 
 def _weeks(held: Hits) -> float | None:

@@ -386,3 +386,31 @@ def test_another_reading_of_labels_or_days_is_refused_and_named():
     with pytest.raises(DataError, match=r"(?s)time zones.*UTC.*Asia/Jakarta"):
         rb.compare(rb.simulate(book, _matured(5)), rb.simulate(plain, _matured(5, time_zone="Asia/Jakarta")))
     assert rb.compare(rb.simulate(book, _matured(5)), rb.simulate(plain, _matured(5))).flips == 3
+
+
+def test_a_column_that_a_rule_reads_must_be_the_same_in_both():
+    def data(**columns) -> rb.Dataset:
+        base = {"id": [1, 2, 3], "amount": [9.0, 9.0, 9.0], "x": [1, 2, 3], "who": ["a", "b", "a"]}
+        at = pd.to_datetime(["2026-01-01", "2026-01-02", "2026-01-03"])
+        return rb.read(pd.DataFrame(base | {"at": at} | columns), roles=rb.Roles(id="id", amount="amount", time="at"))
+
+    book = _book([(1, "review", 1, "live")])[0]
+    other = book.with_rule(rb.Rule("N", "who = 'b'", "block", priority=0, status="draft"))
+    for sides in ((book, other), (other, book)):
+        for changed in ({"x": [1, 2, 9]}, {"who": ["a", "b", None]}):
+            with pytest.raises(DataError, match=f"the column {next(iter(changed))!r}, which a rule reads"):
+                rb.compare(rb.simulate(sides[0], data()), rb.simulate(sides[1], data(**changed)))
+        assert rb.compare(rb.simulate(sides[0], data()), rb.simulate(sides[1], data(more=[1, 2, 3]))).flips == 0
+    # A feature that each book computes in its own way is no column of the events.
+    text = """
+book: b
+domain: transactions
+features: {often: {count: id, by: who, window: %s}}
+rules:
+  - {id: R, when: often >= 1, outcome: review, status: live}
+"""
+    short, long = (rb.RuleBook.from_yaml(text % window) for window in ("1d", "7d"))
+    assert rb.compare(rb.simulate(short, data()), rb.simulate(long, data())).flips == 1
+    assert rb.compare(rb.simulate(long, data()), rb.simulate(long, data())).flips == 0
+    with pytest.raises(DataError, match="the column 'who'"):
+        rb.compare(rb.simulate(long, data()), rb.simulate(long, data(who=["a", "b", "b"])))

@@ -288,6 +288,7 @@ def _same_events(old: Hits, new: Hits) -> None:
             got=f"{old.bits.rows:,} events as of {old.asof}, {new.bits.rows:,} as of {new.asof}",
             allowed="two books on one dataset, read alike, with one as-of moment",
         )
+    _same_columns(old, new)
     _same_reading(old, new)
     if old.book.domain != new.book.domain:
         raise DataError(
@@ -301,6 +302,28 @@ def _days(old: Hits, new: Hits) -> tuple[str, ...]:
     if old.day == new.day:
         return ()
     return (f"Lists and deviations act as of {old.day} before, and as of {new.day} after.",)
+
+
+def _same_columns(old: Hits, new: Hits) -> None:
+    """Refuse a column that a rule of either book reads and that says different things in the two datasets.
+
+    A velocity feature that both books define in ways of their own may differ: each book computes its own.
+    """
+    mine, theirs = old.dataset, new.dataset
+    features = (old.book.features, new.book.features)
+    own = {name for name in features[0] if name in features[1] and features[0][name] != features[1][name]}
+    named = dict.fromkeys([*old.book.columns, *features[0], *new.book.columns, *features[1]])
+    aliases = mine.roles.named()
+    for name in dict.fromkeys(aliases.get(name, name) if name not in mine.table else name for name in named):
+        if name in own or name not in mine.table or name not in theirs.table:
+            continue
+        first, last = mine.table.column(name), theirs.table.column(name)
+        if first is not last and first.digest() != last.digest():
+            raise DataError(
+                f"The two simulations are of different events: the column {name!r}, which a rule reads, differs.",
+                got=f"{first.kind} and {last.kind}" if first.kind != last.kind else "other values",
+                allowed="two books on one dataset",
+            )
 
 
 def _same_reading(old: Hits, new: Hits) -> None:

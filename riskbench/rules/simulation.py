@@ -26,6 +26,7 @@ from riskbench.rules.appraisal.retirement import retirement, together
 from riskbench.rules.appraisal.what_if import WhatIf, what_if
 from riskbench.rules.book import RuleBook
 from riskbench.rules.cases import case_codes, case_measures
+from riskbench.rules.doors import book_and_events
 from riskbench.rules.hits import Hits, hits
 from riskbench.rules.standing import Standing
 from riskbench.rules.tally import Tally, crossed, framed, measures, tally
@@ -52,7 +53,7 @@ class Simulation(Result):
     outcomes : DataFrame
         One row an outcome of the domain's ladder: what live rules decide about all events.
     book : RuleBook
-        The rules.
+        The book as it is written; `hits.book` is the one in force on the day.
     events, frauds, good, unlabelled : int
         All events, and how many of each label.
     alerts : int
@@ -119,7 +120,8 @@ class Simulation(Result):
         Parameters
         ----------
         off, on : iterable of str
-            Rules that shall not decide, and rules that shall be live.
+            Rules that shall not decide, and rules that shall be live. A list that acts is the rule `LIST-<name>`:
+            off, it no longer acts by itself, and rules that ask for it keep its values.
         outcomes : mapping of str to str, optional
             Other outcomes, by rule.
         priorities : mapping of str to int, optional
@@ -132,12 +134,12 @@ class Simulation(Result):
         Returns
         -------
         WhatIf
-            Tables `changes` and `rules`; on request `regions`; `book` is the changed book.
+            Tables `changes` and `rules`; on request `regions`; `book` is the written book, so changed.
 
         Raises
         ------
         RuleError
-            For a rule or parameter that is not in the book, or a rule both on and off.
+            For a rule or parameter that is not in the book, a rule both on and off, or a list that cannot act so.
         ParameterError
             For an outcome that is not on the ladder, or a cost that does not exist.
 
@@ -263,6 +265,7 @@ def simulate(
        rule  hits  frauds  precision  recall
     0  TX-1     2       1        0.5     0.5
     """
+    book_and_events(book, dataset)
     begun = time.perf_counter()
     stated = Costs.from_mapping(costs)
     held = hits(book, dataset, asof=asof, on=on)
@@ -296,7 +299,7 @@ def simulate(
         rules=rules,
         whole=both,
         outcomes=_outcomes(held, by_level),
-        book=held.book,
+        book=held.written,
         events=int(whole.hits[0]),
         frauds=int(whole.frauds[0]),
         good=int(whole.good[0]),

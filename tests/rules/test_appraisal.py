@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -566,3 +567,100 @@ def test_bad_names_say_what_is_allowed() -> None:
         rb.appraise(held, costs={"margn": 0.1})
     with pytest.raises(rb.RuleError, match="whole number"):
         held.what_if(priorities={"TX-1": True})
+
+
+LISTS_AND_REGIONS = """
+# The shop's book.
+book: shop
+domain: transactions
+lists:
+  bad: {kind: block, column: buyer, values: [a, {value: c, expires: 2026-02-03}], owner: ana, expires: 2026-03-10}
+  vips: {kind: vip, column: buyer, values: [b], owner: ben, priority: 5, expires: 2026-03-05}
+  old: {kind: allow, column: buyer, values: [c], owner: ben, expires: 2026-01-02}
+  known: [x, y]
+rules:
+  - {id: R1, when: "amount > :cut", params: {cut: 300}, outcome: review, priority: 10, status: live}
+  - {id: R2, when: "amount > 900 OR buyer IN :bad", outcome: challenge, priority: 3, status: live}  # looks at bad too
+  - {id: R3, when: "buyer = 'd' AND amount > 200", outcome: block, priority: 4, status: draft}
+  - {id: R4, when: "device IN :known", outcome: block, priority: 20, status: shadow}
+deviations:
+  - {rule: R1, region: PL, params: {cut: 700}, reason: payday, approver: ana, expires: 2026-03-08}
+  - {rule: R2, region: NO, off: true, reason: trial, approver: ana, expires: 2026-01-20}
+"""
+
+
+def listed_events(rows: int = 400) -> rb.Dataset:
+    rng = np.random.default_rng(9)
+    frame = pd.DataFrame(
+        {
+            "id": np.arange(rows),
+            "at": pd.Timestamp("2026-01-01") + pd.to_timedelta(np.sort(rng.random(rows)) * 40, unit="D"),
+            "amount": rng.integers(1, 1000, rows).astype(float),
+            "buyer": rng.choice(["a", "b", "c", "d"], rows),
+            "device": rng.choice(["x", "z"], rows),
+            "land": rng.choice(["PL", "NO", "SG"], rows),
+            "fraud": rng.choice([0, 1], rows, p=[0.8, 0.2]),
+        }
+    )
+    return rb.read(frame, roles=rb.Roles(id="id", time="at", amount="amount", label="fraud", region="land"))
+
+
+@pytest.mark.parametrize(
+    ("change", "edit"),
+    [
+        ({}, lambda book: book),
+        ({"off": ["R1"]}, lambda book: book.with_status("R1", "retired")),
+        ({"on": ["R3"]}, lambda book: book.with_status("R3", "live")),
+        ({"outcomes": {"R2": "block"}}, lambda book: book.with_rule(replace(book.rule("R2"), outcome="block"))),
+        ({"priorities": {"R1": 1}}, lambda book: book.with_rule(replace(book.rule("R1"), priority=1))),
+        ({"params": {"R1": {"cut": 500}}}, lambda book: book.with_params({"R1": {"cut": 500}})),
+        ({"off": ["LIST-bad"]}, lambda book: book.with_list("bad", replace(book.lists["bad"], column=None))),
+        (
+            {"off": ["LIST-vips"], "on": ["R4"]},
+            lambda book: book.with_list("vips", replace(book.lists["vips"], column=None)).with_status("R4", "live"),
+        ),
+        (
+            {"outcomes": {"LIST-bad": "review"}, "priorities": {"LIST-bad": 7, "LIST-vips": 1}},
+            lambda book: book.with_list("bad", replace(book.lists["bad"], outcome="review", priority=7)).with_list(
+                "vips", replace(book.lists["vips"], priority=1)
+            ),
+        ),
+    ],
+)
+def test_what_if_hands_out_the_written_book_with_the_changes_alone(change, edit) -> None:
+    book, events = rb.RuleBook.from_yaml(LISTS_AND_REGIONS), listed_events()
+    held = rb.simulate(book, events)
+    assert held.book is book
+    found, wanted = held.what_if(**change), edit(book)
+    assert found.book == wanted
+    assert found.book.hash == wanted.hash
+    assert found.book.deviations == book.deviations
+    assert set(found.book.lists) == set(book.lists)
+    assert not any(rule.id.startswith("LIST-") for rule in found.book.rules)
+    assert rb.RuleBook.from_yaml(found.book.to_yaml()) == found.book
+    assert (found.book.to_yaml() == LISTS_AND_REGIONS) == (not change)
+    # On the same day it decides what was told; later, when lists and deviations have lapsed, what the edit decides.
+    after = rb.simulate(found.book, events)
+    levels = (held.hits.resolution.level, after.hits.resolution.level)
+    told = found.frame().set_index("measure")
+    assert found.flips == int((levels[0] != levels[1]).sum())
+    assert told.loc["alerts", "after"] == int((levels[1] > 0).sum())
+    assert told.loc["reviews", "after"] == int((levels[1] == 2).sum())
+    assert told.loc["net value", "difference"] == pytest.approx(
+        expected(held.hits, *levels, held.standing.costs)["net_value"]
+    )
+    for day in ("2026-03-06", "2026-03-09", "2026-04-01"):
+        later = rb.simulate(found.book, events, on=day).hits.resolution.level
+        assert (later == rb.simulate(wanted, events, on=day).hits.resolution.level).all()
+
+
+def test_what_a_list_cannot_decide_is_refused() -> None:
+    held = rb.simulate(rb.RuleBook.from_yaml(LISTS_AND_REGIONS), listed_events())
+    with pytest.raises(rb.RuleError, match=r"A VIP list lets pass(?s:.*)off="):
+        held.what_if(outcomes={"LIST-vips": "block"})
+    with pytest.raises(rb.RuleError, match="LIST-bad"):
+        held.what_if(priorities={"LIST-bad": -1})
+    with pytest.raises(rb.RuleError, match="LIST-old"):  # it has lapsed: there is nothing to take away
+        held.what_if(off=["LIST-old"])
+    with pytest.raises(rb.RuleError):
+        held.what_if(params={"LIST-bad": {"cut": 1}})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -14,12 +14,16 @@ import pandas as pd
 
 from riskbench.data.labels import FRAUD, GOOD
 from riskbench.data.outcomes import ladder
+from riskbench.data.roles import Domain
 from riskbench.display import Fact, Result, result
 from riskbench.display.chart import BLUE, GREY, style
 from riskbench.display.fact import Unit
+from riskbench.errors import RuleError
 from riskbench.rules.book import RuleBook
 from riskbench.rules.decisions import Decided, Setting, decide_all
+from riskbench.rules.doors import listed_names, mapping
 from riskbench.rules.edited import edited_many
+from riskbench.rules.lists import PREFIX, NamedList
 from riskbench.rules.moves import Moves, moves
 from riskbench.rules.signature import Cells, Signatures, events_by
 from riskbench.rules.standing import Columns, Standing
@@ -69,6 +73,7 @@ class WhatIf(Result):
     currency: str
     money: bool
     today: RuleBook
+    acting: tuple[str, ...]
     setting: Setting
 
     def headline(self) -> tuple[Fact, ...]:
@@ -84,8 +89,12 @@ class WhatIf(Result):
 
     @cached_property
     def book(self) -> RuleBook:
-        """The changed book: a live rule that is off is retired."""
-        return changed_book(self.today, self.setting)
+        """The written book with the changes asked for: a live rule that is off is retired.
+
+        Lists and deviations stay as they are written. A list that is off keeps its values and loses its column, so
+        that it no longer acts by itself.
+        """
+        return changed_book(self.today, self.setting, acting=self.acting)
 
     @property
     def drawable(self) -> bool:
@@ -118,10 +127,21 @@ def what_if(
     params: Mapping[str, Mapping[str, object]] | None = None,
 ) -> WhatIf:
     """Return what a change of statuses, outcomes, priorities or values would do; see `Simulation.what_if`."""
+    for name, value, allowed in (
+        ("outcomes", outcomes, '{"TX-1": "block"}'),
+        ("priorities", priorities, '{"TX-1": 5}'),
+        ("params", params, '{"TX-1": {"limit": 400}}'),
+    ):
+        mapping(value, name=name, allowed=allowed)
     begun = time.perf_counter()
-    off, on, outcomes, priorities = list(off), list(on), dict(outcomes or {}), dict(priorities or {})
+    off, on = listed_names(off, name="off"), listed_names(on, name="on")
+    outcomes, priorities = dict(outcomes or {}), dict(priorities or {})
     held = standing.held
     setting = standing.setting.changed(held.book, off=off, on=on, outcomes=outcomes, priorities=priorities)
+    acting = tuple(rule.id.removeprefix(PREFIX) for rule in held.book.rules[len(held.written.rules) :])
+    written = held.written.with_params(params or {})
+    for place, name in enumerate(acting, len(written.rules)):
+        changed_list(name, written.lists[name], setting, place, written.domain)
     book = held.book.with_params(params or {})
     table = edited_many(held, book) if params else standing.table
     decided = decide_all(table, setting)
@@ -141,7 +161,8 @@ def what_if(
         unlabelled=unlabelled,
         currency=held.dataset.currency.code,
         money=held.worth.money,
-        today=book,
+        today=written,
+        acting=acting,
         setting=setting,
         lazy={"regions": partial(_regions, standing, table, decided)},
         notes=_notes(standing, flips, unlabelled),
@@ -150,7 +171,7 @@ def what_if(
             "book": held.book.hash,
             "label_recipe": held.labels.recipe,
             "parameters": {
-                "off": off, "on": on, "outcomes": outcomes, "priorities": priorities, "params": dict(params or {}),
+                "off": list(off), "on": list(on), "outcomes": outcomes, "priorities": priorities, "params": dict(params or {}),
                 "costs": standing.costs.to_dict(), "asof": str(held.asof) if held.asof is not None else None,
             },
             "seconds": round(time.perf_counter() - begun, 4),
@@ -158,19 +179,64 @@ def what_if(
     )  # fmt: skip
 
 
-def changed_book(book: RuleBook, setting: Setting) -> RuleBook:
-    """Return a book with the statuses, outcomes and priorities of a setting.
+def changed_book(book: RuleBook, setting: Setting, *, acting: Sequence[str] = ()) -> RuleBook:
+    """Return a written book with the statuses, outcomes and priorities of a setting.
 
     A rule that becomes live is live, one that ceases to be is retired; the other statuses stay.
+
+    Parameters
+    ----------
+    book : RuleBook
+        The written book.
+    setting : Setting
+        How its rules shall stand, and behind them those of the lists that act.
+    acting : sequence of str
+        The names of those lists.
+
+    Raises
+    ------
+    RuleError
+        When a list cannot decide what is asked.
     """
     names = ladder(book.domain).names
     rules = []
-    for rule, live, priority, level in zip(book.rules, setting.live, setting.priority, setting.level, strict=True):
+    for rule, live, priority, level in zip(book.rules, setting.live, setting.priority, setting.level, strict=False):
         status = rule.status if bool(live) == (rule.status == "live") else "live" if live else "retired"
         told = {"status": status, "priority": int(priority), "outcome": names[level]}
         changed = {name: value for name, value in told.items() if getattr(rule, name) != value}
         rules.append(replace(rule, **changed) if changed else rule)
-    return replace(book, rules=tuple(rules))
+    places = enumerate(acting, len(book.rules))
+    lists = {name: changed_list(name, book.lists[name], setting, place, book.domain) for place, name in places}
+    if tuple(rules) == book.rules and all(held is book.lists[name] for name, held in lists.items()):
+        return book
+    return replace(book, rules=tuple(rules), lists={**book.lists, **lists})
+
+
+def changed_list(name: str, held: NamedList, setting: Setting, place: int, domain: Domain) -> NamedList:
+    """Return a list that acts as its own rule stands in a setting; the same one where nothing is asked of it.
+
+    Raises
+    ------
+    RuleError
+        When an allow or VIP list shall stop, or a priority is out of range.
+    """
+    names = ladder(domain).names
+    if not setting.live[place]:
+        return replace(held, column=None)
+    priority, outcome = int(setting.priority[place]), names[setting.level[place]]
+    own = (held.outcome or names[-1]) if held.kind == "block" else names[0]
+    if outcome != own and held.kind != "block":
+        raise RuleError(
+            "An allow list lets pass" if held.kind == "allow" else "A VIP list lets pass",
+            rule=f"{PREFIX}{name}",
+            got=outcome,
+            hint=f'off=["{PREFIX}{name}"] takes it away; a block list stops',
+        )
+    try:
+        held = held if outcome == own else replace(held, outcome=outcome)
+        return held if priority == held.priority else replace(held, priority=priority)
+    except RuleError as wrong:
+        raise RuleError(wrong.sentence, rule=f"{PREFIX}{name}", got=wrong.got, allowed=wrong.allowed) from None
 
 
 def totals(standing: Standing, levels: Cells) -> dict[str, float]:

@@ -414,3 +414,28 @@ rules:
     assert rb.compare(rb.simulate(long, data()), rb.simulate(long, data())).flips == 0
     with pytest.raises(DataError, match="the column 'who'"):
         rb.compare(rb.simulate(long, data()), rb.simulate(long, data(who=["a", "b", "b"])))
+
+
+def test_costs_stated_to_the_simulations_count_and_those_stated_here_win():
+    data = _matured(5)
+    books = _book([(1, "review", 1, "live")])[0], _book([(6, "block", 1, "live")])[0]
+
+    def sides(first, last):
+        return rb.simulate(books[0], data, costs=first), rb.simulate(books[1], data, costs=last)
+
+    def net(held) -> float:
+        return held.frame("changes").set_index("measure").loc["net value", "difference"]
+
+    plain, dear = sides(None, None), sides(COSTS, rb.Costs(**COSTS))
+    assert rb.compare(*dear).costs == rb.Costs(**COSTS)
+    assert net(rb.compare(*dear)) == net(rb.compare(*plain, costs=COSTS)) != net(rb.compare(*plain))
+    asked = rb.request_change(*dear, reason="dear").frame("assumptions").set_index("cost")["value"]
+    assert asked.to_dict() == rb.Costs(**COSTS).to_dict()
+    by_hand = rb.compare(*dear).request(reason="dear")
+    assert by_hand.checksum == rb.request_change(*dear, reason="dear").checksum
+    assert rb.compare(*dear, costs={}).costs == rb.Costs()
+    mixed = sides(COSTS, None)
+    for verb in (rb.compare, lambda *held: rb.request_change(*held, reason="mixed")):
+        with pytest.raises(ParameterError, match=r"(?s)state different costs.*margin 0\.25 and 0\.1"):
+            verb(*mixed)
+    assert rb.compare(*mixed, costs=COSTS).costs == rb.Costs(**COSTS)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from riskbench.display import Fact, Result, result
-from riskbench.errors import DataError, ParameterError
+from riskbench.errors import DataError, ParameterError, listed
 from riskbench.metrics.costs import Costs
 from riskbench.rules.comparison.better import answer, bounds, rarity, split, swell
 from riskbench.rules.comparison.differences import Pair, changes, matrix, mcnemar_frame
@@ -184,7 +184,7 @@ def compare(before: Simulation, after: Simulation, *, costs: Costs | Mapping[str
     before, after : Simulation
         Simulations of one dataset, with the same as-of moment.
     costs : Costs or mapping, optional
-        The stated costs of net value; the default ones without it. They are printed as assumptions.
+        The stated costs of net value; those of both simulations without it. They are printed as assumptions.
 
     Returns
     -------
@@ -196,9 +196,10 @@ def compare(before: Simulation, after: Simulation, *, costs: Costs | Mapping[str
     Raises
     ------
     ParameterError
-        When either is no simulation, or for a cost that does not exist.
+        When either is no simulation, for a cost that does not exist, or when the two state different costs and none
+        is given here.
     DataError
-        When the two are of different events.
+        When the two are of different events, or read their labels or days differently.
 
     Source: Newcombe (1998), Improved confidence intervals for the difference between binomial proportions based on
     paired data, Statistics in Medicine 17, 2635-2650, on why pairs are kept; decision 6 for net value.
@@ -227,7 +228,7 @@ def compare(before: Simulation, after: Simulation, *, costs: Costs | Mapping[str
     for held in (before, after):
         if not isinstance(held, Simulation):
             raise ParameterError("compare takes two simulations", got=type(held).__name__, hint="rb.simulate(...)")
-    stated = Costs.from_mapping(costs)
+    stated = _stated(before, after) if costs is None else Costs.from_mapping(costs)
     old, new = before.hits, after.hits
     _same_events(old, new)
     pair = Pair.of(old, new, stated)
@@ -273,6 +274,18 @@ def compare(before: Simulation, after: Simulation, *, costs: Costs | Mapping[str
             "sql": {rule.id: rule.when for rule in new.book.rules},
             "seconds": round(time.perf_counter() - begun, 3),
         },
+    )
+
+
+def _stated(before: Simulation, after: Simulation) -> Costs:
+    """Return the costs that both simulations state."""
+    first, last = before.standing.costs, after.standing.costs
+    if first == last:
+        return first
+    ends = (first.to_dict(), last.to_dict())
+    apart = [f"{name} {value:g} and {ends[1][name]:g}" for name, value in ends[0].items() if value != ends[1][name]]
+    raise ParameterError(
+        "The two simulations state different costs", got=listed(apart), hint="say which count: costs=... here"
     )
 
 

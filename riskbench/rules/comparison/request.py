@@ -21,6 +21,7 @@ from riskbench.rules.comparison.picture import draw_flips, picture_height
 from riskbench.rules.comparison.request_content import shown
 from riskbench.rules.comparison.request_page import sections
 from riskbench.rules.comparison.signing import SignedChange, sign
+from riskbench.rules.doors import wanted
 from riskbench.rules.simulation import Simulation
 
 if TYPE_CHECKING:
@@ -210,6 +211,8 @@ class ChangeRequest(Result):
         ParameterError
             When the file ends otherwise, cannot be written, or the signature is of another request.
         """
+        if signed is not None:
+            wanted(signed, "SignedChange", name="signed")
         if signed is not None and not signed.verify(self):
             raise ParameterError("The signature is not of this request", hint="what was signed is not what is shown")
         makes = {".html": lambda: self._html(signed), ".md": lambda: self._markdown(signed)}
@@ -279,7 +282,7 @@ def request_change(
     chosen_on, reported_on : str, optional
         The window on which the change was chosen, and what the events of the simulations are, in words.
     costs : Costs or mapping, optional
-        The stated costs of net value.
+        The stated costs of net value; those of both simulations without it.
     requested_by, title : str, optional
         Who asks, and what the request is called.
 
@@ -291,9 +294,9 @@ def request_change(
     Raises
     ------
     ParameterError
-        When a text is empty, too long or no text, or a cost does not exist.
+        When a text is empty, too long or no text, a cost does not exist, or the simulations state different costs.
     DataError
-        When the two simulations are of different events.
+        When the two simulations are of different events, or read their labels or days differently.
 
     Examples
     --------

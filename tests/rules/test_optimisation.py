@@ -303,6 +303,78 @@ def test_lists_that_act_are_part_of_the_book_and_are_not_edited() -> None:
     assert set(found.edits["rule"]) <= {rule.id for rule in book.rules}
     gain = value_of(found.best, events) - value_of(book, events)
     assert found.best_set["chosen_added_value"].iloc[-1] == pytest.approx(gain)
+    said = next(note for note in found.notes if note.startswith("One list that acts on events is never switched off"))
+    assert "audit_lists" in said
+    assert "appraise" in said
+    assert not any("list" in note for note in rb.optimise(book_of(11, rules=4), events, **SPANS).notes)
+
+
+def test_a_rule_that_is_made_live_with_another_value_counts_with_that_value() -> None:
+    book, events = book_of(4376, rules=4), events_of(frame_of(60, 4376))
+    found = rb.optimise(book, events, max_edits=3, **SPANS)
+    kinds = found.best_set.query("rule == 'R2'")["kind"].tolist()
+    assert kinds == ["on", "parameter"]
+    gain = value_of(found.best, events) - value_of(book, events)
+    assert found.best_set["chosen_added_value"].iloc[-1] == pytest.approx(gain)
+
+
+def test_a_set_that_does_not_surely_pay_is_not_the_first_thing_said() -> None:
+    frame = frame_of(400, 5)
+    frame["fraud"] = frame["fraud"].fillna(0)
+    later = frame["at"] >= SPLIT
+    frame.loc[later, "fraud"] = (frame.loc[later, "x"] == 0).astype(int)
+    found = rb.optimise(book_of(11, rules=4), events_of(frame), max_edits=3, **SPANS)
+    assert found.verdict in ("not shown", "costs")
+    first = found.headline()[0]
+    if (found.edits["verdict"] == "surely pays").any():
+        assert first.value == "The set that was best where chosen does not surely pay"
+    else:
+        assert first.value == "No set of up to 3 edits surely pays"
+    assert f"later: {found.verdict}" in first.note
+    assert found.headline()[1].value == pytest.approx(found.best_set["added_value"].iloc[-1])
+
+
+def test_a_limit_broken_later_stands_in_the_headline_by_how_much() -> None:
+    frame = frame_of(400, 2)
+    frame.loc[frame["at"] >= SPLIT, "x"] = 6
+    book, events = book_of(23, rules=5), events_of(frame)
+    early = events.where(events.column("at").values < pd.Timestamp(SPLIT).value // 1000)
+    bound = float(
+        rb.simulate(book, early).frame("whole").set_index("set").loc["reviewed or stopped", "insult_rate"] * 0.5
+    )
+    found = rb.optimise(book, events, max_edits=5, subject_to=rb.at_most("insult_rate", bound), **SPANS)
+    row = found.limits.iloc[0]
+    told = next(fact for fact in found.headline() if fact.name == "Limit, later")
+    over = row["observed"] - bound
+    assert (row["kept"] == "kept") == (over <= 0)
+    if over > 0:
+        assert f"insult_rate broken by {100 * over:.2g} points" in told.value
+    late = events.where(events.column("at").values >= pd.Timestamp(SPLIT).value // 1000)
+    whole = rb.simulate(book, late).frame("whole").set_index("set")
+    assert row["today_later"] == pytest.approx(whole.loc["reviewed or stopped", "insult_rate"])
+
+
+def test_windows_that_overlap_are_not_called_unseen() -> None:
+    events = events_of(frame_of(300, 5))
+    spans = {"choose_on": ("2026-01-01", "2026-02-10"), "report_on": (SPLIT, None)}
+    found = rb.optimise(book_of(11, rules=4), events, **spans)
+    assert not any("which no choice looked at" in note for note in found.notes)
+    times = events.column("at").values
+    left = int((times >= pd.Timestamp("2026-02-10").value // 1000).sum())
+    assert f"the {left} events" in found.notes[0]
+    assert "were not chosen on" in found.provenance["parameters"]["report_on"]
+
+
+def test_no_suggestion_gains_nothing_and_no_priority_falls_below_zero() -> None:
+    entry = {"values": ["a"], "kind": "block", "column": "buyer", "owner": "ops", "reason": "known", "outcome": "block"}
+    for seed in range(12):
+        book = book_of(seed, rules=5).with_list("bad", entry)
+        found = rb.optimise(book, events_of(frame_of(80, seed)), max_edits=3, **SPANS)
+        assert (found.edits["chosen_net_value"] > 0).all()
+        assert all(rule.priority >= 0 for rule in found.best.rules)
+        for k in range(1, len(found.edits) + 1):
+            assert all(rule.priority >= 0 for rule in found.edit_book(k).rules)
+    assert priorities_of([500, 700]) == [490, 500, 600, 700, 710]
 
 
 def test_the_request_of_an_edit_tells_what_it_does_on_the_later_window() -> None:

@@ -240,7 +240,7 @@ def options_of(held: Forms, *, most: int) -> list[Options]:
     """
     steps, rules, present = ladder(held.book.domain), held.book.rules, held.stand
     alerting = [level for level, rung in enumerate(steps.rungs) if rung.effect != "none"]
-    places = priorities_of([rule.priority for rule in rules if rule.status == "live"])
+    places = priorities_of([rule.priority for rule in held.written.rules if rule.status == "live"])
     found = []
     for slot, rule in enumerate(rules):
         live, own = rule.status == "live", int(present.level[slot])
@@ -273,12 +273,15 @@ def options_of(held: Forms, *, most: int) -> list[Options]:
 def priorities_of(held: Sequence[int]) -> list[int]:
     """Return a priority for each distinct place in the order: those there are, between each two, and both ends.
 
-    >>> priorities_of([10, 20, 21])
-    [5, 10, 15, 20, 21, 31]
+    Before the first one lies a free number near it; none where that would be the first below 0.
+
+    >>> priorities_of([10, 20, 21]), priorities_of([900]), priorities_of([0])
+    ([5, 10, 15, 20, 21, 31], [890, 900, 910], [0, 10])
     """
     seen = sorted(set(held))
     if not seen:
         return []
     low, high = seen[0], seen[-1]
     between = [(a + b) // 2 for a, b in pairwise(seen) if b - a > 1]
-    return sorted({low // 2 if low > 1 else low - 1, *seen, *between, high + 10})
+    before = {low - min(10, max(1, low // 2))} if low else set()
+    return sorted({*before, *seen, *between, high + 10})

@@ -18,6 +18,7 @@ from riskbench.metrics.constraints import RATES, Constraint
 from riskbench.metrics.costs import Costs
 from riskbench.rules.book import RuleBook
 from riskbench.rules.comparison.comparison import compare
+from riskbench.rules.doors import book_and_events, seeded, span
 from riskbench.rules.hits import Hits, hits
 from riskbench.rules.optimiser.aim import Aim, weights
 from riskbench.rules.optimiser.case import Ground, check_events
@@ -27,6 +28,7 @@ from riskbench.rules.optimiser.page import draw_front, edits_page, set_page
 from riskbench.rules.optimiser.search import Field, Found, Search, Stand, best_sets
 from riskbench.rules.optimiser.tables import LISTED, edits_frame, front_frame, limits_frame, set_frame, singles
 from riskbench.rules.optimiser.values import values_to_try
+from riskbench.rules.optimiser.words import facts, judged_on, remarks
 from riskbench.rules.signature import kinds_of, stake_of
 from riskbench.rules.simulation import Simulation, simulate
 
@@ -92,7 +94,8 @@ class Optimisation(Result):
         The edits of the best set in order: step, rule, kind, edit, chosen_added_value, alone_value, added_value with
         interval, and the same measures; what each adds given those before, and all of them together.
     limits : DataFrame
-        One row a limit: measure, limit, today and proposed (where it was chosen), observed (later), kept.
+        One row a limit: measure, limit, today and proposed (where it was chosen), today_later and observed (later),
+        kept.
     front : DataFrame
         One row a setting within the limits that none beats in loss, insults and reviews at once, and the present book:
         point, present,
@@ -124,36 +127,10 @@ class Optimisation(Result):
 
     def headline(self) -> tuple[Fact, ...]:
         """Return what to change, and what that does on events that it was not chosen on."""
-        what = "Best edit" if self.max_edits == 1 else "Best set"
-        tried = Fact("Settings tried", self.tried, "count")
-        if self.best_set.empty:
-            return (Fact(what, "none", "text", note="no edit gains anything"), tried)
-        row = self.best_set.iloc[-1].to_dict()
-        count = len(self.best_set) - 1
-        said = str(self.best_set["edit"].iloc[0]) if count == 1 else f"{count} edits"
-        facts = [Fact(what, said, "text", note=self.verdict)]
-        unit, currency = ("money", self.currency) if self.money else ("number", "")
-        for name, column, kind in (
-            ("Change in net value", "added_value", unit),
-            ("Change in frauds alerted", "frauds", "count"),
-            ("Change in insults", "insults", "count"),
-            ("Change in reviews", "reviews", "count"),
-        ):
-            value = row[column]
-            facts.append(
-                Fact(
-                    name,
-                    None if np.isnan(value) else float(value),
-                    kind,  # type: ignore[arg-type]
-                    lower=None if np.isnan(value) else float(row[f"{column}_lower"]),
-                    upper=None if np.isnan(value) else float(row[f"{column}_upper"]),
-                    n=int(row["n"]),
-                    currency=currency if kind == "money" else "",
-                    note="no verdicts in the later window" if np.isnan(value) else "",
-                    signed=True,
-                )
-            )
-        return (*facts, tried)
+        return facts(
+            self.best_set, self.edits, self.limits,
+            told=self.verdict, most=self.max_edits, tried=self.tried, currency=self.currency,
+        )  # fmt: skip
 
     def edit_book(self, k: int) -> RuleBook:
         """Return the book with the k-th suggested edit alone.
@@ -297,6 +274,10 @@ def optimise(
     1                        OLD: off     2400.0  surely pays
     2  OLD: outcome block → challenge     2325.0  surely pays
     """
+    book_and_events(book, dataset)
+    seeded(seed)
+    span(choose_on, name="choose_on")
+    span(report_on, name="report_on")
     begun = time.perf_counter()
     stated = Costs.from_mapping(costs)
     limits = _limits(subject_to)
@@ -338,7 +319,7 @@ def optimise(
     pages = {
         "edits": ("Single edits, each alone, the best where they were chosen first", edits_page(edits, money=money)),
         "best_set": ("The best set: what each edit adds to those before", set_page(best_set, money=money)),
-        "limits": ("Limits: today and proposed where chosen, observed on later events", limits_told),
+        "limits": ("Limits: today and proposed where chosen, today and observed on later events", limits_told),
     }
     if max_edits == 1:
         pages["best_set"] = ("", set_page(best_set.iloc[:0], money=money))
@@ -356,7 +337,7 @@ def optimise(
         money=money,
         bench=bench,
         pages=pages,
-        notes=_notes(windows, ground, edits, ranked=len(ranked), tried=search.tried, told=told),
+        notes=remarks(windows, ground, edits, limits_told, ranked=len(ranked), tried=search.tried, told=told),
         provenance={
             "dataset": held.dataset.fingerprint,
             "book": book.hash,
@@ -368,7 +349,7 @@ def optimise(
                 "asof": str(asof) if asof is not None else None,
                 "on": held.day,
                 "choose_on": windows.choose.words,
-                "report_on": windows.report.words,
+                "report_on": judged_on(windows, ground),
                 "params": params,
             },
             "sql": {rule.id: rule.when for rule in book.rules},
@@ -441,33 +422,3 @@ def _infeasible(ground: Ground, aim: Aim, found: Found, most: int) -> Infeasible
             "violation": found.score[0],
         },
     )
-
-
-def _notes(
-    windows: Windows, ground: Ground, edits: pd.DataFrame, *, ranked: int, tried: int, told: str
-) -> tuple[str, ...]:
-    notes = [
-        (
-            f"Chosen on {windows.choose.words}; judged on {windows.report.words}, which no choice looked at: having "
-            f"tried {tried:,} settings flatters no figure of it."
-        ),
-        f"Labels: {ground.held.labels.recipe}.",
-    ]
-    if len(edits) > 1:
-        notes.append(
-            f"{len(edits)} edits are judged together: q is the rate of false discoveries (Benjamini and Hochberg), and "
-            "an edit surely pays at q of 5 % or less with an interval above 0."
-        )
-    if ranked > len(edits):
-        notes.append(f"{ranked - len(edits):,} more edits gained less where they were chosen and are not judged.")
-    if not len(edits):
-        notes.append("No edit gains anything on the events to choose on: the book is as good as single edits make it.")
-    elif not (edits["verdict"] == "surely pays").any() and told != "surely pays":
-        notes.append("No edit surely pays on later events: keep the book as it is, or wait for more verdicts.")
-    unknown = int(edits["unlabelled"].fillna(0).max()) if len(edits) else 0
-    if unknown:
-        notes.append("Events without a verdict are in no fraud, insult or fraud money; their reviews are paid for.")
-    if not ground.later.any():
-        notes.append("The later window is empty: what the edits are worth is not measurable.")
-    notes.append("A retired rule stays off; an exemption keeps its outcome; values move within min and max.")
-    return (*notes, *windows.notes, *ground.held.dataset.notes)

@@ -71,7 +71,9 @@ def singles(search: Search, options: Sequence[Options], ground: Ground, aim: Aim
                 continue
             place = of_kind[np.lexsort((of_kind, -value[of_kind], broken[of_kind]))[0]]
             gain = float(value[place] - value0)
-            if gain <= _HAIR * max(1.0, abs(value0)) and broken[place] >= broken0:
+            least = _HAIR * max(1.0, abs(value0))
+            mends = bool(broken[place] < broken0 - _HAIR) and abs(gain) > least
+            if gain <= least and not mends:
                 continue
             stand = present.moved(slot, int(own.column[place]), int(own.priority[place]), int(own.level[place]))
             edit = ground.forms.edits(stand)[0][0]
@@ -100,7 +102,8 @@ def limit_words(aim: Aim, before: Ints, after: Ints) -> str:
         if was == now:
             continue
         word = "mends" if now == 0 else "eases" if now < was else "breaks" if was == 0 else "worsens"
-        found.append(f"{word} {limit.rate}")
+        by = f" (broken by {_points(now)})" if now > 0 else ""
+        found.append(f"{word} {limit.rate}{by}")
     return ", ".join(found)
 
 
@@ -158,14 +161,20 @@ def _verdict(row: dict[str, float | None], q: float) -> str:
 def set_frame(ground: Ground, aim: Aim, present: Stand, best: Stand) -> tuple[pd.DataFrame, str]:
     """Return the edits of a set in order, with what each adds given those before, and the verdict on all together.
 
-    The edit that adds the most where the set was chosen comes first, then the one that adds the most given it.
+    The edit that adds the most where the set was chosen comes first, then the one that adds the most given it; what
+    changes a rule that is off comes after what makes it live.
     """
     left = list(ground.forms.edits(best))
     names, rows, chosen, alone = [], [], [], []
     stand, value = present, _value(ground, aim, present)
     base = value
     while left:
-        tried = [(_value(ground, aim, step(stand)), -place) for place, (_, step) in enumerate(left)]
+        waking = {edit.rule for edit, _ in left if edit.kind == "on"}
+        tried = [
+            (_value(ground, aim, step(stand)), -place)
+            for place, (edit, step) in enumerate(left)
+            if edit.kind == "on" or edit.rule not in waking
+        ]
         place = -max(tried)[1]
         edit, step = left.pop(place)
         after = step(stand)
@@ -201,26 +210,33 @@ def _value(ground: Ground, aim: Aim, stand: Stand) -> float:
 
 def limits_frame(ground: Ground, aim: Aim, present: Stand, best: Stand) -> pd.DataFrame:
     """Return one row a limit: the rate today and proposed where it was chosen, and what is observed later."""
-    before, after, later = (
-        weights(ground.totals(cells, stand))
-        for cells, stand in ((ground.choose, present), (ground.choose, best), (ground.report, best))
+    before, after, same, later = (
+        weights(ground.totals(cells, stand)) for cells in (ground.choose, ground.report) for stand in (present, best)
     )
     rows = []
     for limit in aim.limits:
         over = float(aim.breach(later, limit))
         rate = float(aim.rate(later, limit.rate))
-        kept = "kept" if over == 0 else f"broken by {100 * over:.2g} points"
+        kept = "kept" if over == 0 else f"broken by {_points(over)}"
+        was = float(aim.breach(same, limit))
+        if over and was:
+            kept += f" (today's book by {_points(was)})"
         rows.append(
             (
                 limit.rate,
                 _bound(limit),
                 float(aim.rate(before, limit.rate)),
                 float(aim.rate(after, limit.rate)),
+                float(aim.rate(same, limit.rate)),
                 rate,
                 "not measurable" if np.isnan(rate) else kept,
             )
         )
-    return pd.DataFrame(rows, columns=["measure", "limit", "today", "proposed", "observed", "kept"])
+    return pd.DataFrame(rows, columns=["measure", "limit", "today", "proposed", "today_later", "observed", "kept"])
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:.2g} points"
 
 
 def _bound(limit: Constraint) -> str:

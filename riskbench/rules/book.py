@@ -16,6 +16,7 @@ from riskbench.display.wording import private
 from riskbench.errors import RiskbenchError, RuleError
 from riskbench.rules.changes import changes
 from riskbench.rules.deviation import LOCKABLE, Deviation, checked_locks, locks_broken, troubles
+from riskbench.rules.doors import a_path, mapping, wanted
 from riskbench.rules.edits import edited
 from riskbench.rules.files import MARK, read_text, save_text, told_of
 from riskbench.rules.finding import raise_findings
@@ -170,6 +171,7 @@ class RuleBook:
         RuleError
             Lists every mistake in it.
         """
+        a_path(path, "A rule book")
         text = read_text(path, mark=True)
         try:
             return cls.from_yaml(text)
@@ -210,6 +212,7 @@ class RuleBook:
         DataError
             When another text stands there, or the file cannot be written.
         """
+        a_path(path, "A rule book")
         return save_text(self.to_yaml(), path, known=self.source, overwrite=overwrite)
 
     def to_sql(
@@ -234,7 +237,7 @@ class RuleBook:
         aliases : mapping of str to str, optional
             Role name to column name, `id` and `region` among them.
         on : str, optional
-            The ISO date whose lists and regional deviations are written; without it none has lapsed.
+            The ISO date whose lists and regional deviations are written; today (UTC) when not given.
 
         Raises
         ------
@@ -290,6 +293,7 @@ class RuleBook:
         RuleError
             For an unknown rule or parameter, or a value outside min and max.
         """
+        mapping(values, name="values", allowed='{"TX-001": {"limit": 400}}')
         book = self
         for rule_id, own in values.items():
             book = book.with_rule(book.rule(rule_id).with_params(_own(rule_id, own)))
@@ -405,6 +409,7 @@ class RuleBook:
 
     def diff(self, other: RuleBook) -> list[str]:
         """Return what changes from this book to another, as plain sentences."""
+        wanted(other, "RuleBook", name="other")
         return changes(self.to_mapping(), other.to_mapping())
 
     def frame(self) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from riskbench.display.chart import BLUE, GREY, ORANGE, style
 from riskbench.metrics.costs import Costs
 from riskbench.rules.book import RuleBook
 from riskbench.rules.deviation import Deviation
+from riskbench.rules.doors import book_and_events
 from riskbench.rules.force import day_of
 from riskbench.rules.hits import Hits, apply, hits
 from riskbench.rules.list_entries import state_of
@@ -212,6 +213,7 @@ def price_deviations(
        rule region    own_value book_value  flips  net_value
     0  TX-1    JKT  limit 1,000  limit 500     40   -15120.0
     """
+    book_and_events(book, dataset)
     begun = time.perf_counter()
     stated = Costs.from_mapping(costs)
     held = hits(book, dataset, asof=asof)

@@ -21,6 +21,7 @@ from riskbench.errors import DataError, ParameterError
 from riskbench.metrics.discovery import q_values
 from riskbench.metrics.intervals import wilson
 from riskbench.metrics.share_change import ShareChange, share_change
+from riskbench.rules.doors import span, wanted
 from riskbench.rules.hits import Hits
 from riskbench.rules.simulation import Simulation
 
@@ -157,6 +158,8 @@ def watch_rules(
 
     Source: metrics/share_change.py names the papers; the sweep is held by Benjamini and Hochberg (1995).
     """
+    wanted(simulation, "Simulation", name="simulation")
+    span(reference, name="reference")
     begun = time.perf_counter()
     if isinstance(weeks, bool) or not isinstance(weeks, int) or not 1 <= weeks <= 26:
         raise ParameterError("The recent weeks are a whole number", got=repr(weeks)[:40], allowed="1..26")

@@ -17,6 +17,7 @@ from riskbench.display.chart import BLUE, GREY, style
 from riskbench.engine.leaves import Joined, Leaf, leaves, taken_apart
 from riskbench.rules.asked import Asked, asked, hidden_columns
 from riskbench.rules.book import RuleBook
+from riskbench.rules.doors import book_and_events
 from riskbench.rules.found import found_event
 from riskbench.rules.hits import acting, apply, deciding_order, prepared
 from riskbench.rules.rule import Rule
@@ -212,6 +213,7 @@ def explain_event(
     EventExplanation(Outcome: block; Decided by: TX-2; Rules that hit: 2; Without that rule: review; \
 Live rules that it pre-empts: 1)
     """
+    book_and_events(book, dataset)
     begun = time.perf_counter()
     events = prepared(book, dataset, asof=asof)
     book = acting(book, events, asof=asof)

@@ -11,6 +11,7 @@ import pandas as pd
 from riskbench.display import Fact, Result, number, result
 from riskbench.display.chart import BLUE, ORANGE, SKY, style
 from riskbench.rules.appraisal.appraisal import Appraisal
+from riskbench.rules.doors import wanted
 from riskbench.rules.drift import RuleDrift
 
 if TYPE_CHECKING:
@@ -123,6 +124,11 @@ def diagnose_rules(drift: RuleDrift, *, appraisal: Appraisal | None = None, cuts
     >>> health.frame()[["rule", "finding"]].to_numpy().tolist()
     [['TX-2', 'dead'], ['TX-2', 'not measurable']]
     """
+    wanted(drift, "RuleDrift", name="drift")
+    if appraisal is not None:
+        wanted(appraisal, "Appraisal", name="appraisal")
+    if cuts is not None:
+        wanted(cuts, "Brittleness", name="cuts", hint="rb.brittleness(book, dataset) makes one")
     status = dict(zip(drift.rules["rule"], drift.rules["status"], strict=True))
     rows = [*_drifted(drift), *_appraised(appraisal), *_beside(cuts)]
     order = list(FINDINGS)

@@ -17,6 +17,7 @@ from riskbench.display.chart import BLUE, GREY, ORANGE, style
 from riskbench.engine.bits import Words, positions
 from riskbench.metrics.costs import Costs
 from riskbench.rules.book import RuleBook
+from riskbench.rules.doors import book_and_events
 from riskbench.rules.force import checked_day, day_of, in_force
 from riskbench.rules.hits import Hits, apply, prepared
 from riskbench.rules.list_entries import (
@@ -203,6 +204,7 @@ def audit_lists(
           list      state  stale_entries  flips  frauds  net_value       reading
     0  friends  no expiry              1     20      20   -18000.0  surely costs
     """
+    book_and_events(book, dataset)
     begun = time.perf_counter()
     stated = Costs.from_mapping(costs)
     events = prepared(book, dataset, asof=asof)

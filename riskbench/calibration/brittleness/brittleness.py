@@ -30,6 +30,7 @@ from riskbench.metrics.bunching import Bunching
 from riskbench.metrics.costs import Costs
 from riskbench.metrics.price import price
 from riskbench.rules.axis import named_param
+from riskbench.rules.doors import book_and_events, moment
 from riskbench.rules.hits import Hits, hits
 from riskbench.rules.param import is_number
 from riskbench.rules.sweep import sweep_param
@@ -159,6 +160,8 @@ def brittleness(
     >>> found.frame("bands")["band"].tolist()
     ['1 %', '2 %', '5 %', '10 %', 'one step', 'further, 10 to 50 %', 'hit by it alone']
     """
+    book_and_events(book, dataset)
+    moment(launch, name="launch")
     begun = time.perf_counter()
     bands, stated = _bands(band), Costs.from_mapping(costs)
     if by not in (None, "region"):

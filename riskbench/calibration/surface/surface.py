@@ -25,6 +25,7 @@ from riskbench.metrics.constraints import Constraint
 from riskbench.metrics.costs import Costs
 from riskbench.metrics.lattice import states
 from riskbench.rules.axis import stated
+from riskbench.rules.doors import book_and_events, seeded
 from riskbench.rules.hits import acting, prepared
 from riskbench.rules.plane import plane
 
@@ -208,6 +209,8 @@ def surface(
     >>> found.apply().diff(book) == [] or len(found.chosen) == 2
     True
     """
+    book_and_events(book, dataset)
+    seeded(seed)
     begun = time.perf_counter()
     names = (params,) if isinstance(params, str) else tuple(params)
     if by not in (None, "region"):

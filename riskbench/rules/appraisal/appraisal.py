@@ -20,6 +20,7 @@ from riskbench.rules.appraisal.overlap import overlap
 from riskbench.rules.appraisal.redundancy import contradictions, redundancy
 from riskbench.rules.appraisal.retirement import FREE, LEVEL, Judged, judged, retirement, together
 from riskbench.rules.appraisal.what_if import said, totals
+from riskbench.rules.doors import wanted
 from riskbench.rules.simulation import Simulation
 from riskbench.rules.standing import Standing
 
@@ -214,6 +215,7 @@ def appraise(simulation: Simulation, *, costs: Costs | Mapping[str, float] | Non
     1  TX-2   shadowed       always decided by TX-1     2
     2  TX-1  redundant  TX-2 would decide the same  <NA>
     """
+    wanted(simulation, "Simulation", name="simulation")
     begun = time.perf_counter()
     standing = simulation.standing if costs is None else Standing(simulation.hits, Costs.from_mapping(costs))
     told = judged(standing)

@@ -171,7 +171,8 @@ def what_if(
             "book": held.book.hash,
             "label_recipe": held.labels.recipe,
             "parameters": {
-                "off": list(off), "on": list(on), "outcomes": outcomes, "priorities": priorities, "params": dict(params or {}),
+                "off": list(off), "on": list(on), "outcomes": outcomes, "priorities": priorities,
+                "params": dict(params or {}),
                 "costs": standing.costs.to_dict(), "asof": str(held.asof) if held.asof is not None else None,
             },
             "seconds": round(time.perf_counter() - begun, 4),

@@ -14,6 +14,7 @@ import pandas as pd
 
 from riskbench.display import Fact, Result, result
 from riskbench.display.page import html_page, markdown_page, save_page
+from riskbench.display.result import json_safe
 from riskbench.errors import DataError, ParameterError, listed
 from riskbench.metrics.costs import Costs
 from riskbench.rules.comparison.comparison import Comparison, compare
@@ -149,8 +150,9 @@ class ChangeRequest(Result):
 
     @property
     def content(self) -> dict[str, Any]:
-        """All that is shown, as plain values."""
-        told: dict[str, Any] = {"format": FORMAT}
+        """All that is shown and where it came from, as plain values."""
+        made = {name: value for name, value in self.provenance.items() if name not in ("request", "seconds")}
+        told: dict[str, Any] = {"format": FORMAT, "made": json_safe(made)}
         told |= {name: getattr(self, name) for name in _scalars()}
         told["tables"] = {name: _plain_table(getattr(self, name)) for name in _TABLES}
         return told
@@ -232,6 +234,9 @@ class ChangeRequest(Result):
     def from_dict(cls, told: Mapping[str, Any]) -> ChangeRequest:
         """Return a request from what `to_dict` gave, when it is whole.
 
+        Every part is compared with what the sealed content says: the headline, the tables, the notes, and where it
+        came from. Only the seconds that it took are not sealed.
+
         Raises
         ------
         DataError
@@ -254,6 +259,11 @@ class ChangeRequest(Result):
             raise DataError(
                 "The change request was altered", got=made.checksum[:12], allowed=str(held.get("checksum"))[:12]
             )
+        whole = json.loads(json.dumps(made.to_dict(), allow_nan=False))
+        wrong = [name for name, part in whole.items() if not _alike(part, told.get(name))]
+        wrong += [str(name) for name in told if name not in whole]
+        if wrong:
+            raise DataError("The change request was altered", got=listed(wrong), hint="hand over what .to_dict() gave")
         return made
 
 
@@ -393,6 +403,17 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if np.isfinite(value) else None
     return value if isinstance(value, bool | int | str) else str(value)
+
+
+def _alike(mine: Any, theirs: Any) -> bool:
+    """Return whether two JSON values say the same; 1 and 1.0 do, 1 and true do not."""
+    if isinstance(mine, Mapping):
+        same = isinstance(theirs, Mapping) and mine.keys() == theirs.keys()
+        return same and all(_alike(value, theirs[name]) for name, value in mine.items())
+    if isinstance(mine, list):
+        same = isinstance(theirs, list | tuple) and len(mine) == len(theirs)
+        return same and all(map(_alike, mine, theirs))
+    return isinstance(mine, bool) == isinstance(theirs, bool) and bool(mine == theirs)
 
 
 def _table(held: Mapping[str, Any]) -> pd.DataFrame:

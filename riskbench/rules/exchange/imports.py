@@ -15,6 +15,7 @@ from riskbench.display import Fact, Result, result
 from riskbench.display.wording import private
 from riskbench.errors import DataError, ParameterError, RuleError, listed, nearest
 from riskbench.rules.book import RuleBook
+from riskbench.rules.doors import mapping
 from riskbench.rules.exchange.drafted import NO_OUTCOME, Draft, Drafted, Outcomes, made, shortened
 from riskbench.rules.rule import STATUSES, Rule, Status
 
@@ -134,6 +135,7 @@ def import_rules(
     >>> found.frame("unread")["place"].tolist()
     ['line 3']
     """
+    mapping(outcomes, name="outcomes", allowed='{"DECLINE": "block"}')
     if status not in STATUSES:
         raise _no("status", str(status), STATUSES)
     if domain not in DOMAINS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -18,8 +19,10 @@ from riskbench.display import Fact, Result, result
 from riskbench.engine.duck import quoted, session
 from riskbench.errors import ParameterError
 from riskbench.rules.book import RuleBook
-from riskbench.rules.exchange.export import DECIDER, OUTCOME, book_sql, columns_read, hit_names, tell_apart
+from riskbench.rules.doors import book_and_events, mapping
+from riskbench.rules.exchange.export import DECIDER, OUTCOME, columns_read, hit_names, query_of, tell_apart
 from riskbench.rules.exchange.foreign import checked
+from riskbench.rules.force import DAY_OF, day_told, lapsed_between
 from riskbench.rules.hits import Hits, hits
 
 #: Seconds after which the query is stopped.
@@ -146,6 +149,8 @@ def prove(
     >>> rb.prove(book, rb.read(frame, roles=rb.Roles(id="id")))
     Proof(The same: yes; Events that differ: 0; Events compared: 3; Rules compared: 1)
     """
+    book_and_events(book, dataset)
+    mapping(outcomes, name="outcomes", allowed='{"DECLINE": "block"}')
     begun = time.perf_counter()
     if isinstance(limit, bool) or not isinstance(limit, int) or not 0 <= limit <= 10_000:
         raise ParameterError("The limit is a whole number", got=repr(limit)[:60], allowed="0 to 10,000")
@@ -164,7 +169,9 @@ def _exported(held: Hits) -> tuple[RuleBook, str]:
     """Return the book as its own events have it, and its SQL."""
     roles = held.dataset.roles.named()
     book = held.book if "region" in roles else _without_regions(held.book)
-    return book, book_sql(book, table=_TABLE, kinds=held.dataset.kinds, aliases=roles)
+    written = held.written
+    told = (f"Rule book {written.name} ({written.domain}, {written.hash[:12]})", *day_told(written, held.day))
+    return book, query_of(book, "duckdb", table=_TABLE, kinds=held.dataset.kinds, aliases=roles, told=told)
 
 
 def _without_regions(book: RuleBook) -> RuleBook:
@@ -268,11 +275,16 @@ def _compared(held: Hits, answer: _Answer, text: str, *, limit: int, begun: floa
         compared=compared,
         differing=int(wrong.sum()),
         text=text,
-        notes=_notes(held, answer, compared),
+        notes=(*_notes(held, answer, compared), *_day_notes(held, text, differing=bool(wrong.any()))),
         provenance={
             "dataset": held.dataset.fingerprint,
             "book": book.hash,
-            "parameters": {"limit": limit, "engine": "duckdb", "sql": "exported" if answer.branch is None else "given"},
+            "parameters": {
+                "on": held.day,
+                "limit": limit,
+                "engine": "duckdb",
+                "sql": "exported" if answer.branch is None else "given",
+            },
             "seconds": round(time.perf_counter() - begun, 3),
         },
     )
@@ -308,3 +320,22 @@ def _notes(held: Hits, answer: _Answer, compared: int) -> tuple[str, ...]:
     if compared < len(held.book.rules):
         notes.append(f"The SQL tells the hits of {compared} of {len(held.book.rules)} rules.")
     return (*notes, *answer.notes, *held.dataset.notes)
+
+
+def _day_notes(held: Hits, text: str, *, differing: bool) -> tuple[str, ...]:
+    """Return as of which day the book is judged, and whether the SQL was written for another."""
+    told = day_told(held.written, held.day)
+    if not told or held.day is None:
+        return ()
+    notes = [f"The book is judged as of {held.day}, the day of the last event.", *held.lapsed]
+    found = re.search(rf"^-- {DAY_OF} (\d{{4}}-\d\d-\d\d)", text, re.MULTILINE)
+    if found is not None and found[1] != held.day:
+        apart = lapsed_between(held.written, found[1], held.day)
+        notes.append(
+            f"The SQL was written for {found[1]}"
+            + (", so it differs by what lapses between:" if apart else "; nothing lapses between.")
+        )
+        notes += apart
+    elif found is None and differing:
+        notes.append(f"Lists and deviations that lapse may be why it differs: to_sql(on='{held.day}') writes that day.")
+    return tuple(notes)

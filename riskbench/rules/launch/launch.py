@@ -15,6 +15,7 @@ from riskbench.errors import InfeasibleError, ParameterError
 from riskbench.metrics.constraints import Constraint
 from riskbench.metrics.costs import Costs
 from riskbench.rules.book import RuleBook
+from riskbench.rules.doors import book_and_events, moment, span
 from riskbench.rules.hits import hits
 from riskbench.rules.launch.effect import Limit, Trial, break_even, effect_table, window_of
 from riskbench.rules.launch.pace import (
@@ -249,6 +250,9 @@ def plan_launch(
 
     Source: the intervals of `metrics.sequential`; the break-even precision follows docs/decisions/0006.
     """
+    book_and_events(book, dataset)
+    moment(start, name="start")
+    span(measure_on, name="measure_on")
     begun = time.perf_counter()
     named, stages, stated = candidate(book, rule), stages_of(steps), Costs.from_mapping(costs)
     given = (guardrails,) if isinstance(guardrails, Constraint) else tuple(guardrails)

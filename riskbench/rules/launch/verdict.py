@@ -14,6 +14,7 @@ from riskbench.data.dataset import Dataset, micros
 from riskbench.display import Fact, Result, number, result
 from riskbench.display.chart import BLUE, ORANGE, style
 from riskbench.errors import DataError
+from riskbench.rules.doors import moment, wanted
 from riskbench.rules.hits import hits
 from riskbench.rules.launch.effect import Trial
 from riskbench.rules.launch.launch import LaunchPlan, arms
@@ -160,6 +161,9 @@ def judge_launch(
 
     Source: metrics/sequential.py names the papers.
     """
+    wanted(plan, "LaunchPlan", name="plan")
+    wanted(dataset, "Dataset", name="dataset")
+    moment(since, name="since")
     begun = time.perf_counter()
     if since is None:
         return _nothing(plan)

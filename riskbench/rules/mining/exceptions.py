@@ -19,6 +19,7 @@ from riskbench.errors import DataError, ParameterError
 from riskbench.metrics.costs import Costs
 from riskbench.metrics.discovery import q_values
 from riskbench.rules.book import RuleBook
+from riskbench.rules.doors import book_and_events, listed_names, mapping, seeded
 from riskbench.rules.mining.exceptions_search import carved, without
 from riskbench.rules.mining.exceptions_table import HOLDS, framed, ordered, tried_on
 from riskbench.rules.mining.field import Field
@@ -252,6 +253,10 @@ def mine_exceptions(
     >>> mined.rule().when
     "amount >= :limit AND (kind = 'shop') IS NOT TRUE"
     """
+    book_and_events(book, dataset)
+    seeded(seed)
+    mapping(monotone, name="monotone", allowed='{"amount": 1}')
+    exclude = listed_names(exclude, name="exclude")
     begun = time.perf_counter()
     _checked(terms, most, lose, q)
     own = book.rule(rule)

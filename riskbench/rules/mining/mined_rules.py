@@ -20,6 +20,7 @@ from riskbench.metrics.costs import Costs
 from riskbench.metrics.discovery import q_values
 from riskbench.metrics.intervals import wilson
 from riskbench.rules.book import RuleBook
+from riskbench.rules.doors import book_and_events, listed_names, mapping, seeded
 from riskbench.rules.mining.cover import Cover, picked
 from riskbench.rules.mining.field import Field
 from riskbench.rules.mining.figures import change, rates
@@ -230,6 +231,10 @@ def mine_rules(
                          condition verdict  frauds  good
     0  pay = 'cod' AND amount >= 90    pays      88     0
     """
+    book_and_events(book, dataset)
+    seeded(seed)
+    mapping(monotone, name="monotone", allowed='{"amount": 1}')
+    exclude = listed_names(exclude, name="exclude")
     begun = time.perf_counter()
     limits = (subject_to,) if isinstance(subject_to, Constraint) else tuple(subject_to)
     _checked(terms, most, q, limits)

@@ -12,7 +12,7 @@ import pandas as pd
 from riskbench.data.dataset import Dataset, micros
 from riskbench.data.outcomes import ladder
 from riskbench.data.roles import Domain
-from riskbench.errors import ParameterError
+from riskbench.errors import ParameterError, listed
 from riskbench.rules.deviation import Deviation
 from riskbench.rules.lists import PREFIX, NamedList
 from riskbench.rules.mining.pieces import column_text
@@ -20,6 +20,9 @@ from riskbench.rules.rule import Rule
 
 if TYPE_CHECKING:
     from riskbench.rules.book import RuleBook
+
+#: How a text says which day it holds for.
+DAY_OF = "Lists and deviations are those of"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,34 @@ def _lapsed(book: RuleBook, day: str | None) -> Iterator[str]:
             yield f"The list {name} expired on {named.expires}: it no longer acts."
         elif gone:
             yield f"{gone:,} of {len(named.values):,} entries of the list {name} have expired and no longer count."
+
+
+def day_told(book: RuleBook, day: str | None) -> tuple[str, ...]:
+    """Return what a reader of a book as it acts on a day must know: the day, what has lapsed, and what lapses next.
+
+    Nothing where no day changes the book.
+    """
+    if day is None or (not book.deviations and all(held.plain for held in book.lists.values())):
+        return ()
+    ends = [(held.expires, f"the deviation of {held.region} from {held.rule}") for held in book.deviations]
+    for name, named in book.lists.items():
+        if named.acts and named.expires is not None:
+            ends.append((named.expires, f"the list {name}"))
+        ends += [(mark.expires, f"an entry of the list {name}") for _, mark in named.marks if mark.expires is not None]
+    ahead = [end for end, _ in ends if end >= day]
+    told = [f"{DAY_OF} {day}.", *_lapsed(book, day)]
+    if ahead:
+        first = min(ahead)
+        what = dict.fromkeys(name for end, name in ends if end == first)
+        told.append(f"Holds until {first}; then lapses: {listed(what, most=20)}. Write it anew then.")
+    return tuple(told)
+
+
+def lapsed_between(book: RuleBook, one: str, other: str) -> tuple[str, ...]:
+    """Return what of a book acts on one of two days only, in sentences."""
+    early, late = sorted((one, other))
+    known = set(_lapsed(book, early))
+    return tuple(told for told in _lapsed(book, late) if told not in known)
 
 
 def checked_day(value: object) -> str:

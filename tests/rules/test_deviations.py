@@ -288,7 +288,7 @@ def test_the_exported_query_follows_them():
     proof = rb.prove(held, dataset)
     assert proof.headline()[0].value == "yes"
     assert len(proof.frame()) == 0
-    assert '"LIST-bad"' in held.to_sql()
+    assert '"LIST-bad"' in held.to_sql(on="2026-01-01")
     assert held.to_sql(on="2026-01-01") != held.to_sql(on="2027-06-01")
 
 

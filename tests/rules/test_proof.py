@@ -268,3 +268,66 @@ def test_a_book_without_kinds_is_guessed():
     held = rb.RuleBook(name="b", domain="kyc", rules=(rb.Rule("A", "note = 'x' AND n > 1", "review", status="live"),))
     assert '"note" = ' in held.to_sql()
     assert "`note`" in held.to_sql("mysql")
+
+
+LAPSING = """
+book: lapsing
+domain: transactions
+lists:
+  bad: {kind: block, column: buyer, values: [a, {value: b, expires: 2026-03-02}], expires: 2026-03-10}
+  old: {kind: allow, column: buyer, values: [c], expires: 2026-01-01}
+rules:
+  - {id: TX-1, when: "amount > :cut", params: {cut: 5}, outcome: review, status: live}
+deviations:
+  - {rule: TX-1, region: b, params: {cut: 10}, reason: r, approver: ada, expires: 2026-03-20}
+"""
+
+
+def lapsing_events() -> rb.Dataset:
+    frame = pd.DataFrame(
+        {"id": range(4), "at": pd.date_range("2026-02-25", periods=4), "amount": [1.0, 9.0, 9.0, 1.0]}
+    ).assign(buyer=["a", "c", "b", "b"])
+    return rb.read(frame, roles=rb.Roles(id="id", time="at", amount="amount", region="buyer"))
+
+
+def test_the_query_says_its_day_and_what_lapses():
+    book, events = rb.RuleBook.from_yaml(LAPSING), lapsing_events()
+    kinds = {"kinds": events.kinds, "aliases": events.roles.named()}
+    early, late = book.to_sql(on="2026-02-28", **kinds), book.to_sql(on="2026-04-01", **kinds)
+    head = [line for line in early.splitlines() if line.startswith("--")]
+    assert book.hash[:12] in head[0]
+    assert "2026-02-28" in head[1]
+    assert any("old expired on 2026-01-01" in line for line in head)
+    assert any("until 2026-03-02" in line and "list bad" in line for line in head)
+    assert '"LIST-bad"' in early
+    assert "LIST-" not in late
+    assert "10e0" in early
+    assert "10e0" not in late
+    assert "bad expired on 2026-03-10" in late
+    # Without a day it is today's: what has lapsed by now is not shipped.
+    assert book.to_sql(**kinds) == book.to_sql(on=str(pd.Timestamp.now("UTC").date()), **kinds)
+    assert "LIST-bad" not in book.with_list("bad", {"values": ["a"], "kind": "block", "column": "buyer",
+                                                    "expires": "2020-01-01"}).to_sql(**kinds)  # fmt: skip
+    with pytest.raises(rb.ParameterError):
+        book.to_sql(on="soon", **kinds)
+    plain = rb.RuleBook(name="p", domain="transactions", rules=(rb.Rule("A", "amount > 5", "review", status="live"),))
+    assert "deviations" not in plain.to_sql(**kinds)
+
+
+def test_a_proof_judges_both_sides_by_the_day_of_the_events():
+    book, events = rb.RuleBook.from_yaml(LAPSING), lapsing_events()
+    kinds = {"kinds": events.kinds, "aliases": events.roles.named()}
+    own = rb.prove(book, events)
+    assert own.equal
+    assert own.provenance["parameters"]["on"] == "2026-02-28"
+    assert any("as of 2026-02-28" in note for note in own.notes)
+    assert own.text == book.to_sql(on="2026-02-28", **kinds)
+    assert rb.prove(book, events, sql=own.text).equal
+    other = rb.prove(book, events, sql=book.to_sql(on="2026-04-01", **kinds))
+    assert not other.equal
+    said = " ".join(other.notes)
+    assert "written for 2026-04-01" in said
+    assert "The list bad expired on 2026-03-10" in said
+    assert "deviation of b from TX-1" in said
+    bare = "\n".join(line for line in book.to_sql(on="2026-04-01", **kinds).splitlines() if not line.startswith("--"))
+    assert "to_sql(on='2026-02-28')" in " ".join(rb.prove(book, events, sql=bare).notes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from riskbench.data.outcomes import ladder
@@ -13,7 +14,7 @@ from riskbench.engine.literals import quoted as literal
 from riskbench.engine.tree import Node, atoms, to_sql
 from riskbench.errors import EngineError, ParameterError, listed
 from riskbench.rules.book import RuleBook
-from riskbench.rules.force import in_force
+from riskbench.rules.force import checked_day, day_told, in_force
 from riskbench.rules.hits import deciding_order
 from riskbench.rules.rule import Rule
 
@@ -52,7 +53,8 @@ def book_sql(
         Role name to column name. `id` names the events' id and `region` the column of regional values; without
         them the columns are called `id` and `region`.
     on : str, optional
-        The ISO date whose lists and regional deviations are written; without it none has lapsed.
+        The ISO date whose lists and regional deviations are written; today (UTC) when not given. The head of the
+        query says the day, what has lapsed by then, and what lapses next.
 
     Raises
     ------
@@ -60,6 +62,8 @@ def book_sql(
         When a rule does not fit the columns.
     EngineError
         When a rule cannot be said in that dialect with the same meaning; names the rule.
+    ParameterError
+        When `on` is no date, or the table has no name.
 
     Examples
     --------
@@ -88,10 +92,24 @@ def book_sql(
       "TX-1"
     FROM "hits"
     """
+    day = checked_day(on) if on is not None else datetime.now(UTC).date().isoformat()
+    told = (f"Rule book {book.name} ({book.domain}, {book.hash[:12]})", *day_told(book, day))
+    return query_of(in_force(book, day).book, dialect, table=table, kinds=kinds, aliases=aliases, told=told)
+
+
+def query_of(
+    book: RuleBook,
+    dialect: str,
+    *,
+    table: str,
+    kinds: Mapping[str, Kind] | None,
+    aliases: Mapping[str, str] | None,
+    told: Sequence[str],
+) -> str:
+    """Return the query of a book in force; `told` heads it: which book it is, and of which day."""
     from riskbench.engine.transpile import check_dialect, print_query
 
     check_dialect(dialect)
-    book = in_force(book, on).book
     known, named = known_kinds(book, kinds), dict(aliases or {})
     identity = named.get("id", "id")
     region = named.get("region", "region") if any(rule.apart for rule in book.rules) else None
@@ -107,7 +125,7 @@ def book_sql(
     read = columns_read(book, known, named)
     tell_apart([identity, *read])
     text = _query(book, conditions, names, table=_table(table), identity=identity, dialect=dialect)
-    head = _header(book, dialect, table=table, columns=[identity, *read], names=names)
+    head = _header(book, dialect, table=table, columns=[identity, *read], names=names, told=told)
     return f"{head}\n{print_query(text, dialect)}\n"
 
 
@@ -245,12 +263,21 @@ def _table(name: str) -> str:
     return ".".join(quoted(part) for part in parts)
 
 
-def _header(book: RuleBook, dialect: str, *, table: str, columns: Sequence[str], names: Mapping[str, str]) -> str:
+def _header(
+    book: RuleBook,
+    dialect: str,
+    *,
+    table: str,
+    columns: Sequence[str],
+    names: Mapping[str, str],
+    told: Sequence[str],
+) -> str:
     from riskbench import __version__
     from riskbench.engine.transpile import DIALECTS
 
     lines = [
-        f"Rule book {book.name} ({book.domain}, {book.hash[:12]}), written by riskbench {__version__} for {dialect}.",
+        f"{told[0]}, written by riskbench {__version__} for {dialect}.",
+        *told[1:],
         "One row an event: its outcome, the rule that decides, and whether each rule hits. Nothing missing is a hit.",
         f"Needs: {table} with {listed(dict.fromkeys(columns), most=200)}.",
     ]

@@ -145,7 +145,9 @@ def test_the_sample_on_disk_reads_back_as_it_is(told):
     assert {"there/labels.parquet", "there/tables/labels.parquet"} & set(written)
     for domain, made in rb.marketplace(orders=800, region="BR").datasets.items():
         assert f"there/{domain}.yaml" in written
+        assert f"there/{domain}/book.yaml" in written
         held = from_command([], f"there/{domain}.yaml")
+        assert rb.RuleBook.read(held["book"]).domain == domain
         back = rb.read(held["source"], roles=held["roles"], domain=held["domain"])
         assert (back.rows, back.names, dict(back.kinds)) == (made.rows, made.names, dict(made.kinds))
         assert back.roles == made.roles

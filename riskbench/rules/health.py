@@ -202,6 +202,10 @@ def _facts(
         shown = ", ".join(rules[:5]) + (f" and {len(rules) - 5} more" if len(rules) > 5 else "")
         return Fact(name, len(rules), "count", n=watched, note=shown)
 
+    if not watched or not (drift.rules["status"] == "live").any():
+        none = "no live rule (no book given)" if not watched else "no live rule"
+        hint = f"{none}: a rule book is given as book=book.yaml, its rules with the status live"
+        return (Fact("Look first at", None, "text", note=hint), Fact("Rules watched", watched, "count"))
     top = f"{found.iloc[0]['rule']}: {found.iloc[0]['finding']}" if len(found) else "nothing needs a hand"
     facts = [
         Fact("Look first at", top, "text"),

@@ -7,18 +7,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from riskbench.errors import ParameterError
+from riskbench.runner.catalogue import sample_book
 
 if TYPE_CHECKING:
     from riskbench.data.roles import Roles
 
 
 def write_sample(folder: Path, *, orders: int, region: str | None, seed: int) -> tuple[Path, ...]:
-    """Write a synthetic marketplace as Parquet, and for each domain a parameter file to run a playbook with.
+    """Write a synthetic marketplace as Parquet, and for each domain a rule book and a parameter file.
+
+    Run a playbook with the parameter file; it names the events and the book.
 
     Returns
     -------
     tuple of Path
-        The files, in order: the marketplace's own, then `<domain>.yaml` of each domain.
+        The files, in order: the marketplace's own, then of each domain `<domain>/book.yaml` and `<domain>.yaml`.
 
     Raises
     ------
@@ -36,7 +39,10 @@ def write_sample(folder: Path, *, orders: int, region: str | None, seed: int) ->
         written = list(made.write(folder))
         for domain, events in made.datasets.items():
             source = (folder / domain / "events.parquet").resolve()
-            held = {"source": str(source), "domain": domain, "roles": _plain(events.roles)}
+            book = folder / domain / "book.yaml"
+            book.write_bytes(sample_book(domain).read_bytes())
+            held = {"source": str(source), "domain": domain, "roles": _plain(events.roles), "book": str(book.resolve())}
+            written.append(book)
             written.append(_dump(held, folder / f"{domain}.yaml"))
     except OSError as error:
         raise ParameterError(f"The folder {str(folder)!r} cannot be written: {error.strerror}") from None

@@ -320,3 +320,58 @@ def test_two_parameters_in_one_condition_are_answered():
     book = RIDGE.with_rule(rb.Rule(id="S", when="amount BETWEEN :days AND :limit", outcome="block", params=rule.params))
     with pytest.raises(RuleError, match="both parameters"):
         rb.surface(book, ridge(500), params=("S.limit", "S.days"))
+
+
+def regional(frame: pd.DataFrame, **regions: dict) -> tuple[rb.RuleBook, rb.Dataset]:
+    rule = rb.Rule(
+        "S", "amount > :limit AND age < :days", "review", status="draft", regions=regions,
+        params={"limit": Param(20.0), "days": Param(10.0)},
+    )  # fmt: skip
+    book = rb.RuleBook(name="b", domain="transactions", rules=(rule,))
+    return book, rb.read(frame, roles=rb.Roles(id="id", time="at", label="fraud", amount="amount", region="land"))
+
+
+def chances(rows: int = 3_000, *, seed: int = 0) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    return pd.DataFrame(
+        {
+            "id": range(rows),
+            "at": pd.date_range("2026-01-01", periods=rows, freq="30min"),
+            "amount": rng.lognormal(3, 1, rows).round(2),
+            "age": rng.integers(0, 50, rows),
+            "land": rng.choice(["ID", "MY"], rows),
+            "fraud": (rng.random(rows) < 0.02).astype(int),
+        }
+    )
+
+
+def test_a_parameter_that_every_region_replaces_is_said_to_change_nothing():
+    book, events = regional(chances(), ID={"limit": 9.0}, MY={"limit": 30.0})
+    found = rb.surface(book, events, params=("S.limit", "S.days"), grid=6)
+    said = "S.limit changes nothing here: every event's region has a value of its own"
+    assert found.notes[0] == f"{said}."
+    assert any(said in fact.note for fact in found.headline())
+    settings_ = found.settings.groupby("second")["net_value"].nunique()
+    assert (settings_ == 1).all()
+    assert any("counts as live here whatever its status" in fact.note for fact in found.headline())
+    beside = rb.brittleness(book.with_status("S", "live"), events, rule_param="S.limit")
+    assert beside.headline()[0].note.startswith("it changes nothing here: every event's region")
+    assert beside.notes[0] == f"{said}."
+    one, events = regional(chances(), ID={"limit": 9.0})
+    moved = rb.surface(one, events, params=("S.limit", "S.days"), grid=6)
+    assert not any("changes nothing" in note for note in moved.notes)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_todays_setting_is_kept_where_no_other_is_shown_to_be_better_or_the_chosen_one_is_worse_later(seed):
+    book, events = regional(chances(seed=seed))
+    found = rb.surface(book.with_status("S", "live"), events, params=("S.limit", "S.days"), grid=8)
+    at = found.frame("windows").set_index(["point", "window"])["net_value"]
+    same = bool(found.plateau.set_index("point").loc["today's values", "on_plateau"])
+    worse = at["chosen", "report"] < at["today's values", "report"]
+    first = found.headline()[0]
+    assert str(first.value).startswith("Keep today's setting") == (same or worse)
+    if same:
+        assert "no other setting is shown to be better" in first.note
+    elif worse:
+        assert "worse on the later window" in first.note

@@ -21,6 +21,7 @@ from riskbench.calibration.brittleness.beside import (
     step_rows,
 )
 from riskbench.calibration.brittleness.words import DENSITY, facts, pages, remarks, with_findings
+from riskbench.calibration.idle import replaced
 from riskbench.data.dataset import Dataset, micros
 from riskbench.data.labels import FRAUD, GOOD
 from riskbench.data.outcomes import ladder
@@ -177,7 +178,8 @@ def brittleness(
     band_frames: list[Row] = []
     steps: list[Row] = []
     density: list[Row] = []
-    for name in [rule_param] if rule_param is not None else numeric_params(held.book):
+    names = [rule_param] if rule_param is not None else numeric_params(held.book)
+    for name in names:
         for beside, region, failed in cuts_of(held, name, kinds=kinds, costs=stated, by=by):
             keys: Row = {"rule": name.partition(".")[0], "param": name.partition(".")[2], "region": region}
             if beside is None:
@@ -190,6 +192,8 @@ def brittleness(
             steps += [keys | row for row in own_steps]
             if rule_param is not None and not density:
                 density = density_rows(beside, everyone=basis == EVERYONE)
+    reasons = {name: replaced(held.book, held.dataset, name) for name in dict.fromkeys(names)}
+    unused = {name: why for name, why in reasons.items() if why}
     params, told_steps = with_findings(pd.DataFrame(rows), pd.DataFrame(steps))
     money = held.worth.money
     currency = held.dataset.currency.code if money else ""
@@ -206,9 +210,9 @@ def brittleness(
         cut=cut,
         expected=expected,
         currency=currency,
-        facts=facts(params, told_steps, name=rule_param, currency=currency, money=money),
+        facts=facts(params, told_steps, name=rule_param, currency=currency, money=money, unused=unused),
         pages=pages(params, frame, told_steps, currency=currency, by=by),
-        notes=remarks(held, params, by=by, launch=launch),
+        notes=remarks(held, params, by=by, launch=launch, unused=unused),
         provenance={
             "dataset": held.dataset.fingerprint,
             "book": book.hash,

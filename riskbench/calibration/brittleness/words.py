@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
 from riskbench.calibration.brittleness.beside import EVERYONE
+from riskbench.calibration.idle import said
 from riskbench.calibration.pages import Page, spread
 from riskbench.display import NOT_MEASURABLE, Fact, number
 from riskbench.display.fact import Unit
@@ -26,7 +28,12 @@ PARAMS = (
     "looser_upper looser_n stricter_net stricter_lower stricter_upper stricter_n finding"
 ).split()
 STEPS = "rule param region step cut events frauds goods net_value lower upper n p_value q_value why".split()
-CROWD, LOOSER, STRICTER, QUIET = "events crowd under it", "a step looser pays", "a step stricter pays", "quiet"
+CROWD, LOOSER, STRICTER, QUIET = (
+    "events crowd under it",
+    "a step looser pays",
+    "a step stricter pays",
+    "nothing stands out",
+)
 
 
 def with_findings(params: pd.DataFrame, steps: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -62,7 +69,13 @@ def with_findings(params: pd.DataFrame, steps: pd.DataFrame) -> tuple[pd.DataFra
 
 
 def facts(
-    params: pd.DataFrame, steps: pd.DataFrame, *, name: str | None, currency: str, money: bool
+    params: pd.DataFrame,
+    steps: pd.DataFrame,
+    *,
+    name: str | None,
+    currency: str,
+    money: bool,
+    unused: Mapping[str, str],
 ) -> tuple[Fact, ...]:
     """Return where events crowd, what a step would change, and what lies just beside."""
     unit: Unit = "money" if money else "number"
@@ -77,6 +90,8 @@ def facts(
             Fact("Crowding not measurable", int(rows["crowd_p"].isna().sum()), "count"),
         )
     row = rows.iloc[0]
+    if name in unused:
+        return (Fact(f"Cut of {name}", None, note=f"it changes nothing here: {unused[name]}"),)
     if row["finding"] == NOT_MEASURABLE:
         return (Fact(f"Cut of {name}", None, note=str(row["crowd_why"])),)
     made = [Fact(f"Cut of {name}", float(row["cut"]), "number", n=int(row["hits"]))]
@@ -226,9 +241,16 @@ def _between(value: float, lower: float, upper: float) -> str:
     )
 
 
-def remarks(held: Hits, params: pd.DataFrame, *, by: str | None, launch: object) -> tuple[str, ...]:
+def remarks(
+    held: Hits, params: pd.DataFrame, *, by: str | None, launch: object, unused: Mapping[str, str]
+) -> tuple[str, ...]:
     """Return what a reader must know."""
-    notes = [
+    notes = [f"{said(unused)}."] if unused else []
+    for rule_id in dict.fromkeys(params["rule"]):
+        status = held.book.rule(rule_id).status
+        if status != "live":
+            notes.append(f"{rule_id} is {status}: it counts as live here whatever its status.")
+    notes += [
         f"Labels: {held.labels.recipe}. Fraud shares are of labelled events; net value leaves unlabelled ones out.",
         (
             "Crowding: the number in a window just on the safe side against a local curve through its neighbours, "

@@ -10,13 +10,21 @@ from typing import TYPE_CHECKING, ClassVar
 import pandas as pd
 
 from riskbench.calibration.choose import limits
+from riskbench.calibration.idle import idle
 from riskbench.calibration.surface.cells import CHOOSE, REPORT, against_today, cells_of, grounded, measure
 from riskbench.calibration.surface.central import central
-from riskbench.calibration.surface.frames import frame_of, later_frame, plateau_frame, values_at, windows_frame
+from riskbench.calibration.surface.frames import (
+    frame_of,
+    later_frame,
+    plateau_frame,
+    today_place,
+    values_at,
+    windows_frame,
+)
 from riskbench.calibration.surface.measures import feasible
 from riskbench.calibration.surface.regions import COLUMNS as REGION_COLUMNS
 from riskbench.calibration.surface.regions import regions_frame
-from riskbench.calibration.surface.words import facts, infeasible, pages, provenance, remarks
+from riskbench.calibration.surface.words import asleep, facts, infeasible, pages, provenance, remarks
 from riskbench.data.dataset import Dataset
 from riskbench.data.windows import Span
 from riskbench.display import Fact, Result, result
@@ -150,7 +158,7 @@ def surface(
     where today's is one of them nothing needs to change.
 
     Every cell is exact: what `simulate` would count with that setting put into the book. A region that has a value
-    of its own keeps it, as it would. The swept rules count as live.
+    of its own keeps it, as it would. The swept rules count as live whatever their status.
 
     Parameters
     ----------
@@ -220,8 +228,9 @@ def surface(
     ground = grounded(
         events, "the setting", stated_costs, choose_on=choose_on, report_on=report_on, asof=asof, seed=seed
     )
+    acts = acting(book, events, asof=asof)
     swept = plane(
-        acting(book, events, asof=asof),
+        acts,
         events,
         names,
         grid=None if isinstance(grid, int) else grid,
@@ -248,6 +257,7 @@ def surface(
     if by is not None and len(events.regions[1]) > 1:
         regions = regions_frame(swept, ground, found.chosen, constraints)
     plateau = plateau_frame(swept, chosen_on, found)
+    unused = idle(swept, acts, ground.windows.choose.mask | ground.windows.report.mask)
     return Surface(
         settings=frame,
         plateau=plateau,
@@ -262,10 +272,20 @@ def surface(
         counted=ground.counted,
         per=ground.windows.per,
         window_weeks=ground.windows.choose.length,
-        facts=facts(swept, ground, found, windows, chosen_on=chosen_on, later=later),
+        facts=facts(
+            swept,
+            ground,
+            found,
+            windows,
+            chosen_on=chosen_on,
+            later=later,
+            unused=unused,
+            asleep=asleep(swept, book),
+            fits=bool(fits[today_place(swept)]),
+        ),
         pages=pages(swept, ground, plateau, windows, regions),
         lazy={"settings_later": partial(later_frame, swept, later, against_today(cells, ground, REPORT))},
-        notes=remarks(swept, ground, found, book=book, constraints=constraints, later=later, by=by),
+        notes=remarks(swept, ground, found, book=acts, constraints=constraints, later=later, by=by, unused=unused),
         provenance=provenance(ground, book, names, constraints, shape=swept.shape, asof=asof, seed=seed, begun=begun),
     )
 

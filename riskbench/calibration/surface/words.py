@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from riskbench.calibration.curve import violation
+from riskbench.calibration.idle import said
 from riskbench.calibration.pages import Page, a_week, money_name, spread
 from riskbench.calibration.segments import OWN
 from riskbench.calibration.study import Study
@@ -44,21 +45,31 @@ def facts(
     *,
     chosen_on: Measures,
     later: Measures | None,
+    unused: dict[str, str],
+    asleep: str,
+    fits: bool,
 ) -> tuple[Fact, ...]:
-    """Return the setting, what it changes, how wide the plateau is, and what it does to customers."""
+    """Return the setting, what it changes, how wide the plateau is, and what it does to customers.
+
+    `unused` names parameters that change nothing and why, `asleep` rules that are not live, and `fits` says whether
+    today's setting keeps to the constraints.
+    """
     unit: Unit = "money" if ground.worth.money else "number"
     currency, counted, per = ground.currency, ground.counted, a_week(ground.windows.per)
     today = today_place(swept)
-    keeps = bool(found.plateau[today])
-    made = [
-        Fact(
-            "Chosen setting",
-            told(swept, found.chosen),
-            "text",
-            note="today's setting is statistically no worse" if keeps else "today's setting is off the plateau",
-        ),
-        Fact("Today's setting", told(swept, today), "text"),
-    ]
+    keep = _why_keep(found, windows, today, unused, fits=fits)
+    idle = said(unused)
+    if keep:
+        made = [
+            Fact("Setting", f"Keep today's setting: {told(swept, today)}", "text", note=keep),
+            Fact("Chosen on the plateau", told(swept, found.chosen), "text", note=asleep),
+        ]
+    else:
+        why = "today's setting is off the plateau" if fits else "today's setting breaks a limit"
+        made = [
+            Fact("Chosen setting", told(swept, found.chosen), "text", note=f"{why}; {idle}" if idle else why),
+            Fact("Today's setting", told(swept, today), "text", note=asleep),
+        ]
     for group, window, name in (
         ("choose", ground.windows.choose, f"Change against today {per}, where chosen"),
         ("report", ground.windows.report, f"Change against today {per}, later"),
@@ -97,6 +108,26 @@ def facts(
         )
     )
     return tuple(made)
+
+
+def _why_keep(
+    found: Central, windows: pd.DataFrame, today: tuple[int, int], unused: dict[str, str], *, fits: bool
+) -> str:
+    """Return why today's setting should be kept; empty where the chosen one should be taken."""
+    idle = said(unused)
+    if fits and found.plateau[today]:
+        return "no other setting is shown to be better" + (f"; {idle}" if idle else "")
+    row = windows[(windows["point"] == "chosen") & (windows["window"] == "report")]
+    now = windows[(windows["point"] == "today's values") & (windows["window"] == "report")]
+    if fits and len(row) and float(row["net_value"].iloc[0]) < float(now["net_value"].iloc[0]):
+        return "the chosen one is worse on the later window" + (f"; {idle}" if idle else "")
+    return ""
+
+
+def asleep(swept: Plane, book: RuleBook) -> str:
+    """Return which swept rules are not live though every setting counts them so; empty where all are."""
+    held = [f"{one} is {book.rule(one).status}" for one in swept.ids if book.rule(one).status != "live"]
+    return f"{listed(held)}, and counts as live here whatever its status" if held else ""
 
 
 def pages(
@@ -193,10 +224,12 @@ def remarks(
     constraints: Sequence[Constraint],
     later: Measures | None,
     by: str | None,
+    unused: dict[str, str],
 ) -> tuple[str, ...]:
     """Return what a reader must know."""
     windows = ground.windows
-    notes = [
+    notes = [f"{said(unused)}."] if unused else []
+    notes += [
         f"Chosen on {windows.choose.words}; judged on {windows.report.words}. Labels: {ground.labels.recipe}.",
         *windows.notes,
         (
@@ -242,7 +275,9 @@ def _about(name: str, book: RuleBook, present: set[str]) -> list[str]:
             "leaves them out."
         )
     if rule.status != "live":
-        notes.append(f"{rule_id} is {rule.status}: every setting counts it as live, today does not.")
+        notes.append(
+            f"{rule_id} is {rule.status}: every setting counts as live whatever its status; today it does nothing."
+        )
     return notes
 
 

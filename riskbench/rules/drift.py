@@ -37,6 +37,8 @@ FEWEST = 10
 FEWEST_WEEKS = 4
 LEVEL = 0.05
 _WEEK = 7 * DAY
+#: Days before the last one that say when a whole day ends, and how many of them must have events.
+_DAYS_BEFORE, _FEWEST_DAYS = 28, 14
 
 
 @result
@@ -216,10 +218,12 @@ class _Spans:
         moment = held.labels.asof
         now = micros(moment) if moment is not None else int(times[present].max())
         # Weeks are counted back from the last whole day, so that the last one is whole.
-        end = int(local[present].max()) // DAY * DAY + DAY
+        end, broken_off = _whole_until(local[present].astype(np.int64))
         week = np.where(present, (local - end) // _WEEK, np.iinfo(np.int64).min)
         shift = int((local - times)[present][-1])
         told_until = -(-(now + shift) // DAY) * DAY
+        if broken_off is not None and now + shift <= end + DAY:
+            told_until = end
         ripe = (told_until - math.ceil(days * DAY) - end) // _WEEK - 1 if days else -1
         fixed = None
         if reference is not None:
@@ -228,7 +232,7 @@ class _Spans:
             fixed &= times >= (micros(start) if start is not None else np.iinfo(np.int64).min)
             fixed &= times < (micros(until) if until is not None else np.iinfo(np.int64).max)
         made = cls(week, ripe=min(int(ripe), -1), last=-1, weeks=weeks, days=days, fixed=fixed)
-        made.end = end
+        made.end, made.broken_off = end, broken_off
         first = int(week[present].min())
         if made.ripe - weeks + 1 - first < FEWEST_WEEKS and fixed is None:
             raise DataError(
@@ -240,6 +244,8 @@ class _Spans:
         return made
 
     end: int = 0
+    #: The local moment at which the last day breaks off; None where it is whole.
+    broken_off: int | None = None
 
     def recent(self, *, told: bool) -> Mask:
         """Return the events of the recent weeks: with complete verdicts, or up to the last."""
@@ -266,6 +272,25 @@ class _Spans:
     def words_hits(self) -> str:
         """The recent weeks of hits."""
         return f"{self.day(self.last - self.weeks + 1)} to before {self.day(self.last + 1)}"
+
+
+def _whole_until(local: Ints) -> tuple[int, int | None]:
+    """Return the end of the last whole day, and where the day after breaks off; None where none does.
+
+    Data often end in the middle of a day. A last day is taken for broken off where its last event comes more than an
+    hour earlier than that of each of the four weeks of days before.
+    """
+    last = int(local.max())
+    today = last // DAY
+    days = local // DAY
+    recent = (days < today) & (days >= today - _DAYS_BEFORE)
+    if recent.any():
+        latest = np.full(_DAYS_BEFORE, -1, dtype=np.int64)
+        np.maximum.at(latest, (days[recent] - (today - _DAYS_BEFORE)).astype(np.intp), local[recent] % DAY)
+        seen = latest[latest >= 0]
+        if len(seen) >= _FEWEST_DAYS and last % DAY < int(seen.min()) - DAY // 24:
+            return today * DAY, last
+    return (today + 1) * DAY, None
 
 
 def _equal_ears(held: Hits) -> npt.NDArray[np.int8]:
@@ -445,6 +470,11 @@ def _notes(held: Hits, spans: _Spans, table: pd.DataFrame) -> tuple[str, ...]:
         if spans.fixed is None
         else f"Precision: {spans.words}, hits: {spans.words_hits}, against the reference that was named.",
     ]
+    if spans.broken_off is not None:
+        stops = np.datetime64(spans.broken_off, "us").astype("datetime64[m]").item()
+        notes.append(
+            f"The events break off on {stops:%Y-%m-%d} at {stops:%H:%M}: that day is not whole, so it is in no week."
+        )
     level = f"{100 * LEVEL:.0f} %"
     notes.append(
         f"Where nothing changed, a look at the whole book names any rule's precision in at most {level} of looks, "

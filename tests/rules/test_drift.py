@@ -172,3 +172,32 @@ def test_the_diagnosis_names_each_finding_once_the_most_urgent_first():
     assert not found.duplicated(["rule", "finding"]).any()
     assert (found["what_to_do"].str.len() > 0).all()
     assert health.headline()[0].value == "TX-0: precision fell"
+
+
+@pytest.mark.parametrize("hour", [6, 13, 20])
+def test_a_last_day_that_breaks_off_is_in_no_week(hour):
+    """Cut in the middle of a day, the figures are those of the whole days before, and the page says so."""
+    frame = table(5, weekly=60)
+    whole = frame[frame["placed"] < "2026-06-17"]
+    cut = frame[frame["placed"] < f"2026-06-17 {hour:02d}:00"]
+    drift, before = (watch(one, asof=None) for one in (cut, whole))
+    columns = [name for name in drift.frame().columns if name.startswith("hits_")]
+    pd.testing.assert_frame_equal(drift.frame()[columns], before.frame()[columns])
+    lines = drift.frame("weeks")
+    assert int(lines.loc[lines["period"] == "current", "hits"].sum()) > 0
+    assert any("break off on 2026-06-17" in note and "no week" in note for note in drift.notes)
+    assert not any("break off" in note for note in before.notes)
+
+
+def test_days_of_few_events_are_whole():
+    """Where days end early anyway, none is taken for broken off."""
+    frame = table(6, weekly=20).iloc[::60].reset_index(drop=True)
+    assert frame["placed"].dt.date.value_counts().median() <= 2
+    drift = watch(frame, asof=None)
+    assert not any("break off" in note for note in drift.notes)
+
+
+def test_health_of_a_simulation_is_refused_with_a_hint():
+    held = rb.simulate(book(), rb.read(table(1), roles=ROLES))
+    with pytest.raises(rb.RiskbenchError, match="watch_rules"):
+        rb.diagnose_rules(held)

@@ -127,7 +127,7 @@ _HINTS = {
     "InfeasibleError": "Loosen one of the constraints to the nearest feasible point, or drop it and run again.",
     "ColumnNotFoundError": "Name the column that the data has in the parameter `roles`, or in the rule book.",
     "DataError": "Mend the data, or the parameters `source`, `roles`, `region`, `start` and `end` that choose it.",
-    "RuleError": "Mend the rule where the caret points; `riskbench rules check BOOK.yaml` finds every mistake at once.",
+    "RuleError": "Mend what is named in the rule book; `riskbench rules check BOOK.yaml` finds every mistake at once.",
     "ParameterError": "Change the parameter and run again.",
 }
 

@@ -227,10 +227,10 @@ def test_a_guardrail_that_the_rule_would_break_is_told_with_the_share_that_would
 
 @pytest.mark.parametrize(
     ("rule", "words"),
-    [("TX-9", "no rule 'TX-9'"), ("TX-1", "is live"), ("TX-4", "is retired")],
+    [("TX-9", "'TX-9': there is no such rule"), ("TX-1", "is live"), ("TX-4", "is retired")],
 )
 def test_a_rule_that_cannot_be_launched_is_refused(book, events, rule, words):
-    with pytest.raises(rb.RuleError, match=words):
+    with pytest.raises(rb.errors.ParameterError, match=words):
         rb.plan_launch(book, events, rule=rule)
 
 

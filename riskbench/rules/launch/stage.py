@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from riskbench.data.dataset import Dataset
-from riskbench.errors import ParameterError, RuleError, listed
+from riskbench.errors import ParameterError, RuleError, listed, nearest
 from riskbench.rules.book import RuleBook
 
 #: The column that tells which units are in a share of traffic, and its number of equal parts.
@@ -151,14 +151,28 @@ def candidate(book: RuleBook, rule_id: str | None) -> str:
 
     Raises
     ------
-    RuleError
+    ParameterError
         When there is no such rule, or it is live or retired already.
+    RuleError
+        When none is named and the book has no draft and no rule in shadow.
     """
     if rule_id is not None:
-        rule = book.rule(rule_id)
+        known = {rule.id: rule for rule in book.rules}
+        waiting = listed([rule.id for rule in book.rules if rule.status in ("draft", "shadow")])
+        if rule_id not in known:
+            close = nearest(str(rule_id), known)
+            hint = f"did you mean {close!r}?" if close else None
+            raise ParameterError(
+                f"The parameter 'rule' names {str(rule_id)[:60]!r}: there is no such rule in the book",
+                allowed=waiting,
+                hint=hint,
+            )
+        rule = known[rule_id]
         if rule.status in ("live", "retired"):
-            raise RuleError(
-                f"The rule is {rule.status}", rule=rule.id, allowed="draft or shadow", hint="launch a draft of it"
+            raise ParameterError(
+                f"The parameter 'rule' names {rule.id}, which is {rule.status}",
+                allowed=f"a draft or a shadow rule: {waiting}",
+                hint="name one of these, or launch a draft of it under an id of its own",
             )
         return rule.id
     for status in ("draft", "shadow"):

@@ -100,6 +100,24 @@ class Costs:
         """Return the costs by name."""
         return asdict(self)
 
+    def told(self, currency: str = "") -> str:
+        """Return the costs as one line, the money among them with its currency.
+
+        A minute's cost at its default is said to be one, as half a unit is much in one currency and little in another.
+
+        >>> Costs().told("IDR").partition("; ")[2]
+        'a review costs IDR 2.50: 5 minutes at IDR 0.5, a default that nobody stated'
+        """
+        shares = {
+            name: value for name, value in self.to_dict().items() if name not in ("review_minutes", "minute_cost")
+        }
+        told = ", ".join(f"{name} {value:g}" for name, value in shares.items())
+        unit = f"{currency} " if currency else ""
+        each = f"{unit}{self.review_minutes * self.minute_cost:,.2f}"
+        minutes = f"{self.review_minutes:g} minutes at {unit}{self.minute_cost:g}"
+        stated = self.minute_cost != Costs.__dataclass_fields__["minute_cost"].default or not currency
+        return f"{told}; a review costs {each}: {minutes}{'' if stated else ', a default that nobody stated'}"
+
     def scaled(self, name: str, factor: float) -> Costs:
         """Return the costs with one of them multiplied, at most to its largest value."""
         value = getattr(self, name) * factor

@@ -334,8 +334,9 @@ def _notes(standing: Standing, flips: int, unlabelled: int) -> tuple[str, ...]:
 
 def said(standing: Standing) -> str:
     """Return the stated costs as one remark."""
-    told = ", ".join(f"{name} {value:g}" for name, value in standing.costs.to_dict().items())
-    unit = "" if standing.held.worth.money else " Without an amount each event counts as one."
+    money = standing.held.worth.money
+    told = standing.costs.told(standing.held.dataset.currency.code if money else "")
+    unit = "" if money else " Without an amount each event counts as one."
     return f"Assumed costs: {told}.{unit}"
 
 

@@ -70,7 +70,7 @@ def remarks(
     notes = [f"Labels: {new.labels.recipe}."]
     if not flips:
         notes.append("No event's outcome changes.")
-    stated = ", ".join(f"{name} {value:g}" for name, value in costs.to_dict().items())
+    stated = costs.told(new.dataset.currency.code)
     if not new.worth.money:
         notes.append("No amount: net value and values are not measurable.")
     else:

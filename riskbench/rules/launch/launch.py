@@ -224,9 +224,10 @@ def plan_launch(
     Raises
     ------
     RuleError
-        When there is no such rule, or it is live already.
+        When none is named and the book has neither a draft nor a rule in shadow.
     ParameterError
-        When the steps do not grow, or the power is no chance.
+        When there is no such rule, or it is live or retired already; when the steps do not grow, or the power is no
+        chance.
     DataError
         Without times, or without events old enough for a verdict.
     InfeasibleError
@@ -428,7 +429,7 @@ def _notes(
         f"The share of traffic is cut by {unit}: {BUCKET} is the first 8 hexadecimal digits of SHA-256 over "
         f"'{trial.rule}:' and the value, modulo {BUCKETS:,}. A {unit} stays in its arm."
     )
-    stated = ", ".join(f"{name} {value:g}" for name, value in costs.to_dict().items())
+    stated = costs.told(trial.held.dataset.currency.code if trial.held.worth.money else "")
     notes.append(f"Costs assumed: {stated}.")
     return (*notes, *trial.held.dataset.notes)
 

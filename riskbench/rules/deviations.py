@@ -86,18 +86,22 @@ class Deviations(Result):
         column = "net_per_week" if self.weeks is not None else "net_value"
         measured = acting[acting[column].notna()]
         if len(measured):
-            row = measured.sort_values(column, kind="stable").iloc[0]
+            ranked = measured.sort_values(column, kind="stable")
+            costs = ranked[column].iloc[0] < 0
+            row = ranked.iloc[0 if costs else -1]
             per = "a week" if self.weeks is not None else "over all events"
+            word = "Costs most" if costs else "Earns most" if row[column] > 0 else "Costs nothing"
+            shown = row[f"{column}_upper"] < 0 or row[f"{column}_lower"] > 0
             facts.append(
                 Fact(
-                    f"Dearest: {row['rule']} in {row['region']}",
+                    f"{word}: {row['rule']} in {row['region']}",
                     float(row[column]),
                     "money" if self.money else "number",
                     lower=float(row[f"{column}_lower"]),
                     upper=float(row[f"{column}_upper"]),
                     n=int(row["n"]),
                     currency=self.currency if self.money else "",
-                    note=per,
+                    note=per if shown else f"{per}; not shown: the interval holds 0",
                     signed=True,
                 )
             )

@@ -308,3 +308,25 @@ def test_one_sure_change_among_many_tried_is_not_believed():
     assert readings([weighed(9.0, n=3)])[1] == ["not measurable: 3 with a verdict, 10 needed"]
     assert readings([weighed(0.0, n=0)]) == ([None], ["changes no outcome"])
     assert readings([]) == ([], [])
+
+
+def test_the_headline_words_agree_with_the_sign_and_the_interval():
+    book = rb.RuleBook.from_yaml(BOOK)
+    said = set()
+    for seed in range(6):
+        for flipped in (False, True):
+            frame = events(seed=seed).frame()
+            if flipped:
+                frame["fraud"] = 1 - frame["fraud"]
+            priced = rb.price_deviations(book, rb.read(frame, roles=events().roles))
+            fact = next((one for one in priced.headline() if one.name.partition(":")[0] in WORDS), None)
+            if fact is None:
+                continue
+            word = fact.name.partition(":")[0]
+            assert word == ("Costs most" if fact.value < 0 else "Earns most" if fact.value > 0 else "Costs nothing")
+            assert ("not shown" in fact.note) == (fact.lower <= 0 <= fact.upper)
+            said.add(word)
+    assert "Costs most" in said
+
+
+WORDS = ("Costs most", "Earns most", "Costs nothing", "Dearest")

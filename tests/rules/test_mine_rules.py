@@ -341,3 +341,26 @@ def test_a_column_said_to_be_known_at_the_decision_is_believed_and_one_left_out_
     assert mined.frame()["condition"].str.contains("delivery").any()
     assert mined.left_out["verdict_code"] == "left out on request"
     assert not any("verdict_code" in note for note in mined.notes if note.startswith("Left out as leaks"))
+
+
+def test_the_page_keeps_value_and_interval_in_one_column_and_the_axis_in_short_numbers():
+    from riskbench.display import chart
+
+    mined = rb.mine_rules(
+        EMPTY, dataset(events().assign(amount=lambda held: held["amount"] * 100_000)), outcome="block"
+    )
+    page = mined.pages["rules"][1]
+    assert len(page.columns) <= 8
+    assert page["condition"].tolist() == mined.frame()["condition"].tolist()
+    row = mined.frame().iloc[0]
+    assert page["frauds"].iloc[0].startswith(f"{row['frauds']:,} of {row['frauds'] + row['good']:,}")
+    assert page.filter(like="net value").iloc[0, 0].count(" to ") == 1
+    labels: list[str] = []
+
+    def drawn(ax):
+        mined._draw(ax)
+        labels.extend(ax.xaxis.get_major_formatter().format_ticks([0.0, 20_000_000.0]))
+
+    chart.png(drawn)
+    assert "M" in labels[1]
+    assert "e" not in labels[1]

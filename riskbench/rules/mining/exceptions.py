@@ -14,7 +14,6 @@ import pandas as pd
 from riskbench.data.dataset import Dataset
 from riskbench.data.labels import FRAUD, GOOD
 from riskbench.display import Fact, Result, result
-from riskbench.display.chart import BLUE, GREY, style
 from riskbench.errors import DataError, ParameterError
 from riskbench.metrics.costs import Costs
 from riskbench.metrics.discovery import q_values
@@ -23,6 +22,7 @@ from riskbench.rules.doors import book_and_events, listed_names, mapping, seeded
 from riskbench.rules.mining.exceptions_search import carved, without
 from riskbench.rules.mining.exceptions_table import HOLDS, framed, ordered, tried_on
 from riskbench.rules.mining.field import Field
+from riskbench.rules.mining.page import draw_intervals, exceptions_page
 from riskbench.rules.mining.words import read_not, ways
 from riskbench.rules.rule import Rule
 
@@ -149,19 +149,17 @@ class MinedExceptions(Result):
         return 1.3 + 0.34 * min(10, max(1, len(self.exceptions)))
 
     def _draw(self, ax: Axes) -> None:
-        shown = self.exceptions.head(10).iloc[::-1]
-        place = np.arange(len(shown))
-        colours = [BLUE if verdict == HOLDS else GREY for verdict in shown["verdict"]]
-        ax.axvline(0, color="#444444", linewidth=0.8)
-        ax.hlines(place, shown["net_value_lower"], shown["net_value_upper"], color=colours, linewidth=2)
-        ax.scatter(shown["net_value"], place, color=colours, zorder=3)
-        names = [
-            f"{name} ({freed:,} freed, {lost:,} lost)"
-            for name, freed, lost in zip(shown["exception"], shown["freed"], shown["lost"], strict=True)
-        ]
-        ax.set_yticks(place, names)
-        ax.set_ylim(-0.6, len(shown) - 0.4)
-        style(ax, title="On later events, given the other live rules", x=f"net value ({self.counted})", y="")
+        shown = self.exceptions.head(10)
+        rows = zip(shown["exception"], shown["freed"], shown["lost"], strict=True)
+        draw_intervals(
+            ax,
+            shown,
+            names=[f"{name} ({freed:,} freed, {lost:,} lost)" for name, freed, lost in rows],
+            sure=(shown["verdict"] == HOLDS).to_numpy(),
+            counted=self.counted,
+            money=bool(self.currency),
+            title="On later events, given the other live rules",
+        )
 
 
 def mine_exceptions(
@@ -292,8 +290,12 @@ def mine_exceptions(
     features = [{name: f.to_mapping() for name, f in field.shared.items() if name in tried[k].columns} for k in order]
     frame = frame.iloc[order].reset_index(drop=True)
     frame.insert(0, "exception", [f"E-{k}" for k in range(1, len(frame) + 1)])
+    page = exceptions_page(
+        frame, counted=field.counted, money=field.held.worth.money, frauds=counts[1][0], good=counts[1][1]
+    )
     return MinedExceptions(
         exceptions=frame,
+        pages={"exceptions": ("Carve-outs on later events, given the other live rules", page)} if len(frame) else {},
         rule_id=rule,
         hits=int((hit & windows.report.mask).sum()),
         frauds=counts[1][0],

@@ -97,7 +97,7 @@ class Field:
             raise DataError("There are no events to search")
         everything = np.ones(held.dataset.rows, dtype=bool)
         windows = split(
-            held.dataset, everything, mature_until=held.labels.mature_until, seed=seed, what="what is found"
+            held.dataset, everything, mature_until=held.labels.mature_until, seed=seed, what="a new condition"
         )
         added = sharing(held.dataset, features=book.features) if share else {}
         events = velocity(held.dataset, added.values()) if added else held.dataset

@@ -13,7 +13,6 @@ import pandas as pd
 from riskbench.data.dataset import Dataset
 from riskbench.data.labels import FRAUD
 from riskbench.display import Fact, Result, result
-from riskbench.display.chart import BLUE, GREY, style
 from riskbench.errors import DataError, ParameterError
 from riskbench.metrics.constraints import Constraint
 from riskbench.metrics.costs import Costs
@@ -24,6 +23,7 @@ from riskbench.rules.doors import book_and_events, listed_names, mapping, seeded
 from riskbench.rules.mining.cover import Cover, picked
 from riskbench.rules.mining.field import Field
 from riskbench.rules.mining.figures import change, rates
+from riskbench.rules.mining.page import draw_intervals, rules_page
 from riskbench.rules.mining.table import PAYS, candidates_of, framed, judged
 from riskbench.rules.mining.words import notes_of, ways
 from riskbench.rules.rule import Rule
@@ -124,16 +124,16 @@ class MinedRules(Result):
         return 1.3 + 0.34 * min(12, max(1, len(self.rules)))
 
     def _draw(self, ax: Axes) -> None:
-        shown = self.rules.head(12).iloc[::-1]
-        place = np.arange(len(shown))
-        colours = [BLUE if verdict == PAYS else GREY for verdict in shown["verdict"]]
-        ax.axvline(0, color="#444444", linewidth=0.8)
-        ax.hlines(place, shown["net_value_lower"], shown["net_value_upper"], color=colours, linewidth=2)
-        ax.scatter(shown["net_value"], place, color=colours, zorder=3)
-        names = [f"{rule} ({n:,} events)" for rule, n in zip(shown["rule"], shown["n"], strict=True)]
-        ax.set_yticks(place, names)
-        ax.set_ylim(-0.6, len(shown) - 0.4)
-        style(ax, title="Given the live book, on later events (grey: not sure)", x=f"net value ({self.counted})", y="")
+        shown = self.rules.head(12)
+        draw_intervals(
+            ax,
+            shown,
+            names=[f"{rule} ({n:,} events)" for rule, n in zip(shown["rule"], shown["n"], strict=True)],
+            sure=(shown["verdict"] == PAYS).to_numpy(),
+            counted=self.counted,
+            money=bool(self.currency),
+            title="Given the live book, on later events (grey: not sure)",
+        )
 
 
 def _share(part: int, whole: int) -> tuple[float | None, float | None, float | None]:
@@ -262,8 +262,11 @@ def mine_rules(
     named = {name for rule in paying for name in rule.columns}
     features = {name: f.to_mapping() for name, f in field.shared.items() if name in named}
     found = [rates(field, level, part) for part in (windows.choose.mask, windows.report.mask)]
+    frame, money = framed(candidates, values, verdicts, added, field), field.held.worth.money
+    page = rules_page(frame, counted=field.counted, money=money)
     return MinedRules(
-        rules=framed(candidates, values, verdicts, added, field),
+        rules=frame,
+        pages={"rules": ("Candidates on the later events, given the live book", page)} if len(frame) else {},
         book=_with(book, paying, features),
         limits=pd.DataFrame(
             [(c.rate, c.side, c.bound, found[0][c.rate], found[1][c.rate]) for c in limits],

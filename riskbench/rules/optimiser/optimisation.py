@@ -24,7 +24,7 @@ from riskbench.rules.optimiser.aim import Aim, weights
 from riskbench.rules.optimiser.case import Ground, check_events
 from riskbench.rules.optimiser.edit import forms, options_of
 from riskbench.rules.optimiser.front import front_of
-from riskbench.rules.optimiser.page import draw_front, edits_page, set_page
+from riskbench.rules.optimiser.page import draw_front, edits_page, limits_page, set_page
 from riskbench.rules.optimiser.search import Field, Found, Search, Stand, best_sets
 from riskbench.rules.optimiser.tables import LISTED, edits_frame, front_frame, limits_frame, set_frame, singles
 from riskbench.rules.optimiser.values import values_to_try
@@ -319,7 +319,7 @@ def optimise(
     pages = {
         "edits": ("Single edits, each alone, the best where they were chosen first", edits_page(edits, money=money)),
         "best_set": ("The best set: what each edit adds to those before", set_page(best_set, money=money)),
-        "limits": ("Limits: today and proposed where chosen, today and observed on later events", limits_told),
+        "limits": ("Limits, where the edits were chosen and on later events", limits_page(limits_told)),
     }
     if max_edits == 1:
         pages["best_set"] = ("", set_page(best_set.iloc[:0], money=money))

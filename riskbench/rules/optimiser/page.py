@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from riskbench.display import number
+from riskbench.display import NOT_MEASURABLE, number
 from riskbench.display.chart import BLUE, GREY, RED, style
 from riskbench.display.fact import Unit
 
@@ -52,6 +52,21 @@ def set_page(frame: pd.DataFrame, *, money: bool) -> pd.DataFrame:
             **{name: _each(frame[name], "count") for name in ("frauds", "insults", "reviews")},
         }
     )
+
+
+def limits_page(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the limits in a reader's words: today and proposed, where chosen and later."""
+    names = {
+        "today": "today, where chosen",
+        "proposed": "proposed, where chosen",
+        "today_later": "today, later",
+        "observed": "proposed, later",
+    }
+    told = {
+        words: [NOT_MEASURABLE if np.isnan(rate) else number(float(rate), "share") for rate in frame[name]]
+        for name, words in names.items()
+    }
+    return pd.DataFrame({"measure": frame["measure"], "limit": frame["limit"], **told, "later": frame["kept"]})
 
 
 def _each(column: pd.Series, unit: Unit) -> list[str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from riskbench.display import Fact, Result, result
+from riskbench.display import Fact, Result, number, result
 from riskbench.display.chart import BLUE, GREY, ORANGE, style
 from riskbench.metrics.costs import Costs
 from riskbench.metrics.intervals import Z95
@@ -18,7 +18,7 @@ from riskbench.rules.appraisal.credit import credit
 from riskbench.rules.appraisal.leave_one_out import leave_one_out_regions, marginal
 from riskbench.rules.appraisal.overlap import overlap
 from riskbench.rules.appraisal.redundancy import contradictions, redundancy
-from riskbench.rules.appraisal.retirement import FREE, LEVEL, Judged, judged, retirement, together
+from riskbench.rules.appraisal.retirement import FREE, LEVEL, Judged, judged, retirement, together, too_few
 from riskbench.rules.appraisal.what_if import said, totals
 from riskbench.rules.doors import wanted
 from riskbench.rules.simulation import Simulation
@@ -86,6 +86,9 @@ class Appraisal(Result):
     decided: int
     currency: str
     money: bool
+    counted: str = ""
+    window: str = ""
+    few: str = ""
 
     def headline(self) -> tuple[Fact, ...]:
         """Return how many rules can go, what is not shown to pay, and what the book and its best draft are worth."""
@@ -93,7 +96,9 @@ class Appraisal(Result):
         if not live:
             return (Fact("Live rules", 0, "count", note="no rule of the book is live"),)
         free = self.retire[self.retire["goes"].notna()].sort_values("goes")["rule"].tolist()
-        facts = [Fact("Can go without any change", f"{len(free)} of {live}", "text", note=_names(free))]
+        name, note = "Can go without any change", ", ".join(filter(None, [_names(free), self.few]))
+        none = self.few and not free
+        facts = [Fact(name, None if none else f"{len(free)} of {live}", "text", note=note)]
         for word, name in (
             ("costs more than it saves", "Cost more than they save"),
             ("not shown to pay", "Not shown to pay"),
@@ -112,8 +117,11 @@ class Appraisal(Result):
         pays = self.marginal[self.marginal["net_value_lower"] > 0]
         if len(pays):
             best = pays.nlargest(1, "net_value").to_dict("records")[0]
-            facts.append(self._money(f"Making {best['rule']} live", best, str(best["status"]), sign=True))
+            facts.append(self._money(f"Making {best['rule']} live", best, self._trial(str(best["status"])), sign=True))
         return tuple(facts[:6])
+
+    def _trial(self, status: str) -> str:
+        return f"{status}; on all events{self.window and ' ' + self.window}; a launch plan judges on the last third"
 
     def _money(self, name: str, row: Mapping[Any, Any], note: str, *, sign: bool = False) -> Fact:
         told = [row[f"net_value{end}"] for end in ("", "_lower", "_upper")]
@@ -128,7 +136,7 @@ class Appraisal(Result):
             upper=upper,
             n=int(row["flips"]),
             currency=self.currency if self.money else "",
-            note=note,
+            note=note if self.money else f"{self.counted}; {note}",
             signed=sign,
         )
 
@@ -160,7 +168,7 @@ class Appraisal(Result):
         ax.axvline(0, color="black", linewidth=0.8)
         ax.set_yticks(place, [_short(rule) for rule in shown["rule"]])
         ax.margins(x=0.06, y=0.02)
-        unit = f"{letter} {self.currency}".strip() if self.money else "events"
+        unit = f"{letter} {self.currency}".strip() if self.money else self.counted
         style(
             ax,
             title="What each rule adds to the others, 95 % interval\n(blue: pays; grey: not shown; orange: costs)",
@@ -209,11 +217,11 @@ def appraise(simulation: Simulation, *, costs: Costs | Mapping[str, float] | Non
     ...   - {id: TX-2, when: amount > 600, outcome: review, status: live}
     ...   - {id: TX-3, when: amount > 950, outcome: block, status: live}
     ... ''')
-    >>> rb.appraise(rb.simulate(book, events)).frame("retire")[["rule", "verdict", "why", "goes"]]
-       rule    verdict                          why  goes
-    0  TX-3       dead        no event of this data     1
-    1  TX-2   shadowed       always decided by TX-1     2
-    2  TX-1  redundant  TX-2 would decide the same  <NA>
+    >>> rb.appraise(rb.simulate(book, events)).frame("retire")[["rule", "verdict", "goes"]]
+       rule         verdict  goes
+    0  TX-2        shadowed     1
+    1  TX-1       redundant  <NA>
+    2  TX-3  not measurable  <NA>
     """
     wanted(simulation, "Simulation", name="simulation")
     begun = time.perf_counter()
@@ -234,6 +242,9 @@ def appraise(simulation: Simulation, *, costs: Costs | Mapping[str, float] | Non
         decided=int(standing.decisions.sum()),
         currency=held.dataset.currency.code,
         money=held.worth.money,
+        counted="events" if held.worth.margin_weight(standing.costs) == 1 else "weighted events",
+        window=_window(standing),
+        few=too_few(standing),
         lazy={
             "credit": partial(credit, standing),
             "overlap": partial(overlap, held),
@@ -304,7 +315,11 @@ def _book(standing: Standing) -> tuple[float | None, float | None, float | None]
 
 def _notes(standing: Standing, told: Judged, lot: pd.DataFrame) -> tuple[str, ...]:
     held = standing.held
-    notes = [f"Labels: {held.labels.recipe}."]
+    days, few = _window(standing), too_few(standing)
+    events = f"{held.bits.rows:,} events{days and ', ' + days}"
+    bound = f" No hit in so many means a rate below {number(3 / held.bits.rows, 'share')}." if held.bits.rows else ""
+    notes = [f"On all {events}.{f' A rule without a hit is not called dead: {few}.' if few else bound}"]
+    notes.append(f"Labels: {held.labels.recipe}.")
     verdict = told.verdict
     free, safe = int(np.isin(verdict, FREE).sum()), len(told.order)
     if safe < free:
@@ -334,6 +349,11 @@ def _notes(standing: Standing, told: Judged, lot: pd.DataFrame) -> tuple[str, ..
         notes.append("No rule of the book is live: nothing is decided.")
     notes.append(said(standing))
     return tuple(notes)
+
+
+def _window(standing: Standing) -> str:
+    span = standing.held.dataset.span
+    return f"{span[0]:%Y-%m-%d} to {span[1]:%Y-%m-%d}" if span else ""
 
 
 def _names(rules: list[str]) -> str:

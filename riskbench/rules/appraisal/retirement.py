@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskbench.data.labels import FRAUD
+from riskbench.display import number
 from riskbench.metrics.discovery import q_values
 from riskbench.metrics.intervals import Z95
 from riskbench.rules.appraisal.leave_one_out import deciding, removal, taking_over
@@ -34,6 +35,8 @@ FREE = VERDICTS[:3]
 LEVEL = 0.05
 #: Where more than this share of the events that a removal moves has no verdict, nothing is said against the rule.
 MOSTLY = 0.5
+#: With fewer events, or a shorter time, a rule without a hit is not shown to have none.
+FEWEST_EVENTS, FEWEST_DAYS = 1_000, 7.0
 #: Rules named in one cell.
 _NAMED = 3
 
@@ -82,7 +85,26 @@ def judged(standing: Standing) -> Judged:
         ("dead", live & ~hit),
     ):
         verdict[mask] = word
+    for place in np.flatnonzero(live & ~hit):
+        if too_few(standing) or _missing(standing, int(place)):
+            verdict[place] = "not measurable"
     return Judged(verdict, changes, q, safe_order(standing, np.flatnonzero(np.isin(verdict, FREE))))
+
+
+def too_few(standing: Standing) -> str:
+    """Return why the events are too few to call a rule dead; empty where they are enough."""
+    rows, span = standing.held.bits.rows, standing.held.dataset.span
+    if rows < FEWEST_EVENTS:
+        return f"only {rows:,} events"
+    days = (span[1] - span[0]).total_seconds() / 86_400 if span else FEWEST_DAYS
+    return f"only {days:.1f} days of events" if days < FEWEST_DAYS else ""
+
+
+def _missing(standing: Standing, place: int) -> str:
+    """Return a column that a rule reads and no event has a value of; empty where there is none."""
+    dataset = standing.held.dataset
+    names = (dataset.roles.named().get(name, name) for name in standing.held.book.rules[place].columns)
+    return next((name for name in names if name in dataset.names and not dataset.column(name).present.any()), "")
 
 
 def safe_order(standing: Standing, free: npt.NDArray[np.intp]) -> tuple[int, ...]:
@@ -241,8 +263,13 @@ def _unseen(standing: Standing) -> npt.NDArray[np.float64]:
 def _why(standing: Standing, told: Judged, place: int, heirs: Ints, deciders: Ints) -> str:
     """Return in words what a verdict rests on."""
     word, went = told.verdict[place], told.changes
+    rows = standing.held.bits.rows
     if word == "dead":
-        return "no event of this data"
+        return f"no hit in {rows:,} events: below {number(3 / rows, 'share')} of events, at 95 %"
+    if word == "not measurable" and not standing.hits[place]:
+        few, column = too_few(standing), _missing(standing, place)
+        bound = f", its rate may be up to {number(min(1.0, 3 / rows), 'share')}" if rows else ""
+        return f"no hit, but {few}{bound}" if few else f"no hit, but {column} is missing in every event"
     if word == "shadowed":
         return f"always decided by {_named(standing, deciders[place])}"
     if word == "redundant":

@@ -310,7 +310,46 @@ def test_a_dictionary_altered_anywhere_is_refused(draw):
         rb.ChangeRequest.from_dict(told)
 
 
-_HELD = _request().to_dict()
+_HELD = json.loads(json.dumps(_request().to_dict()))
+
+
+def _altered(value):
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int | float):
+        return value + 1
+    return "altered" if value is None else f"{value}x"
+
+
+#: What no page shows: how long it took.
+_UNSEALED = {("provenance", "seconds")}
+
+
+def test_every_altered_leaf_of_the_whole_dictionary_is_refused():
+    assert rb.ChangeRequest.from_dict(_HELD).to_dict() == _HELD
+    places = [path for path in _paths(_HELD) if path[:2] != ("provenance", "request")]
+    assert {"kind", "title", "headline", "tables", "notes", "provenance"} == {path[0] for path in places}
+    assert len(places) > 300
+    passed = set()
+    for path in places:
+        told = copy.deepcopy(_HELD)
+        inner = told
+        for key in path[:-1]:
+            inner = inner[key]
+        inner[path[-1]] = _altered(inner[path[-1]])
+        try:
+            rb.ChangeRequest.from_dict(told)
+        except DataError:
+            continue
+        passed.add(path)
+    assert passed == _UNSEALED
+
+
+@pytest.mark.parametrize("name", ["kind", "title", "headline", "tables", "notes"])
+def test_a_part_that_is_taken_away_or_put_in_is_refused(name):
+    for told in ({key: value for key, value in _HELD.items() if key != name}, _HELD | {f"{name}_2": _HELD[name]}):
+        with pytest.raises(DataError, match="was altered"):
+            rb.ChangeRequest.from_dict(told)
 
 
 @pytest.mark.parametrize("wrong", [None, {}, {"provenance": None}, {"provenance": {"request": {}}}, [], "x"])

@@ -187,6 +187,16 @@ def test_showing_twice_gives_the_same(asked):
     assert _request().checksum == asked.checksum
 
 
+def test_the_regions_say_that_they_are_no_figures_a_week(asked):
+    assert {"week", "day"} <= set(asked.effect["per"])
+    held = rb.compare(*(rb.simulate(book, _events()) for book in _books()))
+    row = held.frame("changes").set_index("measure").loc["net value"]
+    assert asked.regions["net_value"].sum() == pytest.approx(row["difference"])
+    for text in (asked.page, asked.markdown, asked._repr_html_()):
+        assert "Changes in all, over the events told on; not a week." in text
+    assert "net value, in all" in asked.page
+
+
 # -- signing ----------------------------------------------------------------------------------------------
 
 

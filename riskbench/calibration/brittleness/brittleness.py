@@ -62,8 +62,8 @@ class Brittleness(Result):
         One row a parameter, region and band: events, of_hits (as a share of the hits it alone decides), frauds,
         goods, unlabelled, fraud_share with lower and upper (95 %).
     steps : DataFrame
-        One step looser and one stricter: cut, events, frauds, goods, net_value with lower and upper (paired), n,
-        p_value, q_value, why.
+        One step looser and one stricter: cut; events, frauds, goods and net_value with lower and upper (paired):
+        change in what the rule decides, below 0 for fewer; n (events between the two cuts), p_value, q_value, why.
     density : DataFrame
         For one parameter: events and frauds by windows on both sides of the cut.
     """

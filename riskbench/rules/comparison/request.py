@@ -20,7 +20,7 @@ from riskbench.metrics.costs import Costs
 from riskbench.rules.comparison.comparison import Comparison, compare
 from riskbench.rules.comparison.picture import draw_flips, picture_height
 from riskbench.rules.comparison.request_content import shown
-from riskbench.rules.comparison.request_page import sections
+from riskbench.rules.comparison.request_page import IN_ALL, sections
 from riskbench.rules.comparison.signing import SignedChange, sign
 from riskbench.rules.doors import wanted
 from riskbench.rules.simulation import Simulation
@@ -62,7 +62,7 @@ class ChangeRequest(Result):
         As in the comparison.
     regions : DataFrame
         The regions in which any event flips, the one that loses most first: region, flips, frauds_alerted, insults,
-        net_value with interval, q_value, reading.
+        net_value with interval, q_value, reading; changes in all, over the events told on, not a week.
     largest : DataFrame
         The ten flips of the largest value, ids masked: event, before, after, rule, condition, label, amount.
     assumptions : DataFrame
@@ -361,7 +361,8 @@ def _made(
     parts: dict[str, Any] = {**values, **tables}
     bare = kind(**parts, provenance=rest)
     content = {**bare.content, "checksum": bare.checksum}
-    return kind(**parts, notes=_notes(bare), provenance={**rest, "request": content})
+    pages = {"regions": (f"Regions. {IN_ALL}", bare.regions)}
+    return kind(**parts, notes=_notes(bare), pages=pages, provenance={**rest, "request": content})
 
 
 def _notes(held: ChangeRequest) -> tuple[str, ...]:

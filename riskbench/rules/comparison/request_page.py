@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 #: Regions shown on the page.
 _REGIONS = 20
 _SPLIT: tuple[tuple[str, str, Unit], ...] = (
-    ("frauds_alerted", "frauds alerted", "average"),
-    ("insults", "good events held or stopped", "average"),
-    ("net_value", "net value", "money"),
+    ("frauds_alerted", "frauds alerted, in all", "average"),
+    ("insults", "good events held or stopped, in all", "average"),
+    ("net_value", "net value, in all", "money"),
 )
 
 
@@ -121,7 +121,15 @@ def _crossed(matrix: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+#: In what unit the regions are told.
+IN_ALL = "Changes in all, over the events told on; not a week."
+
+
 def _regional(held: ChangeRequest) -> tuple[str, ...]:
+    return (*_loses(held), IN_ALL) if len(held.regions) else _loses(held)
+
+
+def _loses(held: ChangeRequest) -> tuple[str, ...]:
     losing = held.regions[held.regions["reading"] == WORSE]
     if len(losing):
         names = ", ".join(str(name) for name in losing["region"].head(_REGIONS))

@@ -190,6 +190,11 @@ class Optimisation(Result):
             title=title,
         )
 
+    @property
+    def alt(self) -> str:
+        """The picture in words."""
+        return f"{super().alt}. Loss over insults of the settings that none beats: lower left is better"
+
     def _draw(self, ax: Axes) -> None:
         places = [k for k, stand in enumerate(self.bench.front) if stand.key == self.bench.best.key]
         best = places[0] if places and not self.best_set.empty else None

@@ -107,4 +107,9 @@ def draw_front(ax: Axes, front: pd.DataFrame, *, best: int | None, unit: str) ->
     ax.yaxis.set_major_formatter(lambda value, _: number(float(value), "money"))
     ax.legend(frameon=False, loc="upper right", ncols=3, fontsize=9)
     where = "later events" if later else "events it was chosen on"
-    style(ax, title="Settings that none beats", x=f"insults: good events held or stopped ({where})", y=f"loss ({unit})")
+    style(
+        ax,
+        title="Settings that none beats (lower left is better)",
+        x=f"insults: good events held or stopped ({where})",
+        y=f"loss ({unit})",
+    )

@@ -66,7 +66,7 @@ def _text(text: str) -> Any:
 
     if "\n" in text and _LINES.fullmatch(text) and not re.search(r" \n|\n$|\n ", text):
         return LiteralScalarString(text)
-    if "\n" in text or _TAKEN.fullmatch(text) or text.startswith("?") or not text.isprintable():
+    if "\n" in text or _TAKEN.fullmatch(text) or text.startswith(("?", ":")) or not text.isprintable():
         return DoubleQuotedScalarString(text)
     return text
 

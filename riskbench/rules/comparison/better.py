@@ -53,12 +53,12 @@ def answer(pair: Pair, net: Sequence[float], *, rare: float, together: float) ->
     value, low, high = net
     half = (high - low) / 2
     for factor, why in (
-        (1.0, ""),
-        (rare, ", allowing for rare large events"),
-        (rare * together, ", as events come together"),
+        (1.0, "the interval holds 0"),
+        (rare, "allowing for rare large events, a wider interval than the one printed holds 0"),
+        (rare * together, "as events come together, a wider interval than the one printed holds 0"),
     ):
         if abs(value) <= half * np.sqrt(factor):
-            return NOT_SHOWN, f"the interval holds 0{why}"
+            return NOT_SHOWN, why
     return (BETTER, "the interval lies above 0") if value > 0 else (WORSE, "the interval lies below 0")
 
 

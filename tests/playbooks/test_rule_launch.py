@@ -53,8 +53,8 @@ def test_a_launch_that_runs_ends_in_a_verdict(tmp_path):
 @pytest.mark.parametrize(
     ("asked", "code", "words"),
     [
-        ({"rule": "TX-99"}, 1, ["no rule 'TX-99'", "did you mean", "The plan"]),
-        ({"rule": "TX-001"}, 1, ["is live", "draft or shadow"]),
+        ({"rule": "TX-99"}, 1, ["there is no such rule in the book", "did you mean", "The plan"]),
+        ({"rule": "TX-001"}, 1, ["is live", "a draft or a shadow rule"]),
         ({"max_review_rate": "0.0001"}, 3, ["would break its guardrail", "review_rate at most 0.0001"]),
         ({"steps": '["live", "shadow"]'}, 1, ["reaches further"]),
         ({"launched": "2026-08-01", "stage": "0.3"}, 1, ["no stage '0.3'", "shadow, 10 %, 50 %, live"]),

@@ -59,6 +59,10 @@ class Price:
         """Return the worth of each event at its level."""
         return np.asarray(self.slope[kinds, levels] * money - self.handling[levels])
 
+    def gain(self, kinds: Small, money: Ints, *, before: Small, after: Small) -> Floats:
+        """Return what each event is worth more at its level after than at its level before."""
+        return self.each(kinds, money, after) - self.each(kinds, money, before)
+
     def second(self, counts: Ints, money: Ints, squares: Floats) -> Floats:
         """Return the sum of squared worths of cells of shape (..., 3, levels)."""
         a, h = self.slope, self.handling

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskbench.data.dataset import Dataset, micros
-from riskbench.data.labels import UNKNOWN, LabelState, label_state
+from riskbench.data.labels import FRAUD, GOOD, UNKNOWN, LabelState, label_state
 from riskbench.data.outcomes import ladder
 from riskbench.data.velocity import velocity
 from riskbench.engine.bits import Bits, pack
@@ -69,6 +69,17 @@ class Hits:
             nothing = np.full(self.dataset.rows, UNKNOWN, dtype=np.int8)
             return LabelState(nothing, (0, 0, 0, 0, self.dataset.rows), None, None, "no label given")
         return label_state(self.dataset, asof=self.asof)
+
+    @cached_property
+    def kinds(self) -> npt.NDArray[np.int8]:
+        """What is known of each event: 0 good, 1 fraud, 2 unlabelled."""
+        return np.minimum(self.labels.state, np.int8(2))
+
+    @cached_property
+    def stake(self) -> npt.NDArray[np.int64]:
+        """What is at stake in each event, in minor units: a fraud's loss, a good event's margin, else 0."""
+        state = self.labels.state
+        return np.where(state == FRAUD, self.worth.loss, np.where(state == GOOD, self.worth.margin, 0))
 
     @cached_property
     def worth(self) -> Worth:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from riskbench.data.labels import FRAUD, GOOD
 from riskbench.engine.bits import Bits
 from riskbench.errors import EngineError
 from riskbench.rules.hits import Hits
@@ -142,22 +141,11 @@ def signatures(held: Hits) -> Signatures:
     raise EngineError("The signatures of the rules could not be told apart", hint="simulate fewer rules at once")
 
 
-def kinds_of(held: Hits) -> npt.NDArray[np.int8]:
-    """Return what is known of each event: 0 good, 1 fraud, 2 unlabelled."""
-    return np.minimum(held.labels.state, np.int8(KINDS - 1))
-
-
-def stake_of(held: Hits) -> Ints:
-    """Return what is at stake in each event, in minor units: a fraud's loss, a good event's margin, else 0."""
-    state = held.labels.state
-    return np.where(state == FRAUD, held.worth.loss, np.where(state == GOOD, held.worth.margin, 0))
-
-
 def events_by(held: Hits, codes: npt.NDArray[np.integer], size: int) -> Cells:
     """Return counts and money of events by a code each."""
     from riskbench.engine.patterns import patterns_summed
 
-    kinds, value, stake = kinds_of(held), held.worth.value, stake_of(held)
+    kinds, value, stake = held.kinds, held.worth.value, held.stake
     own = codes.astype(np.int32, copy=False)
     count, total, squares = patterns_summed(own, kinds, value, size, states=KINDS)
     _, at_stake, stake_squares = patterns_summed(own, kinds, stake, size, states=KINDS)

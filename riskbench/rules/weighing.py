@@ -17,7 +17,6 @@ from riskbench.metrics.discovery import q_values
 from riskbench.metrics.intervals import Z95
 from riskbench.metrics.price import Price, price
 from riskbench.rules.hits import Hits, resolve
-from riskbench.rules.signature import kinds_of, stake_of
 
 Levels = npt.NDArray[np.int8]
 Rows = npt.NDArray[np.intp]
@@ -102,7 +101,7 @@ class Scale:
         self.held = held
         self.effects = tuple(rung.effect for rung in ladder(held.book.domain).rungs)
         self.price: Price = price(held.worth, costs, self.effects, scale=held.scale)
-        self.kinds, self.stake = kinds_of(held), stake_of(held)
+        self.kinds, self.stake = held.kinds, held.stake
         self.hard = np.isin(self.effects, ["review", "stop"])
         self.review = np.array([effect == "review" for effect in self.effects])
 
@@ -135,7 +134,7 @@ class Scale:
     def each(self, rows: Rows, first: Levels, last: Levels) -> npt.NDArray[np.float64]:
         """Return what each of some events is worth more, in major units."""
         kinds, stake = self.kinds[rows], self.stake[rows]
-        return self.price.each(kinds, stake, last) - self.price.each(kinds, stake, first)
+        return self.price.gain(kinds, stake, before=first, after=last)
 
     def levels(self, lines: dict[int, Words]) -> Levels:
         """Return what the book decides when some rules hit other events."""

@@ -18,7 +18,6 @@ from riskbench.metrics.costs import Costs
 from riskbench.metrics.price import price
 from riskbench.rules.hits import hits
 from riskbench.rules.optimiser.edit import KINDS, priorities_of
-from riskbench.rules.signature import kinds_of, stake_of
 
 # Compiled once here, so that no drawn example waits for it.
 _ONE, _CODE = np.array([0, 1]), np.zeros(1, dtype=np.int32)
@@ -86,7 +85,7 @@ def value_of(book: rb.RuleBook, events: rb.Dataset, *, until: bool = True) -> fl
     early = events.column("at").values < pd.Timestamp(SPLIT).value // 1000
     effects = [rung.effect for rung in ladder("transactions").rungs]
     held_price = price(held.worth, Costs(), effects, scale=held.scale)
-    kinds, stake, levels, total = kinds_of(held), stake_of(held), held.resolution.level, 0.0
+    kinds, stake, levels, total = held.kinds, held.stake, held.resolution.level, 0.0
     for row in np.flatnonzero(early == until):
         total += held_price.slope[kinds[row], levels[row]] * stake[row] - held_price.handling[levels[row]]
     return float(total)

@@ -168,7 +168,7 @@ def step_rows(beside: Beside) -> list[Row]:
             rows.append(row | {"why": "no event between the two cuts has a verdict"})
             continue
         kinds, money = beside.kinds[at], beside.money[at]
-        gain = beside.price.each(kinds, money, sweep.hit[at]) - beside.price.each(kinds, money, sweep.base[at])
+        gain = beside.price.gain(kinds, money, before=sweep.base[at], after=sweep.hit[at])
         change, half = sign * float(gain.sum()), Z95 * math.sqrt(float((gain**2).sum()))
         rows.append(row | {"net_value": change, "lower": change - half, "upper": change + half})
     return rows

@@ -65,8 +65,7 @@ def regions_frame(
         levels = swept.levels(*own, everywhere=True, rows=inside)
         differ = levels != uniform[inside]
         at = inside[differ]
-        gains = price.each(ground.kinds[at], ground.money[at], levels[differ])
-        gains = gains - price.each(ground.kinds[at], ground.money[at], uniform[at])
+        gains = price.gain(ground.kinds[at], ground.money[at], before=uniform[at], after=levels[differ])
         gain = float(gains.sum())
         sd = math.sqrt(max(float((gains**2).sum()), pooled.variance(own) * len(at)))
         row |= _setting("own", swept, own) | {
@@ -103,8 +102,8 @@ class _Pooled:
             levels = self.swept.levels(*own, everywhere=True, rows=self.rows)
             differ = levels != self.uniform[self.rows]
             at = self.rows[differ]
-            gains = self.price.each(self.ground.kinds[at], self.ground.money[at], levels[differ])
-            gains = gains - self.price.each(self.ground.kinds[at], self.ground.money[at], self.uniform[at])
+            kinds, money = self.ground.kinds[at], self.ground.money[at]
+            gains = self.price.gain(kinds, money, before=self.uniform[at], after=levels[differ])
             self.known[own] = float((gains**2).mean()) if len(at) else 0.0
         return self.known[own]
 

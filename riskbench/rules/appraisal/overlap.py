@@ -10,7 +10,7 @@ from riskbench.data.labels import FRAUD, GOOD, STATES
 from riskbench.engine.sums import cell_counts, cell_squares, cell_sums
 from riskbench.errors import EngineError
 from riskbench.rules.hits import Hits
-from riskbench.rules.signature import KINDS, kinds_of
+from riskbench.rules.signature import KINDS
 
 Ints = npt.NDArray[np.int64]
 
@@ -47,7 +47,7 @@ def pairs_by_bits(held: Hits) -> tuple[Ints, Ints]:
     """Return `pairs` from the bits."""
     from riskbench.engine.pairs import pairs_of_bits
 
-    return pairs_of_bits(held.bits.words, kinds_of(held), held.worth.value, states=KINDS)
+    return pairs_of_bits(held.bits.words, held.kinds, held.worth.value, states=KINDS)
 
 
 def bits_are_cheaper(held: Hits) -> bool:

@@ -13,7 +13,7 @@ from riskbench.metrics.discovery import q_values
 from riskbench.metrics.intervals import Z95
 from riskbench.rules.comparison.differences import Pair, measured
 from riskbench.rules.moves import Moves, changes_of, net_change
-from riskbench.rules.signature import KINDS, kinds_of, stake_of
+from riskbench.rules.signature import KINDS
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -148,9 +148,9 @@ def swell(pair: Pair) -> tuple[float, str]:
 def worths(pair: Pair) -> Floats:
     """Return what each flip changes in net value, in major units."""
     rows = pair.rows
-    kinds, stake = kinds_of(pair.new)[rows], stake_of(pair.new)[rows]
+    kinds, stake = pair.new.kinds[rows], pair.new.stake[rows]
     first, last = (levels[rows].astype(np.int8) for levels in (pair.was, pair.now))
-    return pair.price.each(kinds, stake, last) - pair.price.each(kinds, stake, first)
+    return pair.price.gain(kinds, stake, before=first, after=last)
 
 
 def split(pair: Pair, axis: str, *, together: float = 1.0) -> pd.DataFrame:

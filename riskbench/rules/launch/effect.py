@@ -165,7 +165,7 @@ class Trial:
     def gain(self, costs: Costs, rows: npt.NDArray[np.intp]) -> Floats:
         """Return what the rule changes in the worth of some events, in major units."""
         price, kinds, money = self.price(costs), self.kinds[rows], self.money[rows]
-        return price.each(kinds, money, self.after[rows]) - price.each(kinds, money, self.before[rows])
+        return price.gain(kinds, money, before=self.before[rows], after=self.after[rows])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,9 +228,7 @@ def break_even(trial: Trial, rows: npt.NDArray[np.intp], costs: Costs, *, fewest
             worth = trial.gain(costs, own)
         else:
             kinds, money = trial.kinds[known], trial.money[known]
-            worth = price.each(kinds, money, np.full(len(known), level)) - price.each(
-                kinds, money, np.zeros_like(kinds)
-            )
+            worth = price.gain(kinds, money, before=np.zeros_like(kinds), after=np.full(len(known), level))
         means.append(float(worth.mean()) if len(worth) else math.nan)
     cost, gain = -means[0], means[1]
     if not (math.isfinite(cost) and math.isfinite(gain)) or gain <= 0:

@@ -24,7 +24,6 @@ from riskbench.metrics.price import Price, price
 from riskbench.rules.book import RuleBook
 from riskbench.rules.hits import Hits, hits
 from riskbench.rules.placing import raisable
-from riskbench.rules.signature import kinds_of, stake_of
 from riskbench.rules.usable import sharing, usable
 
 Floats = npt.NDArray[np.float64]
@@ -137,15 +136,15 @@ class Field:
             return self.held.dataset.currency.code
         return "events" if self.held.worth.margin_weight(self.costs) == 1 else "weighted events"
 
-    @cached_property
+    @property
     def kinds(self) -> Small:
         """What is known of each event: 0 good, 1 fraud, 2 unlabelled."""
-        return kinds_of(self.held)
+        return self.held.kinds
 
-    @cached_property
+    @property
     def stake(self) -> npt.NDArray[np.int64]:
         """What is at stake in each event, in minor units."""
-        return stake_of(self.held)
+        return self.held.stake
 
     @cached_property
     def price(self) -> Price:

@@ -51,7 +51,7 @@ def change(field: Field, before: Small, after: Small, within: Mask) -> Change:
     """Return what changes between two decisions on some events."""
     rows = np.flatnonzero((before != after) & within)
     kinds, stake = field.kinds[rows], field.stake[rows]
-    value = field.price.each(kinds, stake, after[rows]) - field.price.each(kinds, stake, before[rows])
+    value = field.price.gain(kinds, stake, before=before[rows], after=after[rows])
     counts = np.bincount(kinds, minlength=3)
     net = float(np.sort(value).sum())
     spread = max([float((np.sort(value) ** 2).sum()), *(clustered(value, codes[rows]) for codes in field.groups)])

@@ -17,7 +17,7 @@ from riskbench.rules.hits import Hits
 from riskbench.rules.moves import changes_of, moves
 from riskbench.rules.optimiser.edit import Forms
 from riskbench.rules.optimiser.search import Stand, decided
-from riskbench.rules.signature import KINDS, Cells, Signatures, events_by, kinds_of, signatures, stake_of
+from riskbench.rules.signature import KINDS, Cells, Signatures, events_by, signatures
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -99,12 +99,12 @@ class Ground:
         was, now = self.levels(before), self.levels(after)
         changed = was != now
         rows = np.flatnonzero(self.later & changed[self.table.pattern])
-        kinds = kinds_of(self.held)[rows]
+        kinds = self.held.kinds[rows]
         if not (kinds < KINDS - 1).any():
             return None
-        stake = stake_of(self.held)[rows]
+        stake = self.held.stake[rows]
         pattern = self.table.pattern[rows]
-        value = self.price.each(kinds, stake, now[pattern]) - self.price.each(kinds, stake, was[pattern])
+        value = self.price.gain(kinds, stake, before=was[pattern], after=now[pattern])
         known = kinds < KINDS - 1
         lost = -value[known & (value < 0)]
         loss = float(lost.mean()) if len(lost) else self._typical_loss(was, now)

@@ -29,7 +29,6 @@ from riskbench.rules.optimiser.search import Field, Found, Search, Stand, best_s
 from riskbench.rules.optimiser.tables import LISTED, edits_frame, front_frame, limits_frame, set_frame, singles
 from riskbench.rules.optimiser.values import values_to_try
 from riskbench.rules.optimiser.words import facts, judged_on, remarks
-from riskbench.rules.signature import kinds_of, stake_of
 from riskbench.rules.simulation import Simulation, simulate
 
 if TYPE_CHECKING:
@@ -294,7 +293,7 @@ def optimise(
     if held.dataset.roles.label is None:
         raise DataError("There is no label, so what an edit is worth is not measurable", hint="name the role 'label'")
     windows = _windows(held, choose_on, report_on, seed)
-    check_events(kinds_of(held), windows.choose.mask, words=windows.choose.words)
+    check_events(held.kinds, windows.choose.mask, words=windows.choose.words)
     ground = _ground(book, held, stated, windows, params=params)
     made = ground.forms
     aim = Aim(ground.price, ground.effects, limits)
@@ -402,8 +401,8 @@ def _ground(book: RuleBook, held: Hits, costs: Costs, windows: Windows, *, param
         table=alone.table,
         stand=plain.stand,
         rows=first,
-        kinds=kinds_of(held),
-        stake=stake_of(held),
+        kinds=held.kinds,
+        stake=held.stake,
         price=alone.price,
     )
     made = forms(held.book, book, held.dataset, held.bits, values)

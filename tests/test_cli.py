@@ -33,7 +33,7 @@ def told(monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)
     for name in ("RISKBENCH_OUT", "RISKBENCH_STORE", "RISKBENCH_TIMEOUT", "RISKBENCH_PLAYBOOKS"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(cli.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(cli.entry.signal, "signal", lambda *_: None)
 
     def run(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["riskbench", *map(str, arguments)])

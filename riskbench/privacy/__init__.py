@@ -1,0 +1,1 @@
+"""What on a page could tell who somebody is, and how is it hidden?"""

@@ -17,6 +17,7 @@ _HOMES = {
     "CandidateRules": "riskbench.explanation.candidates",
     "CaseClusters": "riskbench.explanation.clusters",
     "Casebook": "riskbench.incidents.casebook",
+    "Catalogue": "riskbench.runner.catalogue",
     "ChangeRequest": "riskbench.rules.comparison.request",
     "Checks": "riskbench.data.checks",
     "ColumnNotFoundError": "riskbench.errors",
@@ -52,6 +53,7 @@ _HOMES = {
     "Optimisation": "riskbench.rules.optimiser.optimisation",
     "ParameterError": "riskbench.errors",
     "PlaybookError": "riskbench.errors",
+    "PlaybookForm": "riskbench.widgets.form",
     "Proof": "riskbench.rules.exchange.proof",
     "RiskbenchError": "riskbench.errors",
     "Roles": "riskbench.data.roles",
@@ -60,6 +62,7 @@ _HOMES = {
     "RuleDrift": "riskbench.rules.drift",
     "RuleError": "riskbench.errors",
     "RuleHealth": "riskbench.rules.health",
+    "RuleLab": "riskbench.widgets.rule_lab",
     "Run": "riskbench.runner.run",
     "Scan": "riskbench.incidents.scan",
     "SignedChange": "riskbench.rules.comparison.signing",
@@ -81,6 +84,7 @@ _HOMES = {
     "explain": "riskbench.explanation.explanation",
     "explain_alerts": "riskbench.explanation.alerts",
     "explain_event": "riskbench.rules.event",
+    "find_playbooks": "riskbench.runner.catalogue",
     "import_rules": "riskbench.rules.exchange.imports",
     "investigate": "riskbench.incidents.investigation",
     "judge_launch": "riskbench.rules.launch.verdict",
@@ -91,10 +95,12 @@ _HOMES = {
     "open_record": "riskbench.incidents.opening",
     "optimise": "riskbench.rules.optimiser.optimisation",
     "plan_launch": "riskbench.rules.launch.launch",
+    "playbook_form": "riskbench.widgets.form",
     "price_deviations": "riskbench.rules.deviations",
     "prove": "riskbench.rules.exchange.proof",
     "read": "riskbench.data.read",
     "request_change": "riskbench.rules.comparison.request",
+    "rule_lab": "riskbench.widgets.rule_lab",
     "run": "riskbench.runner.run",
     "sample": "riskbench.data.marketplace.market",
     "scan": "riskbench.incidents.scan",
@@ -201,9 +207,15 @@ if TYPE_CHECKING:
     from riskbench.rules.rule import Rule as Rule
     from riskbench.rules.simulation import Simulation as Simulation
     from riskbench.rules.simulation import simulate as simulate
+    from riskbench.runner.catalogue import Catalogue as Catalogue
+    from riskbench.runner.catalogue import find_playbooks as find_playbooks
     from riskbench.runner.run import Run as Run
     from riskbench.runner.run import run as run
     from riskbench.runner.session import start as start
+    from riskbench.widgets.form import PlaybookForm as PlaybookForm
+    from riskbench.widgets.form import playbook_form as playbook_form
+    from riskbench.widgets.rule_lab import RuleLab as RuleLab
+    from riskbench.widgets.rule_lab import rule_lab as rule_lab
 
 
 def __getattr__(name: str) -> object:

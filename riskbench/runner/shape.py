@@ -307,6 +307,24 @@ _MAKERS: dict[Base, Callable[[Any, Shape, str], Any]] = {
 }
 
 
+def as_text(value: object, shape: Shape) -> str:
+    """Return the text that stands for a value at a door that takes text; `coerce` gives the value back.
+
+    >>> as_text(None, Shape("float", optional=True)), as_text(["a", "NO"], Shape("list"))
+    ('', '["a", "NO"]')
+    """
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Mapping):
+        lines = [f"{json.dumps(key, ensure_ascii=False)}: {json.dumps(inner)}" for key, inner in value.items()]
+        return "\n".join(lines) or ("{}" if shape.optional else "")
+    if isinstance(value, list | tuple):
+        return json.dumps(list(value), ensure_ascii=False) if value or shape.optional else ""
+    return str(value)
+
+
 def structure(text: str, *, name: str) -> Any:
     """Return YAML 1.2 text (so also JSON) as plain values: NO, ON and 12:30 stay text.
 

@@ -200,6 +200,21 @@ def _crowded() -> rb.Simulation:
     return rb.simulate(rb.RuleBook.from_yaml(text), _events())
 
 
+def _catalogue() -> Result:
+    from riskbench.runner.catalogue import Catalogue
+
+    row = dict.fromkeys(("id", "title", "question", "domain", "owner", "cadence", "produces", "origin"), HOSTILE)
+    gone = {"id": [HOSTILE], "origin": [HOSTILE], "file": [HOSTILE]}
+    return Catalogue(
+        playbooks=pd.DataFrame([{**row, "parameters": 3}]),
+        shadowed=pd.DataFrame({**gone, "shadowed_by": [HOSTILE]}),
+        unreadable=pd.DataFrame({**gone, "problem": [HOSTILE]}),
+        asked=HOSTILE,
+        near=HOSTILE,
+        notes=(HOSTILE,),
+    )
+
+
 def _session() -> Result:
     from riskbench.runner.session import Session
 
@@ -470,6 +485,7 @@ SPECIMENS: dict[str, Callable[[], Result]] = {
     "scan": _scanned,
     "scored": _scored,
     "segments": _segments,
+    "catalogue": _catalogue,
     "session": _session,
     "similar_incidents": lambda: _casebook()["similar_incidents"],
     "simulation": lambda: rb.simulate(_book(), _events()),

@@ -1,12 +1,13 @@
 """How does a playbook become a run with pages that can be trusted?"""
 
 from riskbench.runner.bundle import Stored
-from riskbench.runner.catalogue import Playbook, catalogue, find, sample_book
+from riskbench.runner.catalogue import Catalogue, Playbook, catalogue, find, find_playbooks, sample_book
 from riskbench.runner.parameters import Parameter, from_command, read_cell, settle
 from riskbench.runner.run import Run, run
 from riskbench.runner.session import Finished, Session, start
 
 __all__ = [
+    "Catalogue",
     "Finished",
     "Parameter",
     "Playbook",
@@ -15,6 +16,7 @@ __all__ = [
     "Stored",
     "catalogue",
     "find",
+    "find_playbooks",
     "from_command",
     "read_cell",
     "run",

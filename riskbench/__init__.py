@@ -26,6 +26,7 @@ _HOMES = {
     "Containment": "riskbench.incidents.containment",
     "Costs": "riskbench.metrics.costs",
     "Coverage": "riskbench.incidents.coverage",
+    "CutReading": "riskbench.calibration.reading",
     "DataError": "riskbench.errors",
     "Dataset": "riskbench.data.dataset",
     "Decision": "riskbench.calibration.decision",
@@ -36,6 +37,7 @@ _HOMES = {
     "EventExplanation": "riskbench.rules.event",
     "Explanation": "riskbench.explanation.explanation",
     "Feature": "riskbench.data.velocity",
+    "GridRun": "riskbench.runner.grid",
     "ImportedRules": "riskbench.rules.exchange.imports",
     "Incident": "riskbench.incidents.incident",
     "IncidentRecord": "riskbench.incidents.record",
@@ -69,7 +71,9 @@ _HOMES = {
     "Simulation": "riskbench.rules.simulation",
     "StoreError": "riskbench.errors",
     "Surface": "riskbench.calibration.surface.surface",
+    "ThresholdPanel": "riskbench.widgets.threshold",
     "Timeline": "riskbench.incidents.timeline",
+    "Verification": "riskbench.runner.verification",
     "WhatIf": "riskbench.rules.appraisal.what_if",
     "appraise": "riskbench.rules.appraisal.appraisal",
     "at_least": "riskbench.metrics.constraints",
@@ -102,13 +106,16 @@ _HOMES = {
     "request_change": "riskbench.rules.comparison.request",
     "rule_lab": "riskbench.widgets.rule_lab",
     "run": "riskbench.runner.run",
+    "run_grid": "riskbench.runner.grid",
     "sample": "riskbench.data.marketplace.market",
     "scan": "riskbench.incidents.scan",
     "score_baseline": "riskbench.calibration.baseline",
     "simulate": "riskbench.rules.simulation",
     "start": "riskbench.runner.session",
     "surface": "riskbench.calibration.surface.surface",
+    "threshold_panel": "riskbench.widgets.threshold",
     "velocity": "riskbench.data.velocity",
+    "verify_run": "riskbench.runner.verification",
     "watch_rules": "riskbench.rules.drift",
 }
 
@@ -123,6 +130,7 @@ if TYPE_CHECKING:
     from riskbench.calibration.calibration import calibrate as calibrate
     from riskbench.calibration.decision import Decision as Decision
     from riskbench.calibration.decision import decide as decide
+    from riskbench.calibration.reading import CutReading as CutReading
     from riskbench.calibration.surface.surface import Surface as Surface
     from riskbench.calibration.surface.surface import surface as surface
     from riskbench.data.checks import Checks as Checks
@@ -209,13 +217,19 @@ if TYPE_CHECKING:
     from riskbench.rules.simulation import simulate as simulate
     from riskbench.runner.catalogue import Catalogue as Catalogue
     from riskbench.runner.catalogue import find_playbooks as find_playbooks
+    from riskbench.runner.grid import GridRun as GridRun
+    from riskbench.runner.grid import run_grid as run_grid
     from riskbench.runner.run import Run as Run
     from riskbench.runner.run import run as run
     from riskbench.runner.session import start as start
+    from riskbench.runner.verification import Verification as Verification
+    from riskbench.runner.verification import verify_run as verify_run
     from riskbench.widgets.form import PlaybookForm as PlaybookForm
     from riskbench.widgets.form import playbook_form as playbook_form
     from riskbench.widgets.rule_lab import RuleLab as RuleLab
     from riskbench.widgets.rule_lab import rule_lab as rule_lab
+    from riskbench.widgets.threshold import ThresholdPanel as ThresholdPanel
+    from riskbench.widgets.threshold import threshold_panel as threshold_panel
 
 
 def __getattr__(name: str) -> object:

@@ -434,6 +434,18 @@ def _swept() -> rb.RuleBook:
     return rb.RuleBook(name="swept", domain="transactions", rules=(rule,))
 
 
+def _verified() -> Result:
+    return rb.Verification(
+        run=HOSTILE,
+        playbook=HOSTILE,
+        verdict="edited by hand",
+        answers=pd.DataFrame({"question": ["edited by hand"], "answer": ["yes"], "why": [HOSTILE]}),
+        files=pd.DataFrame({"file": [HOSTILE], "state": ["changed"]}),
+        rules=pd.DataFrame({"rule": [HOSTILE], "change": [HOSTILE]}),
+        numbers=pd.DataFrame({"fact": [HOSTILE], "then": [HOSTILE], "now": ["-"], "same": ["no"]}),
+    )
+
+
 SPECIMENS: dict[str, Callable[[], Result]] = {
     "alert_shift": _alert_shift,
     "appraisal": lambda: rb.appraise(_crowded()),
@@ -491,6 +503,7 @@ SPECIMENS: dict[str, Callable[[], Result]] = {
     "simulation": lambda: rb.simulate(_book(), _events()),
     "stored": _stored,
     "timeline": _timeline,
+    "verification": _verified,
     "what_if": lambda: _crowded().what_if(off=["TX-6"], on=["TX-7"], outcomes={"TX-2": "block"}),
     "surface": lambda: rb.surface(_swept(), _events(), params=("LOW.limit", "LOW.least"), grid=8, by="region"),
 }

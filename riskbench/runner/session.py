@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import field
@@ -14,9 +13,10 @@ import pandas as pd
 from riskbench.config import redact, redact_all, resolve, secrets_in
 from riskbench.display import Fact, Result, result
 from riskbench.errors import DataError, ParameterError, PlaybookError, RiskbenchError, listed, nearest
-from riskbench.runner import bundle
-from riskbench.runner.catalogue import Playbook, find, read_playbook, sample_book
-from riskbench.runner.parameters import Parameter, check_names, settle
+from riskbench.runner import bundle, injected
+from riskbench.runner.catalogue import find, read_playbook, sample_book
+from riskbench.runner.parameters import Parameter, settle
+from riskbench.runner.seal import keep_book
 
 if TYPE_CHECKING:
     from riskbench.calibration.baseline import Baseline
@@ -106,6 +106,7 @@ class Session(Result):
                 "domain": events.domain,
                 "first": span[0].isoformat() if span else None,
                 "last": span[1].isoformat() if span else None,
+                "whole": whole,
             }
         )
         return events
@@ -126,7 +127,8 @@ class Session(Result):
             book = RuleBook(name="no book given", domain=domain)
         else:
             book = RuleBook.read(sample_book(domain) if named == "sample" else Path(named))
-        self._note(book={"name": book.name, "hash": book.hash, "rules": len(book.rules), "path": named})
+        kept = {"kept": keep_book(self.folder, book.source) or "yes"}
+        self._note(book={"name": book.name, "hash": book.hash, "rules": len(book.rules), "path": named, **kept})
         return book
 
     def incident(self, events: Dataset, *, exclude: Iterable[str] = ()) -> Incident:
@@ -396,7 +398,7 @@ def start(playbook: str, namespace: Mapping[str, Any]) -> Session:
     held = read_playbook(Path(told)) if told else None
     if held is None or held.id != playbook:
         held = find(playbook)
-    passed = _passed(held, namespace)
+    passed = injected.passed(held.parameters, namespace)
     values = settle(held.parameters, passed)
     rows = [_row(parameter, values[parameter.name], parameter.name in passed) for parameter in held.parameters]
     where = os.environ.get(FOLDER)
@@ -409,34 +411,6 @@ def start(playbook: str, namespace: Mapping[str, Any]) -> Session:
     )
     made._note(playbook=held.id, parameters=dict(values), passed=sorted(passed))  # noqa: SLF001
     return made
-
-
-def _passed(playbook: Playbook, namespace: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what was passed: values unlike the default, or set by a cell that is not the parameters cell."""
-    cells = namespace.get("In")
-    assigned: set[str] = set()
-    for source in cells if isinstance(cells, list) else ():
-        targets = _assigned(source)
-        if str(source).lstrip().startswith("# Parameters"):
-            check_names(playbook.parameters, sorted(targets))
-        assigned |= targets
-    found = {}
-    for parameter in playbook.parameters:
-        if parameter.name in namespace:
-            value = parameter.value(namespace[parameter.name])
-            if parameter.name in assigned or value != parameter.value(parameter.default):
-                found[parameter.name] = namespace[parameter.name]
-    return found
-
-
-def _assigned(source: object) -> set[str]:
-    """Return the names that a cell sets without declaring them."""
-    try:
-        body = ast.parse(str(source)).body
-    except (SyntaxError, ValueError):
-        return set()
-    targets = [target for node in body if isinstance(node, ast.Assign) for target in node.targets]
-    return {target.id for target in targets if isinstance(target, ast.Name)}
 
 
 def _row(parameter: Parameter, value: object, passed: bool) -> tuple[str, str, str, str]:  # noqa: FBT001

@@ -12,6 +12,8 @@ OUT     ?= demo-out
 JOBS    ?= 2
 ARGS    ?=
 NOTEBOOKS = $(wildcard notebooks/*.ipynb)
+# Every cell must run; those tagged nbval-check-output must give what is stored.
+NBVAL   = --nbval-lax --nbval-current-env --nbval-cell-timeout=120 --nbval-sanitize-with tests/notebooks/sanitize.cfg
 
 BIN     := $(VENV)/bin
 PY      := $(BIN)/python
@@ -28,7 +30,7 @@ export MPLBACKEND := Agg
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint format pytest bench docs wheel pins clean distclean
+.PHONY: help demo test lint format pytest bench docs course wheel pins clean distclean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -50,7 +52,7 @@ format: $(VENV)/.test ## let ruff write the style
 
 # One run, so that its closing line counts everything; notebooks must run from top to bottom.
 pytest: $(VENV)/.test ## tests, docstring examples and notebooks (ARGS="tests/rules -k ladder" for some)
-	$(PY) -m pytest -q -n $(JOBS) --dist loadfile --nbval-lax $(or $(ARGS),tests riskbench $(NOTEBOOKS))
+	$(PY) -m pytest -q -n $(JOBS) --dist loadfile $(NBVAL) $(or $(ARGS),tests riskbench $(NOTEBOOKS))
 
 bench: $(VENV)/.bench ## compare speed and memory with other libraries, side by side
 	@set -e; for file in $(or $(ARGS),$(wildcard benchmarks/[a-z]*.py)); do echo "== $$file"; $(PY) $$file; done
@@ -59,6 +61,9 @@ docs: $(VENV)/.test ## write the reference, the pictures and the README's output
 	$(PY) docs/reference.py
 	$(PY) docs/pictures.py
 	$(PY) docs/examples.py
+
+course: $(VENV)/.test ## write the outputs of the notebooks anew (ARGS=notebooks/02_rules.ipynb for one)
+	$(PY) docs/course.py $(ARGS)
 
 wheel: $(VENV)/.test ## build the wheel into dist/
 	$(PY) -m build --wheel --no-isolation --outdir dist .

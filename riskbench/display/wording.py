@@ -7,6 +7,7 @@ import unicodedata
 
 from riskbench.config import redact
 from riskbench.errors import ParameterError
+from riskbench.privacy import hide
 
 #: The most characters of a title, of a line, and of a text.
 TITLE, LINE, TEXT = 160, 2_000, 20_000
@@ -15,37 +16,15 @@ _HIDDEN = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069
 _BREAKS = re.compile("\r\n|[\r\u2028\u2029\x85\x0b\x0c]")
 
 
-#: An e-mail address; what stands before it is no part of one.
-_ADDRESS = re.compile(r"(?<![\w.+%'-])([\w.+%'-]+)@([\w-]{1,63}(?:\.[\w-]{1,63})+)")
-#: What may be a card's number: one run of digits, or digits in the groups that stand on a card.
-_CARD = re.compile(
-    r"(?<![\w.,-])(?:[2-6]\d{12,18}|[2-6]\d{3}(?:(?P<gap>[ -])\d{4}){1}(?:(?P=gap)\d{4}){2}(?:(?P=gap)\d{1,3})?"
-    r"|3\d{3}(?P<other>[ -])\d{6}(?P=other)\d{5})(?![\w]|[.,-]\d)"
-)
-
-
 def private(text: str) -> str:
-    """Return a text as a page may show it: no password, no token, no e-mail address, no card number.
-
-    Of an address the first letter and the domain stay, so that readers know a colleague's team from another's.
+    """Return a text as a page may show it: no password, no token, and nothing that tells who somebody is.
 
     >>> private("asked by ana.putri@shop.example, password=hunter2")
-    'asked by a…@shop.example, password=***'
+    'asked by (e-mail at shop.example hidden), password=***'
     >>> private("the card 4111 1111 1111 1111 of order 4111111111111112")
     'the card (card number hidden) of order 4111111111111112'
     """
-    text = redact(text)
-    if "@" in text:
-        text = _ADDRESS.sub(lambda found: f"{found[1][0]}…@{found[2]}", text)
-    return _CARD.sub(lambda found: "(card number hidden)" if _is_card(found[0]) else found[0], text)
-
-
-def _is_card(text: str) -> bool:
-    """Return whether the digits of a text have a card number's check digit (Luhn)."""
-    digits = [int(letter) for letter in reversed(text) if letter.isdigit()]
-    return (
-        sum(digit if place % 2 == 0 else (2 * digit - 9 * (digit > 4)) for place, digit in enumerate(digits)) % 10 == 0
-    )
+    return hide(redact(text))
 
 
 def clean(value: object, what: str, *, most: int = LINE, empty: bool = False) -> str:

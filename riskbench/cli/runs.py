@@ -27,13 +27,87 @@ def run_(  # noqa: PLR0917 Typer takes options from the signature
     file: Annotated[Path | None, typer.Option("--file", "-f", help="YAML file of parameters; -p wins over it.")] = None,
     out: Out = None,
     store: Store = None,
-    timeout: Annotated[float | None, typer.Option("--timeout", help="Seconds after which the run is stopped.")] = None,
+    timeout: Annotated[float | None, typer.Option("--timeout", help="Seconds after which a run is stopped.")] = None,
+    grid: Annotated[
+        list[str] | None,
+        typer.Option("--grid", help="key=value,value: a run for each value; repeated, for each combination."),
+    ] = None,
+    jobs: Annotated[int | None, typer.Option("--jobs", help="How many runs of a grid go on at once.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Leave out the runs of a grid that stand already.")] = False,
 ) -> int:
-    """Run a playbook and write its pages."""
+    """Run a playbook and write its pages; with --grid, once for each combination of values."""
+    from riskbench.errors import ParameterError
     from riskbench.runner import from_command
+    from riskbench.runner.combinations import grid_from_command
 
     found = settings_here(out=out, store=store, timeout=timeout)
-    return _run(name, from_command(parameter or (), file), found).exit_code
+    parameters = from_command(parameter or (), file)
+    if grid:
+        return _run_grid(name, parameters, grid_from_command(grid), found, jobs=jobs or 1, resume=resume)
+    if resume or jobs is not None:
+        option = "--resume" if resume else "--jobs"
+        raise ParameterError(f"{option} belongs to a grid", hint=f"--grid region=ID,VN,TH {option}")
+    return _run(name, parameters, found).exit_code
+
+
+def _run_grid(
+    name: str, parameters: dict[str, object], grid: dict[str, Any], found: Settings, *, jobs: int, resume: bool
+) -> int:
+    from riskbench.runner.grid import run_grid
+
+    with _Runs(tuple(grid)) as told:
+        try:
+            ended = run_grid(
+                name,
+                parameters,
+                grid=grid,
+                out=found.out,
+                store=found.store,
+                timeout=found.timeout,
+                jobs=jobs,
+                resume=resume,
+                progress=told.ended,
+            )
+        except KeyboardInterrupt:
+            typer.echo(f"riskbench: Interrupted: {told.count} runs had ended. --resume goes on from here.", err=True)
+            raise SystemExit(130) from None
+    typer.echo(f"{ended.playbook}: {'; '.join(str(fact) for fact in ended.headline())}; {ended.seconds:.1f} s")
+    for note in ended.notes:
+        typer.echo(f"  {note}")
+    if ended.page is not None:
+        typer.echo(f"  {ended.page}")
+    return ended.exit_code
+
+
+class _Runs:
+    """The progress of a grid: a bar on a terminal, and one line a run."""
+
+    def __init__(self, axes: tuple[str, ...]) -> None:
+        self.axes, self.count = axes, 0
+        self._bar: Any = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def ended(self, count: int, runs: int, run: Run) -> None:
+        """Tell of a run that has ended."""
+        self.count = count
+        if self._bar is None and sys.stderr.isatty():
+            from tqdm import tqdm
+
+            self._bar = tqdm(total=runs, unit="run", leave=False)
+        here = " ".join(f"{axis}={run.parameters.get(axis)}" for axis in self.axes)
+        answer = run.headline[0] if run.headline else run.message.partition("\n")[0]
+        line = f"{count}/{runs} {here}: {run.status}, {answer}"
+        if self._bar is not None:
+            self._bar.update(count - self._bar.n)
+            self._bar.write(line, file=sys.stdout)
+        else:
+            typer.echo(line)
 
 
 def _run(name: str, parameters: dict[str, object], found: Settings) -> Run:

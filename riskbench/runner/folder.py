@@ -9,6 +9,7 @@ import math
 import os
 import re
 import shutil
+import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +23,7 @@ from riskbench.store import Owner, Status
 RECORD = "run.json"
 #: Seconds after which a folder that nobody owns is left over.
 _SETTLED = 10.0
+_ONE_AT_A_TIME = threading.Lock()
 
 
 def folder_name(playbook: str, values: Mapping[str, Any]) -> str:
@@ -87,9 +89,11 @@ def sweep(out: Path, *, moment: float | None = None) -> None:
 
 
 def _umask() -> int:
-    held = os.umask(0o022)
-    os.umask(held)
-    return held
+    """Return the umask, which can be read by setting it only: one thread at a time, or it is lost."""
+    with _ONE_AT_A_TIME:
+        held = os.umask(0o022)
+        os.umask(held)
+        return held
 
 
 def _changed(path: Path) -> float:

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -35,15 +35,22 @@ class Job:
 
     playbook: Playbook
     passed: Mapping[str, Any]
-    variables: Mapping[str, str]
+    variables: Mapping[str, str] = field(repr=False)
+    values: Mapping[str, Any] = field(repr=False)
     shown: Mapping[str, Any]
-    secrets: tuple[str, ...]
+    secrets: tuple[str, ...] = field(repr=False)
     timeout: float | None
     store: str
 
 
-def work(job: Job, folder: Path, record: Mapping[str, Any], progress: Progress | None) -> dict[str, Any]:
-    """Start the worker, follow it, and return its outcome."""
+def work(
+    job: Job,
+    folder: Path,
+    record: Mapping[str, Any],
+    progress: Progress | None,
+    stop: threading.Event | None = None,
+) -> dict[str, Any]:
+    """Start the worker, follow it, and return its outcome; `stop` ends it as Ctrl-C would."""
     (folder / ".kernel").mkdir()
     environment = {
         **os.environ,
@@ -83,7 +90,7 @@ def work(job: Job, folder: Path, record: Mapping[str, Any], progress: Progress |
             with contextlib.suppress(BrokenPipeError):
                 process.stdin.write(json.dumps(order).encode() + b"\n")
                 process.stdin.flush()
-            code = _wait(process, None if job.timeout is None else job.timeout + _BACKSTOP)
+            code = _wait(process, None if job.timeout is None else job.timeout + _BACKSTOP, stop)
         finally:
             _end(process, follower)
     outcome = bundle.read_json(folder / "outcome.json")
@@ -122,13 +129,15 @@ class _Follower:
                     self.progress(said["number"], said["cells"])
 
 
-def _wait(process: subprocess.Popen[bytes], seconds: float | None) -> int:
+def _wait(process: subprocess.Popen[bytes], seconds: float | None, stop: threading.Event | None) -> int:
     """Wait in short steps, so that a signal is seen."""
     until = None if seconds is None else time.monotonic() + seconds
     while True:
         try:
             return process.wait(timeout=0.5)
         except subprocess.TimeoutExpired:
+            if stop is not None and stop.is_set():
+                raise KeyboardInterrupt from None
             if until is not None and time.monotonic() > until:
                 process.kill()
 

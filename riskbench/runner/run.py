@@ -6,6 +6,7 @@ import contextlib
 import secrets as token
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -16,12 +17,14 @@ from typing import Any
 from riskbench.config import redact_all, secrets_in
 from riskbench.display import Fact
 from riskbench.errors import ParameterError, PlaybookError
-from riskbench.runner import bundle
+from riskbench.runner import bundle, seal
 from riskbench.runner.catalogue import Playbook, find
 from riskbench.runner.failure import Failure
 from riskbench.runner.folder import RECORD, folder_name, place, remove, sweep
+from riskbench.runner.inputs import inputs_of, settled
 from riskbench.runner.parameters import given, settle
 from riskbench.runner.process import Job, Progress, hide, secrets_named, work
+from riskbench.runner.workspace import with_defaults
 from riskbench.store import Ledger, Owner, Status, now
 
 PAGES = ("lead.html", "full.html")
@@ -141,11 +144,53 @@ def run(
     StoreError
         When the ledger cannot be opened.
     """
-    playbook = find(name)
+    job = prepare(find(name), parameters or {}, out=out, store=store, timeout=timeout)
+    out = writable(out)
+    with Ledger(job.store) as ledger:
+        return carry_out(job, out, ledger, progress)
+
+
+def prepare(
+    playbook: Playbook,
+    parameters: Mapping[str, object],
+    *,
+    out: str | Path,
+    store: str | None = None,
+    timeout: float | None = None,
+) -> Job:
+    """Return what is to be run, every parameter checked; nothing is written.
+
+    Raises
+    ------
+    ParameterError
+        For an unknown name, a wrong type or a value out of range.
+    """
     if timeout is not None and not 0 < timeout < 1e9:
         raise ParameterError("The timeout is a number of seconds above 0", got=timeout)
-    passed = given(playbook.parameters, dict(parameters or {}))
+    passed = given(playbook.parameters, with_defaults(playbook, parameters))
     values = settle(playbook.parameters, passed)
+    known = tuple(dict.fromkeys((*secrets_in(passed), *secrets_named(passed))))
+    hidden, variables = hide(passed)
+    return Job(
+        playbook=playbook,
+        passed=hidden,
+        variables=variables,
+        values=values,
+        shown=redact_all(values, known),
+        secrets=(*known, *secrets_in(store or "")),
+        timeout=timeout,
+        store=store or str((Path(out) / "riskbench.db").resolve()),
+    )
+
+
+def writable(out: str | Path) -> Path:
+    """Return the folder of the run folders, made where it is not there yet.
+
+    Raises
+    ------
+    ParameterError
+        When it cannot be made or written.
+    """
     out = Path(out)
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -158,23 +203,21 @@ def run(
         raise ParameterError(
             f"The folder {str(out)!r} cannot be written: {error.strerror}", hint="name another folder with --out"
         ) from None
-    known = tuple(dict.fromkeys((*secrets_in(passed), *secrets_named(passed))))
-    hidden, variables = hide(passed)
-    job = Job(
-        playbook=playbook,
-        passed=hidden,
-        variables=variables,
-        shown=redact_all(values, known),
-        secrets=(*known, *secrets_in(store or "")),
-        timeout=timeout,
-        store=store or str((out / "riskbench.db").resolve()),
-    )
-    with Ledger(job.store) as ledger:
-        return _run(job, out, ledger, progress)
+    return out
 
 
-def _run(job: Job, out: Path, ledger: Ledger, progress: Progress | None) -> Run:
+def carry_out(
+    job: Job, out: Path, ledger: Ledger, progress: Progress | None = None, *, stop: threading.Event | None = None
+) -> Run:
+    """Run a job to its end and return how it ended.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        When it was stopped: by a signal, or because `stop` was set.
+    """
     playbook, shown = job.playbook, job.shown
+    before = inputs_of(job.values)
     target = out / folder_name(playbook.id, shown)
     sweep(out)
     number = f"{time.strftime('%Y%m%d')}-{token.token_hex(4)}"
@@ -197,11 +240,11 @@ def _run(job: Job, out: Path, ledger: Ledger, progress: Progress | None) -> Run:
     try:
         folder.mkdir(mode=0o700)
         bundle.write_json(folder / RECORD, record)
-        outcome = work(job, folder, record, progress)
+        outcome = work(job, folder, record, progress, stop)
         session = bundle.read_json(folder / "session.json") or {}
         status = outcome["status"]
         seconds = round(time.monotonic() - began, 3)
-        stamp = stamp_of(playbook, session)
+        stamp = stamp_of(playbook, session, inputs=settled(before, inputs_of(job.values)))
         message = "" if outcome.get("failure") is None else Failure(**outcome["failure"]).text
         headline = session.get("headline", []) if status == "done" else []
         record |= {
@@ -217,7 +260,9 @@ def _run(job: Job, out: Path, ledger: Ledger, progress: Progress | None) -> Run:
         if status != "interrupted":
             for scratch in _SCRATCH:
                 remove(folder / scratch)
+            record["seal"] = seal.seal(folder, job.secrets)
             bundle.write_json(folder / RECORD, record)
+            stamp = {**stamp, **seal.marks(folder, record["seal"], notebook=playbook.path)}
             placed = place(folder, target, status)
         ended = {
             "folder": str(placed.resolve()) if placed else None,
@@ -242,16 +287,25 @@ def _run(job: Job, out: Path, ledger: Ledger, progress: Progress | None) -> Run:
         ledger.end(number, status, **ended)
 
 
-def stamp_of(playbook: Playbook, session: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a conclusion rests on: data, rule book, code and package versions."""
-    versions = {"python": ".".join(map(str, sys.version_info[:3]))}
-    for package in _PACKAGES:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            versions[package] = metadata.version(package)
+def stamp_of(
+    playbook: Playbook, session: Mapping[str, Any], *, inputs: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return what a conclusion rests on: data, rule book, files read, code and package versions."""
     return {
         "data": session.get("data"),
         "book": session.get("book"),
         "score": session.get("score"),
+        "inputs": dict(inputs or {}),
         "code": playbook.code_hash,
-        "versions": versions,
+        "sources": seal.sources(),
+        "versions": versions(),
     }
+
+
+def versions() -> dict[str, str]:
+    """Return the version of Python and of each package that numbers may depend on."""
+    found = {"python": ".".join(map(str, sys.version_info[:3]))}
+    for package in _PACKAGES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[package] = metadata.version(package)
+    return found

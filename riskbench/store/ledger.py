@@ -155,6 +155,24 @@ class Ledger(Opened):
         with self._transaction() as connection:
             return tuple(_entry(dict(row._mapping)) for row in connection.execute(query))  # noqa: SLF001
 
+    def answered(
+        self, playbook: str, parameters: Mapping[str, Any], status: Sequence[Status] = ("done",)
+    ) -> Entry | None:
+        """Return the newest run of a playbook with exactly these parameters that ended in one of these ways."""
+        from sqlalchemy import select
+
+        self.sweep()
+        held = self._runs
+        query = (
+            select(held)
+            .where(held.c.playbook == playbook, held.c.status.in_(status), held.c.parameters == _text(parameters))
+            .order_by(held.c.started.desc(), held.c.id)
+            .limit(1)
+        )
+        with self._transaction() as connection:
+            found = connection.execute(query).first()
+        return None if found is None else _entry(dict(found._mapping))  # noqa: SLF001
+
     def _lies_in(self, folder: str) -> ColumnElement[bool]:
         """Return the condition that a run lies in a folder of a name, or of a name that ends in a hash."""
         from sqlalchemy import or_

@@ -49,6 +49,29 @@ def write_sample(folder: Path, *, orders: int, region: str | None, seed: int) ->
     return tuple(written)
 
 
+def write_events(folder: Path, *, book: str, beside: str, orders: int, region: str, seed: int) -> tuple[Path, ...]:
+    """Write a small sample of orders as Parquet, with the parameter file that names its columns and a rule book.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the two files go.
+    book, beside : str
+        The rule book, and the folder of the events, as the parameter file names them: relative to a workspace.
+    """
+    from riskbench.data.marketplace import sample
+    from riskbench.data.marketplace.writing import write_parquet
+
+    events = sample("transactions", region, orders=orders, seed=seed)
+    held = {
+        "source": f"{beside}/transactions.parquet",
+        "domain": "transactions",
+        "roles": _plain(events.roles),
+        "book": book,
+    }
+    return write_parquet(folder / "transactions.parquet", events.table), _dump(held, folder / "transactions.yaml")
+
+
 def _dump(held: Mapping[str, object], path: Path) -> Path:
     from ruamel.yaml import YAML
 

@@ -36,11 +36,11 @@ def write(
     done: list[Path] = []
     try:
         for name, dataset in datasets.items():
-            done.append(_parquet(root / name / "events.parquet", dataset.table))
+            done.append(write_parquet(root / name / "events.parquet", dataset.table))
             done.append(_text(root / name / "roles.json", json.dumps(declared(dataset), indent=2, ensure_ascii=False)))
             done.append(_text(root / name / "README.md", _readme(dataset, made_from)))
-        done += [_parquet(root / "tables" / f"{name}.parquet", table) for name, table in tables.items()]
-        done += [_parquet(root / "truth" / f"{name}.parquet", table) for name, table in truth.items()]
+        done += [write_parquet(root / "tables" / f"{name}.parquet", table) for name, table in tables.items()]
+        done += [write_parquet(root / "truth" / f"{name}.parquet", table) for name, table in truth.items()]
         done.append(_text(root / "README.md", _front(datasets, tables, made_from)))
     except OSError as error:
         raise DataError(
@@ -93,7 +93,8 @@ def declared(dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def _parquet(path: Path, table: Table) -> Path:
+def write_parquet(path: Path, table: Table) -> Path:
+    """Write a table as Parquet, in one step, and return the file."""
     from pyarrow import parquet
 
     arrow = table.to_arrow()

@@ -134,7 +134,8 @@ class Simulation(Result):
         Returns
         -------
         WhatIf
-            Tables `changes` and `rules`; on request `regions`; `book` is the written book, so changed.
+            Tables `changes` and `rules`; on request `measures` (rates too), `swaps`, `hits` and `regions`; `book` is
+            the written book, so changed.
 
         Raises
         ------

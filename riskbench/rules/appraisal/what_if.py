@@ -19,6 +19,7 @@ from riskbench.display import Fact, Result, result
 from riskbench.display.chart import BLUE, GREY, style
 from riskbench.display.fact import Unit
 from riskbench.errors import RuleError
+from riskbench.rules.appraisal.tried import Tried, decisions
 from riskbench.rules.book import RuleBook
 from riskbench.rules.decisions import Decided, Setting, decide_all
 from riskbench.rules.doors import listed_names, mapping
@@ -63,7 +64,9 @@ class WhatIf(Result):
     title: ClassVar[str] = "What if"
     main: ClassVar[str] = "changes"
     repr_tables: ClassVar[tuple[str, ...]] = ("rules",)
-    next_step: ClassVar[str] = '.book is the changed book; .frame("regions") the change by region'
+    next_step: ClassVar[str] = (
+        '.book is the changed book; .frame("measures") tells rates too, "swaps", "hits" and "regions" the rest'
+    )
 
     changes: pd.DataFrame
     rules: pd.DataFrame
@@ -151,7 +154,7 @@ def what_if(
     else:
         picked = np.flatnonzero(before != after)
         made = moves(table.cells, before[picked], after[picked], levels=len(standing.effects), picked=picked)
-    columns = standing.changes(made)
+    columns, tried = standing.changes(made), Tried(standing, table, decided)
     flips, unlabelled = int(columns["flips"][0]), int(columns["unlabelled"][0])
     return WhatIf(
         changes=_changes(standing, columns),
@@ -164,7 +167,12 @@ def what_if(
         today=written,
         acting=acting,
         setting=setting,
-        lazy={"regions": partial(_regions, standing, table, decided)},
+        lazy={
+            "regions": partial(_regions, standing, table, decided),
+            "measures": tried.measures,
+            "swaps": tried.swaps,
+            "hits": tried.hits,
+        },
         notes=_notes(standing, flips, unlabelled),
         provenance={
             "dataset": held.dataset.fingerprint,
@@ -279,9 +287,7 @@ def _changes(standing: Standing, columns: Columns) -> pd.DataFrame:
 
 
 def _rules(standing: Standing, table: Signatures, decided: Decided) -> pd.DataFrame:
-    counts = table.cells.count.sum(axis=1)
-    each = np.bincount(decided.rule + 1, weights=counts, minlength=table.size + 1)[1:]
-    before, after = standing.decisions, each.astype(np.int64)
+    before, after = standing.decisions, decisions(table, decided)
     moved = np.flatnonzero(before != after)
     moved = moved[np.argsort(-np.abs(after - before)[moved], kind="stable")]
     return pd.DataFrame(

@@ -461,6 +461,7 @@ SPECIMENS: dict[str, Callable[[], Result]] = {
     "comparison": _comparison,
     "containment": _containment,
     "coverage": _coverage,
+    "cut_reading": lambda: rb.calibrate(_events(), given=_book(), subject_to=rb.at_most("review_rate", 0.5)).at(0.4),
     "decision": lambda: rb.decide(rb.calibrate(_events(), given=_book()), title=HOSTILE),
     "deviations": lambda: rb.price_deviations(_governed(), _events()),
     "entities": _entities,

@@ -19,8 +19,12 @@ if TYPE_CHECKING:
     from riskbench.calibration.calibration import Calibration
 
 
-def applied(held: Calibration, book: RuleBook | None, *, per_segment: bool = False) -> RuleBook:
-    """Return the book with the calibration's cut in place."""
+def applied(
+    held: Calibration, book: RuleBook | None, *, per_segment: bool = False, cut: float | None = None
+) -> RuleBook:
+    """Return the book with the calibration's cut in place, or another one; two cuts move where review starts."""
+    if cut is not None:
+        held = replace(held, threshold=cut, threshold_review=None if held.threshold_review is None else cut)
     if per_segment and held.by != "region":
         raise ParameterError(
             "Only regions can have values of their own in a rule book", got=f"by={held.by!r}", allowed='by="region"'

@@ -28,6 +28,7 @@ from riskbench.calibration.pages import Page, a_week, plateau_page, promise_page
 from riskbench.calibration.picture import draw_curve
 from riskbench.calibration.plateau import plateau_ends, plateau_frame, redrawn
 from riskbench.calibration.promise import holdout_frame, weekly_frame
+from riskbench.calibration.reader import Reader
 from riskbench.calibration.segments import COLUMNS as SEGMENT_COLUMNS
 from riskbench.calibration.segments import PLATEAU_COLUMNS, paying, plateaus_frame, segments_frame
 from riskbench.calibration.study import Study
@@ -48,6 +49,7 @@ from riskbench.rules.hits import acting, apply, resolve
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from riskbench.calibration.reading import CutReading
     from riskbench.rules.book import RuleBook
     from riskbench.rules.sweep import Sweep
 
@@ -142,6 +144,7 @@ class Calibration(Result):
     judged_weeks: float
     per: str
     given: RuleBook | None
+    reader: Reader
 
     def headline(self) -> tuple[Fact, ...]:
         """Return the cut, its promise, what came, and what it does to customers."""
@@ -165,6 +168,20 @@ class Calibration(Result):
         from riskbench.calibration.applied import applied
 
         return applied(self, self.given if book is None else book, per_segment=per_segment)
+
+    def at(self, threshold: float) -> CutReading:
+        """Return what another cut does, exactly; with two cuts, what starting to review there does.
+
+        Use it to hold a cut that somebody asks for against the proposed one; `rb.threshold_panel` moves it by mouse.
+
+        Raises
+        ------
+        ParameterError
+            When it is no number, or lies outside the bounds that the rule book sets.
+        """
+        from riskbench.calibration.reading import read
+
+        return read(self, self.reader, threshold)
 
     def _draw(self, ax: Axes) -> None:
         draw_curve(
@@ -364,6 +381,7 @@ def calibrate_sweep(
         judged_weeks=judged.length,
         per=windows.per,
         given=given,
+        reader=Reader(study, drawn, today, levels, constraints, *(_parts(study, by) if by is not None else (None, ()))),
         lazy={
             "segment_plateaus": partial(_segment_plateaus, study, constraints, by, seed),
             "curve_exact": partial(_exact_frame, drawn.table, study.price(), study.steps, today),

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 
 from riskbench.display import number
-from riskbench.display.chart import BLUE, GREEN, GREY, ORANGE, RED, style
+from riskbench.display.chart import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_LINES = {"chosen": (RED, "-"), "block from": (ORANGE, "-."), "today": (GREY, "--")}
+_LINES = {"chosen": (RED, "-"), "block from": (ORANGE, "-."), "today": (GREY, "--"), "this cut": (PURPLE, "-")}
 #: Beyond this no axis can be drawn; an infinite score stands in a curve as the largest number.
 _LARGEST = 1e100
 
@@ -44,7 +44,7 @@ def draw_curve(
     plateau : DataFrame
         Its first and last point are shaded.
     cuts : mapping
-        The cuts to mark: "chosen", "block from", "today".
+        The cuts to mark: "chosen", "block from", "today", "this cut".
     """
     frame = curve[curve["threshold"].abs() < _LARGEST].sort_values("threshold")
     style(ax, title=f"Net value of each cut of {name}", x=f"cut of {name}", y=unit)

@@ -43,6 +43,7 @@ class Panel(traitlets.HasTraits):
         super().__init__()
         import ipywidgets
 
+        self._open = True
         self._alert = ipywidgets.HTML()
         self.box: Any = ipywidgets.VBox([self._alert])
 
@@ -82,6 +83,12 @@ class Panel(traitlets.HasTraits):
             f'<div role="alert" style="border-left:4px solid #b3261e;padding:4px 10px">{lines}</div>' if lines else ""
         )
 
+    def close(self) -> None:
+        """Free what the panel holds in the kernel and on the screen; its static twin stays."""
+        for part in _within(self.box):
+            part.close()
+        self._open = False
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.result!r})"
 
@@ -91,5 +98,21 @@ class Panel(traitlets.HasTraits):
         held: dict[str, Any] = {kind: twin[kind] for kind in ("text/html", "image/png") if kind in twin}
         if steps is not None:
             held["text/html"] += steps.html()
-        live = self.box._repr_mimebundle_() or {}
+        live = (self.box._repr_mimebundle_() or {}) if self._open else {}
         return {"text/plain": repr(self), **held, **{kind: live[kind] for kind in (_VIEW,) if kind in live}}
+
+
+def _within(widget: Any) -> list[Any]:
+    """Return a widget and every widget that it holds, its layout and style included."""
+    import ipywidgets
+
+    found: dict[int, Any] = {}
+    waiting = [widget]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, list | tuple):
+            waiting.extend(one)
+        elif isinstance(one, ipywidgets.Widget) and id(one) not in found:
+            found[id(one)] = one
+            waiting.extend(getattr(one, name) for name in one.keys)
+    return list(found.values())

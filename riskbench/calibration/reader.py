@@ -1,0 +1,231 @@
+"""What answers for any cut of a calibration at once: the exact curve, and the events behind it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from riskbench.calibration.curve import COLUMNS, Curve, Rated, Today
+from riskbench.calibration.study import Study
+from riskbench.errors import ParameterError
+from riskbench.metrics.constraints import RATES, Constraint
+from riskbench.metrics.curve import FRAUD, GOOD
+from riskbench.metrics.intervals import Z95
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Small = npt.NDArray[np.int8]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Counts(Rated):
+    """What some events come to at one cut, segment by segment; a whole window is one segment.
+
+    Attributes
+    ----------
+    alerts, frauds, goods, insults, reviews, approved : ndarray of int64, shape (segments,)
+        As in a curve.
+    net, spread : ndarray of float64, shape (segments,)
+        Net value in major units, and its variance.
+    total, total_frauds, total_goods : ndarray of int64, shape (segments,)
+        How many events there are, and how many are labelled fraud and good.
+    """
+
+    alerts: Ints
+    frauds: Ints
+    goods: Ints
+    insults: Ints
+    reviews: Ints
+    approved: Ints
+    net: Floats
+    spread: Floats
+    total: Ints  # type: ignore[assignment]
+    total_frauds: Ints  # type: ignore[assignment]
+    total_goods: Ints  # type: ignore[assignment]
+
+    @classmethod
+    def of_curve(cls, drawn: Curve, at: int) -> Counts:
+        """Return one point of a curve."""
+        counts = (drawn.alerts, drawn.frauds, drawn.goods, drawn.insults, drawn.reviews, drawn.approved)
+        alerts, frauds, goods, insults, reviews, approved = (part[at : at + 1] for part in counts)
+        totals = (drawn.total, drawn.total_frauds, drawn.total_goods)
+        net, spread = drawn.net[at : at + 1], drawn.spread[at : at + 1]
+        every, fraud, good = (np.array([total], dtype=np.int64) for total in totals)
+        return cls(alerts, frauds, goods, insults, reviews, approved, net, spread, every, fraud, good)
+
+    @classmethod
+    def of_cells(cls, study: Study, counts: Ints, money: Ints, squares: Floats) -> Counts:
+        """Return what counts and money by segment, class and ladder level come to."""
+        effects = [rung.effect for rung in study.steps.rungs]
+        alert = np.arange(len(effects)) > 0
+        review = np.array([effect == "review" for effect in effects])
+        hard = np.array([effect in ("review", "stop") for effect in effects])
+        price = study.price()
+        return cls(
+            counts[..., alert].sum(axis=(-2, -1)),
+            counts[:, FRAUD, alert].sum(axis=-1),
+            counts[:, GOOD, alert].sum(axis=-1),
+            counts[:, GOOD, hard].sum(axis=-1),
+            counts[..., review].sum(axis=(-2, -1)),
+            counts[..., ~hard].sum(axis=(-2, -1)),
+            np.asarray(price.worth(counts, money), dtype=np.float64).reshape(len(counts)),
+            np.asarray(price.second(counts, money, squares), dtype=np.float64).reshape(len(counts)),
+            counts.sum(axis=(-2, -1)),
+            counts[:, FRAUD].sum(axis=-1),
+            counts[:, GOOD].sum(axis=-1),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Reader:
+    """What answers for any cut of a calibration.
+
+    Attributes
+    ----------
+    study : Study
+        The events, priced.
+    drawn : Curve
+        The exact curve on the window that the cut was chosen on.
+    today : Today
+        Where the book stands today on it.
+    before : ndarray of int8, shape (rows,)
+        Each event's ladder level today.
+    constraints : tuple of Constraint
+        What the proposed cut keeps to.
+    codes : ndarray of int, shape (rows,), or None
+        Each event's segment.
+    names : sequence of str
+        The segments' names.
+    """
+
+    study: Study
+    drawn: Curve
+    today: Today
+    before: Small
+    constraints: tuple[Constraint, ...]
+    codes: npt.NDArray[np.int32] | None
+    names: Sequence[str]
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The lowest and the highest cut that can be read: the rule book's bounds, and the block cut."""
+        sweep, block = self.study.sweep, self.study.block
+        low = -math.inf if sweep.minimum is None else sweep.minimum
+        high = math.inf if sweep.maximum is None else sweep.maximum
+        return low, high if block is None else min(high, block)
+
+    def checked(self, cut: object) -> float:
+        """Return a cut that can be read and applied.
+
+        Raises
+        ------
+        ParameterError
+            When it is no number, lies outside the rule book's bounds or beyond the block cut, or between two settings
+            of a grid.
+        """
+        sweep, cuts = self.study.sweep, self.drawn.table.cuts
+        if isinstance(cut, bool | np.bool_) or not isinstance(cut, int | float | np.integer | np.floating):
+            raise ParameterError(f"A cut of {sweep.name} is a number", got=repr(cut)[:80])
+        held, nobody = float(cut), float(cuts[0])
+        if math.isnan(held) or (math.isinf(held) and held != nobody):
+            end = f", or {nobody:g} to hit nobody" if math.isinf(nobody) else ""
+            raise ParameterError(f"A cut of {sweep.name} is a number", got=f"{held:g}", allowed=f"a number{end}")
+        if held == nobody:
+            return held
+        if self.study.block is not None and held > self.study.block:
+            raise ParameterError(
+                "Review starts at or below the block cut", got=f"{held:g}", allowed=f"at most {self.study.block:g}"
+            )
+        low, high = self.bounds
+        if not low <= held <= high:
+            raise ParameterError(
+                f"A cut of {sweep.name} lies within the bounds that the rule book sets",
+                got=f"{held:g}",
+                allowed=f"{low:g} to {high:g}",
+            )
+        if sweep.gridded and held not in cuts:
+            finite = cuts[np.isfinite(cuts)]
+            raise ParameterError(
+                f"{sweep.name} was evaluated at the settings of a grid: cuts between two of them are not told apart",
+                got=f"{held:g}",
+                hint=f"the nearest setting is {finite[np.argmin(np.abs(finite - held))]:g}" if len(finite) else None,
+            )
+        return held
+
+    def stops(self, most: int, *, keep: Sequence[float] = ()) -> Floats:
+        """Return at most `most` distinct cuts, lowest first, spread so that each step matters.
+
+        Half are spread evenly over the points of the curve, half over their logarithm, so that the strict end, where
+        cuts are chosen, stays fine. Every cut of `keep` that can be read is among them.
+        """
+        cuts, (low, high) = self.drawn.table.cuts, self.bounds
+        within = (cuts >= low) & (cuts <= high)
+        within[0] = True
+        held = np.flatnonzero(within)
+        own = [cut for cut in keep if not math.isnan(cut) and (low <= cut <= high or cut == cuts[0])]
+        room = max(2, most - len(own))
+        if len(held) > room:
+            evenly = np.linspace(0, len(held) - 1, room - room // 2).astype(np.intp)
+            fine = np.geomspace(1, len(held) - 1, room // 2).astype(np.intp)
+            held = held[np.unique(np.concatenate([evenly, fine]))]
+        return np.unique(np.concatenate([cuts[held], np.asarray(own, dtype=np.float64)]))
+
+    def row(self, cut: float) -> dict[str, float]:
+        """Return one row of the exact curve, without working out the others."""
+        drawn, today = self.drawn, self.today
+        at = drawn.table.point(cut)
+        counts = Counts.of_curve(drawn, at)
+        half, apart = Z95 * math.sqrt(drawn.spread[at]), float(today.apart[at])
+        net = float(drawn.net[at])
+        added, paired = (net - today.net if apart > 0 else 0.0), Z95 * math.sqrt(apart)
+        held = {
+            "threshold": cut,
+            "alerts": int(drawn.alerts[at]),
+            "frauds": int(drawn.frauds[at]),
+            "unlabelled": int(drawn.unlabelled[at]),
+            **{str(name): float(counts.rate(name)[0]) for name in RATES},
+            "value_caught": float(drawn.caught[at]),
+            "net_value": net,
+            "lower": net - half,
+            "upper": net + half,
+            "loss_prevented": float(drawn.saved[at]),
+            "added_alerts": int(drawn.alerts[at]) - today.alerts,
+            "added_frauds": int(drawn.frauds[at]) - today.frauds,
+            "added_net_value": added,
+            "added_lower": added - paired,
+            "added_upper": added + paired,
+        }
+        return {name: held[name] for name in COLUMNS}
+
+    def counts(self, cut: float) -> Counts:
+        """Return what the whole window comes to at a cut."""
+        return Counts.of_curve(self.drawn, self.drawn.table.point(cut))
+
+    @cached_property
+    def now(self) -> tuple[Counts, float]:
+        """Return what the whole window comes to today, and the value of the frauds that are alerted today."""
+        study, window = self.study, self.study.windows.choose
+        blocks = np.zeros(int(np.count_nonzero(window.mask)), dtype=np.int64)
+        counts = Counts.of_cells(study, *study.weekly(self.before, replace(window, blocks=blocks)))
+        if not study.worth.money:
+            return counts, math.nan
+        known = window.mask & (study.kinds == FRAUD) & (self.before > 0)
+        return counts, int(study.worth.value[known].sum()) / study.scale
+
+    def by_segment(self, cut: float) -> Counts | None:
+        """Return what each segment comes to at a cut; None where the calibration has no segments."""
+        if self.codes is None or not len(self.names):
+            return None
+        study, window = self.study, self.study.windows.choose
+        codes = self.codes[window.mask].astype(np.int64)
+        counts, money, squares = study.weekly(study.levels(cut), replace(window, blocks=codes))
+        missing = len(self.names) - len(counts)
+        if missing:  # the last segments have no event in the window
+            pad = ((0, missing), (0, 0), (0, 0))
+            counts, money, squares = np.pad(counts, pad), np.pad(money, pad), np.pad(squares, pad)
+        return Counts.of_cells(study, counts, money, squares)

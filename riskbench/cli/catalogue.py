@@ -33,8 +33,8 @@ def playbooks(  # noqa: PLR0917 Typer takes options from the signature
     if html is not None:
         from riskbench.runner.index import write_index
 
-        held = settings_here(out=out, store=store)
-        typer.echo(f"  {write_index(found, html, out=held.out, store=held.store)}")
+        here = settings_here(out=out, store=store)
+        typer.echo(f"  {write_index(found, html, out=here.out, store=here.store)}")
     else:
         for held, origin in zip(found.held, found.playbooks["origin"], strict=True):
             typer.echo(f"{held.id:<28} {held.title}{'' if origin == 'shipped' else f'  ({origin})'}")

@@ -79,6 +79,7 @@ def open_lab(
             "JUPYTERLAB_SETTINGS_DIR": str(settings),
             "JUPYTERLAB_WORKSPACES_DIR": str(kept / "workspaces"),
             "RISKBENCH_WORKSPACE": str(root),
+            "npm_config_logs_max": "0",  # an extension asks npm what it has, which would leave a log at home
         }
         return _serve(command, root, environment)
 

@@ -50,6 +50,7 @@ class Execution:
         self.notebook: Any = None
         self.cell: int | None = None
         self.client: Any = None
+        self.warm = False
 
     @property
     def pid(self) -> int | None:
@@ -85,7 +86,7 @@ class Execution:
 
         papermill_engines.register(ENGINE, _engine(self))
         papermill.execute_notebook(
-            str(notebook),
+            str(notebook).replace("{", "{{").replace("}", "}}"),  # papermill fills in what stands in braces
             None,
             parameters=dict(parameters),
             engine_name=ENGINE,

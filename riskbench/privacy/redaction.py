@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 
 from riskbench.privacy.shapes import ADDRESS, DEVICE, MAIL, SHAPES
@@ -26,6 +27,9 @@ _TOKENS = {
     "device id": "device",
     "IP address": "ip",
 }
+#: Not seen by a reader, and between digits not by a detector either.
+_UNSEEN = re.compile("[\u00ad\u034f\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
+_DASHES, _SPACES = re.compile("[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]"), re.compile("[^\\S\n]")
 #: What hiding one detail may bring to light is hidden too; a text that never ends is hidden whole.
 _ROUNDS = 4
 
@@ -109,6 +113,12 @@ def hide(text: str, *, key: Key | None = None) -> str:
     >>> hide("from 203.0.113.9 by ana.putri@shop.example", key=Key(b"sixteen bytes or more"))
     'from ip-429381ff by (e-mail at shop.example hidden)'
     """
+    text = _hidden(text, key)
+    form = text if text.isascii() else seen(text)
+    return _hidden(form, key) if form != text and find(form) else text
+
+
+def _hidden(text: str, key: Key | None) -> str:
     for _ in range(_ROUNDS):
         found = find(text)
         if not found:
@@ -119,6 +129,16 @@ def hide(text: str, *, key: Key | None = None) -> str:
             last = one.end
         text = "".join([*parts, text[last:]])
     return "(personal details hidden)" if find(text) else text
+
+
+def seen(text: str) -> str:
+    r"""Return a text as a reader sees it: one form of each digit and dash, nothing that is not seen.
+
+    >>> seen("4111\u200b1111 \uff14\uff11")
+    '41111111 41'
+    """
+    held = unicodedata.normalize("NFKC", _UNSEEN.sub("", text))
+    return _SPACES.sub(" ", _DASHES.sub("-", held))
 
 
 def pseudonym(value: str, *, key: Key | None = None) -> str | None:

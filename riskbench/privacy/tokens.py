@@ -86,10 +86,13 @@ def key_file(folder: str | Path) -> Path:
             with os.fdopen(handle, "w", encoding="ascii") as stream:
                 stream.write(secrets.token_hex(32) + "\n")
             try:
-                with contextlib.suppress(FileExistsError):
-                    os.link(part, path)  # whole or not at all, and never over another's
+                os.link(part, path)  # whole or not at all, and never over another's
+            except FileExistsError:
+                pass
+            except OSError:  # a file system without links
+                os.replace(part, path)  # noqa: PTH105
             finally:
-                part.unlink()
+                part.unlink(missing_ok=True)
         except OSError as error:
             raise ConfigError(f"The privacy key of {str(folder)!r} cannot be made: {error.strerror}") from None
     read_key(path)

@@ -6,6 +6,8 @@ import re
 from functools import cache
 from typing import Any
 
+from riskbench.display.steps import MARK
+
 _TAGS = frozenset(
     "a abbr b blockquote br caption code col colgroup dd del details div dl dt em figcaption figure h1 h2 h3 h4 h5 h6 "
     "hr i img ins kbd li ol p pre q s samp small span strong sub summary sup table tbody td tfoot th thead tr u "
@@ -35,6 +37,7 @@ _LINK = re.compile(r"(https?://|mailto:|#)", re.IGNORECASE)
 _BASE64 = re.compile(r"[^A-Za-z0-9+/=]")
 #: What a class may be called in a page: highlighted code only, so that no output takes on the page's own look.
 _CODE_CLASS = re.compile(r"(highlight( hl-[a-z0-9]+)?|[a-z]{1,2}[0-9]?|dataframe)\Z")
+_PLACE = re.compile(r"[0-9]{1,3}\Z")
 _SILENT = re.compile(
     r"<(script|style|iframe|object|template|noscript|svg|math)\b.*?</\1\s*>", re.IGNORECASE | re.DOTALL
 )
@@ -78,6 +81,8 @@ def _allowed(tag: str, name: str, value: str) -> bool:
         return bool(_PICTURE.match(value))
     if tag == "a" and name == "href":
         return bool(_LINK.match(value.strip()))
+    if tag == "details" and name in ("class", "data-label", "data-at"):  # a folded table that becomes a slider
+        return value == MARK if name == "class" else name == "data-label" or bool(_PLACE.match(value))
     if name == "class":
         return bool(_CODE_CLASS.match(value.strip()))
     return name in _EVERYWHERE or name in _OF_TAG.get(tag, ())

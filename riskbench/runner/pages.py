@@ -15,9 +15,13 @@ from typing import Any
 from riskbench.config import redact_all
 from riskbench.display.fact import Fact
 from riskbench.display.wording import private
+from riskbench.privacy import Key, current_key
 from riskbench.runner.bundle import fact
 from riskbench.runner.clean import base64_only, clean
 from riskbench.runner.failure import MARKER, Failure
+from riskbench.runner.story import PAGE, told
+from riskbench.runner.tidy import Tidy, with_script
+from riskbench.runner.veil import hide_all, veiled_notebook
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _PRIORITY = ["text/html", "text/markdown", "image/png", "image/jpeg", "text/latex", "text/plain"]
@@ -26,20 +30,35 @@ _QUESTION = re.compile(r"\*\*Question\.\*\*.*?(?=\n\s*\n|\Z)", re.DOTALL)
 _LIST, _ITEM = re.compile(r"<ul[^>]*>(?:<li>[^<]*</li>)+</ul>"), re.compile(r"<li>[^<]*</li>")
 #: What a result tells an analyst to do next; leaders have no use for it.
 _NEXT = re.compile(r"<ul[^>]*><li>Next: [^<]*</li></ul>")
+#: A control of ipywidgets, which only a kernel can move; and what may stand in its place.
+_VIEW = "application/vnd.jupyter.widget-view+json"
+_TWINS = ("text/html", "text/markdown", "image/png", "image/jpeg")
+_STOOD = "An interactive control stood here; it works where the notebook runs."
 #: Cells with this tag are for reviewers only.
 REVIEWERS = "reviewers-only"
 
 
 def settle(
-    notebook: Any, failure: Failure | None, *, secrets: tuple[str, ...], run: Mapping[str, Any]
+    notebook: Any,
+    failure: Failure | None,
+    *,
+    secrets: tuple[str, ...],
+    run: Mapping[str, Any],
+    session: Mapping[str, Any] | None = None,
+    key: Key | None = None,
 ) -> dict[str, Any]:
-    """Return an executed notebook as what really happened: secrets masked, unrun cells told as such."""
+    """Return an executed notebook as what really happened: secrets masked, nobody named, unrun cells told as such.
+
+    It keeps what its pages need, so that they can be made again from it alone; no control without its kernel.
+    """
+    session = session or {}
     held = redact_all(json.loads(json.dumps(notebook)), secrets)
     cells = [cell for cell in held["cells"] if MARKER not in cell["metadata"].get("tags", [])]
     for place, cell in enumerate(cells):
         cell["metadata"].pop("papermill", None)
         cell["metadata"].pop("execution", None)
         for output in cell.get("outputs", ()):
+            _without_control(output)
             for kind in [kind for kind in output.get("data", {}) if kind.startswith(_OWN)]:
                 del output["data"][kind]  # the same stands in results.json and the tables
         if failure is not None and failure.cell is not None:
@@ -48,12 +67,25 @@ def settle(
             elif place > failure.cell and cell["cell_type"] == "code":
                 cell["execution_count"], cell["outputs"] = None, []
     held["cells"] = cells
-    told = {"run": run["id"], "parameters": run["parameters"], "status": "done" if failure is None else failure.status}
+    own = held["metadata"].get("riskbench")
+    page = {"parameters": run["parameters"], PAGE: told(run, session, failure)}
+    page |= {"run": run["id"], "status": "done" if failure is None else failure.status} if run.get("id") else {}
+    hidden = hide_all(redact_all(page, secrets), key=key)
     held["metadata"] = {
         **{name: value for name, value in held["metadata"].items() if name in ("kernelspec", "language_info")},
-        "riskbench": {**held["metadata"].get("riskbench", {}), **redact_all(told, secrets)},
+        "riskbench": {**hide_all(own if isinstance(own, dict) else {}, key=key), **hidden},
     }
-    return held
+    return veiled_notebook(held, personal=session.get("personal") or {}, key=key)
+
+
+def _without_control(output: dict[str, Any]) -> None:
+    """Take a live control out of an output: its picture or table stays, or a sentence says that one stood here."""
+    data = output.get("data", {})
+    if data.pop(_VIEW, None) is None:
+        return
+    output.get("metadata", {}).pop(_VIEW, None)
+    if not any(kind in data for kind in _TWINS):
+        output["data"] = {"text/plain": _STOOD}
 
 
 def render(
@@ -97,7 +129,7 @@ def _page(
     exporter = _exporter()
     exporter.exclude_input = lead
     body, _ = exporter.from_notebook_node(nbformat.from_dict(held), resources={"riskbench": page})
-    return body
+    return with_script(Tidy(session.get("personal") or {}, current_key()).rewritten(body))
 
 
 def _shown(cell: dict[str, Any], *, lead: bool) -> dict[str, Any] | None:

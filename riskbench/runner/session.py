@@ -13,6 +13,7 @@ import pandas as pd
 from riskbench.config import redact, redact_all, resolve, secrets_in
 from riskbench.display import Fact, Result, result
 from riskbench.errors import DataError, ParameterError, PlaybookError, RiskbenchError, listed, nearest
+from riskbench.privacy import personal_columns
 from riskbench.runner import bundle, injected
 from riskbench.runner.catalogue import find, read_playbook, sample_book
 from riskbench.runner.parameters import Parameter, settle
@@ -107,7 +108,8 @@ class Session(Result):
                 "first": span[0].isoformat() if span else None,
                 "last": span[1].isoformat() if span else None,
                 "whole": whole,
-            }
+            },
+            personal=personal_columns(events.roles.entities),
         )
         return events
 

@@ -14,7 +14,7 @@ from riskbench.runner.folder import folder_name
 from riskbench.runner.parameters import check_names
 from riskbench.runner.process import Job
 from riskbench.runner.run import prepare
-from riskbench.runner.shape import structure
+from riskbench.runner.written import structure
 
 #: More runs than this are refused: they are a slip of the hand, or a job for a scheduler.
 MOST = 1000

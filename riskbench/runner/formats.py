@@ -27,6 +27,18 @@ def _moment(name: str, value: Any) -> None:
         ) from error
 
 
+def moment(value: str) -> str:
+    """Return a moment in the one form that it is kept in: a day alone, or a day and a time.
+
+    >>> moment(" 2026-11-11 00:00:00 "), moment("2026-11-11 14:30+07:00")
+    ('2026-11-11', '2026-11-11T14:30:00+07:00')
+    """
+    import pandas as pd
+
+    stamp = pd.Timestamp(value.strip())
+    return f"{stamp:%Y-%m-%d}" if stamp.tzinfo is None and stamp == stamp.normalize() else stamp.isoformat()
+
+
 def _roles(name: str, value: Any) -> None:
     from riskbench.data.roles import Roles
 
@@ -73,18 +85,25 @@ def _source(name: str, value: Any) -> None:
 def _book(name: str, value: Any) -> None:
     if value == "sample":
         return
-    if not Path(value).is_file():
+    if not _is_file(value):
         raise ParameterError(
             f"The parameter {name!r} names no rule book",
-            got=repr(value),
+            got=repr(value[:80]),
             allowed="a YAML file, or 'sample' for the domain's shipped book",
             hint=f"paths are looked up from {Path.cwd()}",
         )
 
 
 def _model(name: str, value: Any) -> None:
-    if not Path(value).is_file():
-        raise ParameterError(f"The parameter {name!r} names no model file", got=repr(value))
+    if not _is_file(value):
+        raise ParameterError(f"The parameter {name!r} names no model file", got=repr(value[:80]))
+
+
+def _is_file(value: str) -> bool:
+    try:
+        return Path(value).is_file()
+    except (OSError, ValueError):  # too long for a path, or not to be looked at
+        return False
 
 
 def _told(name: str, make: Callable[[], object]) -> None:

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from riskbench.errors import ParameterError, PlaybookError, RiskbenchError, listed, nearest
-from riskbench.runner.formats import FORMATS, check_together
-from riskbench.runner.shape import Shape, coerce, shape_of, structure
+from riskbench.runner.formats import FORMATS, check_together, moment
+from riskbench.runner.shape import Shape, coerce, shape_of
+from riskbench.runner.written import LONGEST, structure, too_long
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +62,12 @@ class Parameter:
         ParameterError
             When it is of a wrong type, out of range, or not understood.
         """
-        made = coerce(given, self.shape, name=self.name)
+        try:
+            if isinstance(given, list | tuple | Mapping) and (size := _size(given)) > LONGEST:
+                raise too_long(self.name, size)
+            made = coerce(given, self.shape, name=self.name)
+        except RecursionError:
+            raise ParameterError(f"The parameter {self.name!r} is nested too deep") from None
         if made is None:
             return None
         if isinstance(made, int | float) and not isinstance(made, bool):
@@ -78,7 +84,7 @@ class Parameter:
             )
         if self.format is not None:
             FORMATS[self.format](self.name, made)
-        return made
+        return moment(made) if self.format == "moment" else made
 
     @property
     def limits(self) -> str:
@@ -86,12 +92,21 @@ class Parameter:
         if self.choices:
             return listed(self.choices)
         if self.minimum is not None and self.maximum is not None:
-            return f"{self.shape.text}, {self.minimum:g} to {self.maximum:g}"
+            return f"{self.shape.text}, {self.minimum:,} to {self.maximum:,}"
         if self.minimum is not None:
-            return f"{self.shape.text}, {self.minimum:g} or more"
+            return f"{self.shape.text}, {self.minimum:,} or more"
         if self.maximum is not None:
-            return f"{self.shape.text}, {self.maximum:g} or less"
+            return f"{self.shape.text}, {self.maximum:,} or less"
         return self.shape.text
+
+
+def _size(value: object) -> int:
+    """Return how many characters a value holds."""
+    if isinstance(value, Mapping):
+        return sum(_size(key) + _size(inner) for key, inner in value.items())
+    if isinstance(value, list | tuple):
+        return sum(map(_size, value))
+    return len(value) if isinstance(value, str) else 1
 
 
 def read_cell(source: str, rules: Mapping[str, Mapping[str, Any]] | None = None) -> tuple[Parameter, ...]:
@@ -250,9 +265,11 @@ def from_command(pairs: Iterable[str], file: str | Path | None = None) -> dict[s
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
             raise ParameterError(f"The parameter file {str(file)!r} cannot be read: {reason}") from None
-        if held is not None and not isinstance(held, Mapping):
+        if held == "":
+            held = {}
+        if not isinstance(held, Mapping):
             raise ParameterError(f"{file}: a parameter file is a mapping", allowed="name: value, one a line")
-        found.update({str(name): value for name, value in (held or {}).items()})
+        found.update(held)
     seen: set[str] = set()
     for pair in pairs:
         name, equals, text = pair.partition("=")

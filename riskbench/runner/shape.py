@@ -9,9 +9,11 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
 
 from riskbench.errors import ParameterError, PlaybookError, listed, nearest
+from riskbench.runner.written import LONGEST, Written, structure, too_long
 
 Base = Literal["str", "int", "float", "bool", "list", "dict", "literal", "any"]
 
@@ -19,7 +21,8 @@ Base = Literal["str", "int", "float", "bool", "list", "dict", "literal", "any"]
 NOTHING = frozenset({"", "none", "null", "~"})
 _TRUE = frozenset({"true", "yes", "on", "1"})
 _FALSE = frozenset({"false", "no", "off", "0"})
-_LONGEST = 200_000
+#: A number is shorter than this as text, and whole numbers are smaller.
+_LONGEST_NUMBER, _HUGE = 400, 10**300
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +102,7 @@ def shape_of(node: ast.expr, source: str) -> Shape:
                 case "Annotated":
                     return shape_of(parts[0], source)
                 case "Literal":
-                    choices = tuple(part.value for part in parts if isinstance(part, ast.Constant))
-                    if len(choices) == len(parts):
-                        return Shape(
-                            "literal", optional=None in choices, choices=tuple(c for c in choices if c is not None)
-                        )
+                    return _choices(parts, source)
                 case "list" | "List":
                     return Shape("list", items=shape_of(parts[0], source))
                 case "dict" | "Dict" | "Mapping" if len(parts) == 2:
@@ -112,6 +111,22 @@ def shape_of(node: ast.expr, source: str) -> Shape:
         f"The type of a parameter is not one that a playbook can have: {source}",
         allowed="str, int, float, bool, list[...], dict[...], Literal[...], each also with `| None`",
     )
+
+
+def _choices(parts: list[ast.expr], source: str) -> Shape:
+    """Return the type of a `Literal[...]`: texts, whole numbers, true and false, each of which text can name."""
+    try:
+        held = [ast.literal_eval(part) for part in parts]
+    except ValueError:
+        held = [()]
+    choices = tuple(choice for choice in held if choice is not None)
+    named = {str(choice).casefold() if isinstance(choice, bool) else str(choice).strip() for choice in choices}
+    if not all(isinstance(choice, str | int) for choice in choices) or len(named) < len(choices) or not choices:
+        raise PlaybookError(
+            f"The choices of a parameter cannot be told apart as text: {source}",
+            allowed="different texts, whole numbers, True, False, None",
+        )
+    return Shape("literal", optional=None in held, choices=choices)
 
 
 def _parsed(text: str, source: str) -> ast.expr:
@@ -142,36 +157,55 @@ def _union(parts: list[ast.expr], source: str) -> Shape:
 def coerce(value: object, shape: Shape, *, name: str) -> Any:
     """Return a value as the declared type, whichever door it came through.
 
-    Text is understood for every type, so that the command line, YAML, Python and schedulers that hand over raw
-    text give the same value. Nothing is guessed: what does not fit is refused.
+    Text is understood for every type, so that the command line, YAML, Python, a form, and schedulers that hand
+    over raw text give the same value. Nothing is guessed: what does not fit is refused.
 
     Raises
     ------
     ParameterError
         When the value is not of the type.
     """
-    if hasattr(value, "item") and getattr(value, "ndim", 1) == 0:
-        value = value.item()  # a numpy scalar
+    value = _simple(value, shape)
     if shape.optional and (value is None or (isinstance(value, str) and value.strip().casefold() in NOTHING)):
         return None
-    if value is None:
+    if value is None and shape.base != "any":
         raise _wrong(name, shape, value)
     return _MAKERS[shape.base](value, shape, name)
 
 
+#: Scalars whose `item()` may be a bare count of nanoseconds.
+_NO_NUMBERS = frozenset({"datetime64", "timedelta64"})
+
+
+def _simple(value: object, shape: Shape) -> object:
+    """Return what stands behind the types of other libraries: scalars, paths, moments, words of YAML."""
+    if isinstance(value, Written):
+        return value.value if shape.base == "any" else str(value)
+    if type(value).__name__ == "datetime64" and shape.base in {"str", "any"}:
+        return None if str(value) == "NaT" else str(value)
+    if hasattr(value, "item") and getattr(value, "ndim", 1) == 0 and type(value).__name__ not in _NO_NUMBERS:
+        value = value.item()  # a numpy scalar
+    if type(value).__name__ in {"NaTType", "NAType"}:
+        return None
+    if shape.base in {"str", "any"}:
+        if isinstance(value, dt.datetime | dt.date):
+            return value.isoformat()
+        if hasattr(value, "__fspath__"):
+            return str(value)
+    return value
+
+
 def _str(value: object, shape: Shape, name: str) -> str:
     if isinstance(value, str):
-        if "\x00" in value or len(value) > _LONGEST or not _writable(value):
+        if len(value) > LONGEST:
+            raise too_long(name, len(value))
+        if "\x00" in value or not _writable(value):
             raise _wrong(name, shape, value)
-        return value
-    if isinstance(value, dt.datetime | dt.date):
-        return value.isoformat()
-    if hasattr(value, "__fspath__"):
-        return str(value)
+        return str.__str__(value)
     if isinstance(value, bool):
         raise _wrong(name, shape, value, hint="YAML 1.1 reads NO, ON and YES as true or false: put quotes around it")
-    if isinstance(value, int):
-        return str(value)
+    if isinstance(value, int) and abs(value) < _HUGE:
+        return str(int(value))
     raise _wrong(name, shape, value, hint="put quotes around it")
 
 
@@ -184,30 +218,34 @@ def _writable(text: str) -> bool:
 
 
 def _int(value: object, shape: Shape, name: str) -> int:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    if isinstance(value, float) and math.isfinite(value) and value == int(value):
-        return int(value)
-    if isinstance(value, str):
-        for read in (int, float):
-            try:
-                number = read(value.strip())
-            except (ValueError, OverflowError):
-                continue
-            if math.isfinite(number) and number == int(number):
-                return int(number)
+    if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+        number: Any = value
+    elif isinstance(value, str) and len(value) <= _LONGEST_NUMBER:
+        try:
+            number = Decimal(value.strip())
+        except InvalidOperation:
+            raise _wrong(name, shape, value) from None
+    else:
+        raise _wrong(name, shape, value)
+    if isinstance(number, int) and not isinstance(number, bool) and abs(number) < _HUGE:
+        return int(number)
+    if not isinstance(number, int) and _finite(number) and abs(number) < _HUGE and number == int(number):
+        return int(number)
     raise _wrong(name, shape, value)
 
 
+def _finite(number: float | Decimal) -> bool:
+    return number.is_finite() if isinstance(number, Decimal) else math.isfinite(number)
+
+
 def _float(value: object, shape: Shape, name: str) -> float:
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    number: float | None = None
+    if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
         try:
             number = float(value)
-        except OverflowError:
+        except (OverflowError, ValueError):
             number = math.inf
-        if math.isfinite(number):
-            return number
-    if isinstance(value, str):
+    elif isinstance(value, str) and len(value) <= _LONGEST_NUMBER:
         text = value.strip()
         try:
             number = float(text)
@@ -215,9 +253,9 @@ def _float(value: object, shape: Shape, name: str) -> float:
             share = text.removesuffix("%").strip() if text.endswith("%") else None
             hint = f"write it as a share: {_share(share)}" if share is not None else None
             raise _wrong(name, shape, value, hint=hint) from None
-        if math.isfinite(number):
-            return number
-    raise _wrong(name, shape, value)
+    if number is None or not math.isfinite(number):
+        raise _wrong(name, shape, value)
+    return number
 
 
 def _share(text: str) -> str:
@@ -230,7 +268,7 @@ def _share(text: str) -> str:
 def _bool(value: object, shape: Shape, name: str) -> bool:
     if isinstance(value, bool):
         return value
-    if value in (0, 1):
+    if isinstance(value, int) and value in (0, 1):
         return bool(value)
     if isinstance(value, str):
         word = value.strip().casefold()
@@ -240,16 +278,36 @@ def _bool(value: object, shape: Shape, name: str) -> bool:
 
 
 def _list(value: object, shape: Shape, name: str) -> list[Any]:
+    items = shape.items or Shape("any")
     if isinstance(value, str):
-        text = value.strip()
-        if text.startswith("["):
-            value = structure(text, name=name)
-        else:
-            value = [part.strip() for part in text.split(",")] if text else []
+        value = _items(value.strip(), items, name)
     if not isinstance(value, list | tuple):
         raise _wrong(name, shape, value)
-    items = shape.items or Shape("any")
     return [coerce(item, items, name=f"{name}[{place}]") for place, item in enumerate(value)]
+
+
+def _items(text: str, items: Shape, name: str) -> object:
+    """Return the items of a list written as YAML, as words with commas, or as Python writes a tuple."""
+    if text.startswith(("[", "- ")):
+        return structure(text, name=name)
+    if text.startswith("(") and text.endswith(")"):
+        try:
+            return ast.literal_eval(text)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            return text
+    parts = [part.strip() for part in text.split(",")] if text else []
+    if items.base != "any":
+        return parts
+    return [_word(part, name) for part in parts]
+
+
+def _word(text: str, name: str) -> object:
+    """Return a bare word as YAML reads it; any other text as it stands."""
+    try:
+        found = structure(text, name=name)
+    except ParameterError:
+        return text
+    return found if isinstance(found, Written) and text else text
 
 
 def _dict(value: object, shape: Shape, name: str) -> dict[str, Any]:
@@ -257,41 +315,67 @@ def _dict(value: object, shape: Shape, name: str) -> dict[str, Any]:
         value = structure(value, name=name) if value.strip() else {}
     if not isinstance(value, Mapping):
         raise _wrong(name, shape, value, hint='write it as {"id": "order_id"}')
-    items, made = shape.items or Shape("any"), {}
+    items = shape.items or Shape("any")
+    made: dict[str, Any] = {}
     for key, inner in value.items():
-        if isinstance(key, bool) or not isinstance(key, str | int):
-            raise ParameterError(
-                f"A name inside the parameter {name!r} is not text", got=repr(key), hint="put quotes around it"
-            )
-        made[_str(str(key), Shape("str"), name)] = coerce(inner, items, name=f"{name}.{key}")
+        made[_key(key, made, name)] = coerce(inner, items, name=f"{name}.{_head(key)}")
     return made
+
+
+def _key(key: object, made: Mapping[str, object], name: str) -> str:
+    """Return a name inside a mapping, which stands there once."""
+    if isinstance(key, bool) or not isinstance(key, str | int):
+        raise ParameterError(
+            f"A name inside the parameter {name!r} is not text", got=_shown(key), hint="put quotes around it"
+        )
+    text = _str(key, Shape("str"), name)
+    if text in made:
+        raise ParameterError(f"A name stands twice inside the parameter {name!r}", got=_shown(text))
+    return text
+
+
+def _head(key: object) -> str:
+    return str(key)[:80]
 
 
 def _literal(value: object, shape: Shape, name: str) -> object:
     for choice in shape.choices:
         if type(value) is type(choice) and value == choice:
             return choice
-    if isinstance(value, str):
-        for choice in shape.choices:
-            if value.strip() == str(choice):
+    for choice in shape.choices:
+        with contextlib.suppress(ParameterError):
+            if isinstance(choice, bool):
+                same = _bool(value, shape, name) is choice
+            elif isinstance(choice, int):
+                same = _int(value, shape, name) == choice
+            else:
+                same = _str(value, shape, name).strip() == choice
+            if same:
                 return choice
-    if isinstance(value, int) and not isinstance(value, bool) and str(value) in shape.choices:
-        return str(value)
-    close = nearest(str(value), [str(choice) for choice in shape.choices])
+    close = nearest(str(value)[:80], [str(choice) for choice in shape.choices]) if isinstance(value, str) else None
     raise _wrong(name, shape, value, hint=f"did you mean {close!r}?" if close else None)
 
 
 def _any(value: object, _: Shape, name: str) -> Any:
+    value = _simple(value, Shape("any"))
     if isinstance(value, Mapping):
-        return {str(key): _any(inner, Shape("any"), name) for key, inner in value.items()}
+        made: dict[str, Any] = {}
+        for key, inner in value.items():
+            made[_key(key, made, name)] = _any(inner, _, f"{name}.{_head(key)}")
+        return made
     if isinstance(value, list | tuple):
-        return [_any(inner, Shape("any"), name) for inner in value]
-    if isinstance(value, dt.datetime | dt.date):
-        return value.isoformat()
+        return [_any(inner, _, f"{name}[{place}]") for place, inner in enumerate(value)]
     if isinstance(value, str):
         return _str(value, Shape("str"), name)
-    if value is None or isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):
+    if isinstance(value, Decimal):
+        value = float(value) if value.is_finite() else None
+        return _any(value, _, name)
+    if value is None or isinstance(value, bool):
         return value
+    if isinstance(value, int) and abs(value) < _HUGE:
+        return int(value)
+    if isinstance(value, float) and math.isfinite(value):
+        return float(value)
     raise ParameterError(f"The parameter {name!r} holds a value that a playbook cannot take", got=type(value).__name__)
 
 
@@ -325,45 +409,23 @@ def as_text(value: object, shape: Shape) -> str:
     return str(value)
 
 
-def structure(text: str, *, name: str) -> Any:
-    """Return YAML 1.2 text (so also JSON) as plain values: NO, ON and 12:30 stay text.
-
-    Raises
-    ------
-    ParameterError
-        When it is not YAML, is too long, or uses anchors.
-    """
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-    from ruamel.yaml.events import AliasEvent
-
-    if len(text) > _LONGEST:
-        raise ParameterError(f"{name}: the text is too long", got=f"{len(text):,} characters", allowed=f"{_LONGEST:,}")
-    with contextlib.suppress(ValueError, RecursionError):
-        return json.loads(text, parse_constant=_refused)
-    try:
-        if any(isinstance(event, AliasEvent) for event in YAML(typ="safe", pure=True).parse(text)):
-            raise ParameterError(f"{name}: YAML aliases (*name) are not read", hint="write the value out")
-        return YAML(typ="safe", pure=True).load(text)
-    except (YAMLError, ValueError, RecursionError) as error:
-        first = str(getattr(error, "problem", None) or error).splitlines()[0][:200]
-        mark = getattr(error, "problem_mark", None)
-        where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
-        raise ParameterError(f"{name}: cannot be read as YAML: {first}{where}") from None
-
-
-def _refused(word: str) -> object:
-    raise ValueError(word)
-
-
 def _wrong(name: str, shape: Shape, value: object, *, hint: str | None = None) -> ParameterError:
-    from riskbench.config import redact, secrets_in
-
-    shown = redact(repr(value), secrets_in(value))
-    shown = shown if len(shown) <= 120 else f"{shown[:117]}..."
     return ParameterError(
         f"The parameter {name!r} has a wrong type",
-        got=f"{shown} ({type(value).__name__})",
+        got=f"{_shown(value)} ({type(value).__name__})",
         allowed=shape.text,
         hint=hint,
     )
+
+
+def _shown(value: object) -> str:
+    """Return what was got, cut short and without secrets; a value that cannot be shown is not."""
+    from riskbench.config import redact, secrets_in
+
+    if isinstance(value, str | bytes | list | tuple | Mapping) and len(value) > LONGEST:
+        return f"{len(value):,} characters or items"
+    try:
+        shown = redact(repr(value), secrets_in(value))
+    except Exception:  # noqa: BLE001 a foreign object's own words may fail in any way
+        return "a value"
+    return shown if len(shown) <= 120 else f"{shown[:117]}..."

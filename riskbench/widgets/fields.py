@@ -33,8 +33,8 @@ class Field:
         A checkbox for true or false, a list for choices, YAML text for lists and mappings, text for all else.
         Numbers are typed as text too: a number box would move a wrong number into the range without a word, and
         round whole numbers above 2**53.
-    error : str
-        What is wrong with it; empty when nothing is.
+    error, cause : str, RiskbenchError or None
+        What is wrong with it, in words and as raised; empty and None when nothing is.
     row : widget
         All of it.
     """
@@ -43,6 +43,7 @@ class Field:
         import ipywidgets
 
         self.parameter, self.error = parameter, ""
+        self.cause: RiskbenchError | None = None
         self.off = False
         self.control = _control(parameter)
         self._said = ipywidgets.HTML(layout={"max_width": "28em"})
@@ -99,9 +100,10 @@ class Field:
             return None
         return self.parameter.value(given)
 
-    def tell(self, error: str) -> None:
-        """Show what is wrong beside the field; nothing when it is empty."""
-        self.error = redact(error)
+    def tell(self, error: RiskbenchError | None) -> None:
+        """Show what is wrong beside the field; nothing when nothing is."""
+        self.cause = error
+        self.error = "" if error is None else redact(told(error, self.parameter.name))
         text = "<br>".join(escape(line) for line in self.error.splitlines())
         self._said.value = (
             f'<div role="alert" style="border-left:4px solid #b3261e;padding:0 8px;line-height:1.35">{text}</div>'

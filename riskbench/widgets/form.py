@@ -16,7 +16,7 @@ from riskbench.errors import ParameterError, RiskbenchError
 from riskbench.runner.catalogue import Playbook, find
 from riskbench.runner.parameters import check_names, settle
 from riskbench.runner.run import Run, run
-from riskbench.widgets.fields import Field, told
+from riskbench.widgets.fields import Field
 from riskbench.widgets.panel import Panel
 from riskbench.widgets.runs import RunSummary
 
@@ -202,9 +202,9 @@ class PlaybookForm(Panel):
                 made = field.value()
                 if made != field.default:
                     values[name] = made
-                field.tell("")
+                field.tell(None)
             except RiskbenchError as error:
-                field.tell(told(error, name))
+                field.tell(error)
         wrong = self._wrong()
         if not wrong:
             try:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from riskbench.errors import ParameterError, PlaybookError
 from riskbench.runner.parameters import from_command, given, read_cell, settle
-from riskbench.runner.shape import coerce, structure
+from riskbench.runner.shape import coerce
+from riskbench.runner.written import plain, structure
 
 CELL = """
 source: str | None = None  # none = the sample
@@ -224,7 +225,7 @@ def test_parameters_from_the_command_line(tmp_path):
     assert held["region"] == "NO"
     assert held["share"] == "0.2"
     assert held["roles"] == {"id": "order", "time": "placed", "region": "NO"}
-    assert held["costs"] == {"margin": 0.3}
+    assert plain(held["costs"]) == {"margin": 0.3}
     assert held["x"] == "a=b"
 
 
@@ -248,7 +249,7 @@ def test_a_parameter_file_that_is_not_there_is_refused(tmp_path):
 
 
 def test_yaml_is_read_as_1_2():
-    assert structure("{a: NO, b: on, c: 12:30, d: 1, e: 1.5, f: true}", name="x") == {
+    assert plain(structure("{a: NO, b: on, c: 12:30, d: 1, e: 1.5, f: true}", name="x")) == {
         "a": "NO",
         "b": "on",
         "c": "12:30",
@@ -273,12 +274,20 @@ def shipped():
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["2026-02-01", "2026-02-01 10:30", "2026-02-01T10:30:15.25Z", "2026-02-01 10:30+07", "2026-02-01T10:30:00-03:00"],
+    ("text", "kept"),
+    [
+        ("2026-02-01", "2026-02-01"),
+        (" 2026-02-01T00:00 ", "2026-02-01"),
+        ("2026-02-01 10:30", "2026-02-01T10:30:00"),
+        ("2026-02-01T10:30:15.25Z", "2026-02-01T10:30:15.250000+00:00"),
+        ("2026-02-01 10:30+07", "2026-02-01T10:30:00+07:00"),
+        ("2026-02-01T00:00:00-03:00", "2026-02-01T00:00:00-03:00"),
+    ],
 )
 @pytest.mark.parametrize("name", ["start", "end", "asof", "report_from"])
-def test_a_moment_is_iso_text(shipped, name, text):
-    assert given(shipped, {name: text})[name] == text
+def test_a_moment_is_iso_text_in_one_form(shipped, name, text, kept):
+    assert given(shipped, {name: text})[name] == kept
+    assert given(shipped, {name: kept})[name] == kept
 
 
 @pytest.mark.parametrize(

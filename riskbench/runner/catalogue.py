@@ -219,7 +219,7 @@ def find_playbooks(words: str = "", *, domain: str | None = None, owner: str | N
         held=held,
         notes=tuple(notes),
     )
-    return whole.search(words, domain=domain, owner=owner) if words.strip() or domain or owner else whole
+    return whole if words == "" and domain is owner is None else whole.search(words, domain=domain, owner=owner)
 
 
 def catalogue() -> tuple[Playbook, ...]:

@@ -24,6 +24,7 @@ _TEMPLATES = Path(__file__).parent / "templates"
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 _IMAGE = re.compile(r"<img\b[^>]*>")
 _SOURCE = re.compile(r'\bsrc="data:image/png;base64,([A-Za-z0-9+/=\s]+)"')
+_CODE = re.compile(r"`([^`]+)`")
 _ALT = re.compile(r'\balt="([^"]*)"')
 #: All pictures together weigh no more, so that the page stays under a megabyte.
 _PICTURES = 560_000
@@ -132,7 +133,7 @@ def _card(
         ("Ends in", ", ".join(book.produces)),
         ("From", origin),
     ]
-    listed = "".join(f"<dt>{label}</dt><dd>{_safe(text)}</dd>" for label, text in facts if text)
+    listed = "".join(f"<dt>{label}</dt><dd>{_CODE.sub(r'<code>\1</code>', _safe(text))}</dd>" for label, text in facts if text)
     if drawn is None:
         figure = '<p class="none">No picture yet: run it once.</p>'
     else:

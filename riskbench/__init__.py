@@ -12,6 +12,7 @@ _HOMES = {
     "AlertShift": "riskbench.explanation.alerts",
     "Appraisal": "riskbench.rules.appraisal.appraisal",
     "Baseline": "riskbench.calibration.baseline",
+    "Breakdown": "riskbench.incidents.breakdown",
     "Brittleness": "riskbench.calibration.brittleness.brittleness",
     "Calibration": "riskbench.calibration.calibration",
     "CandidateRules": "riskbench.explanation.candidates",
@@ -57,6 +58,8 @@ _HOMES = {
     "PlaybookError": "riskbench.errors",
     "PlaybookForm": "riskbench.widgets.form",
     "Proof": "riskbench.rules.exchange.proof",
+    "Ring": "riskbench.incidents.ring",
+    "RingViewer": "riskbench.widgets.rings",
     "RiskbenchError": "riskbench.errors",
     "Roles": "riskbench.data.roles",
     "Rule": "riskbench.rules.rule",
@@ -66,7 +69,9 @@ _HOMES = {
     "RuleHealth": "riskbench.rules.health",
     "RuleLab": "riskbench.widgets.rule_lab",
     "Run": "riskbench.runner.run",
+    "RunDiff": "riskbench.runner.difference",
     "Scan": "riskbench.incidents.scan",
+    "SegmentExplorer": "riskbench.widgets.segments",
     "SignedChange": "riskbench.rules.comparison.signing",
     "Simulation": "riskbench.rules.simulation",
     "StoreError": "riskbench.errors",
@@ -85,6 +90,7 @@ _HOMES = {
     "compare": "riskbench.rules.comparison.comparison",
     "decide": "riskbench.calibration.decision",
     "diagnose_rules": "riskbench.rules.health",
+    "diff_runs": "riskbench.runner.difference",
     "explain": "riskbench.explanation.explanation",
     "explain_alerts": "riskbench.explanation.alerts",
     "explain_event": "riskbench.rules.event",
@@ -104,12 +110,14 @@ _HOMES = {
     "prove": "riskbench.rules.exchange.proof",
     "read": "riskbench.data.read",
     "request_change": "riskbench.rules.comparison.request",
+    "ring_viewer": "riskbench.widgets.rings",
     "rule_lab": "riskbench.widgets.rule_lab",
     "run": "riskbench.runner.run",
     "run_grid": "riskbench.runner.grid",
     "sample": "riskbench.data.marketplace.market",
     "scan": "riskbench.incidents.scan",
     "score_baseline": "riskbench.calibration.baseline",
+    "segment_explorer": "riskbench.widgets.segments",
     "simulate": "riskbench.rules.simulation",
     "start": "riskbench.runner.session",
     "surface": "riskbench.calibration.surface.surface",
@@ -161,6 +169,7 @@ if TYPE_CHECKING:
     from riskbench.explanation.clusters import CaseClusters as CaseClusters
     from riskbench.explanation.explanation import Explanation as Explanation
     from riskbench.explanation.explanation import explain as explain
+    from riskbench.incidents.breakdown import Breakdown as Breakdown
     from riskbench.incidents.casebook import Casebook as Casebook
     from riskbench.incidents.casebook import open_casebook as open_casebook
     from riskbench.incidents.containment import Containment as Containment
@@ -172,6 +181,7 @@ if TYPE_CHECKING:
     from riskbench.incidents.links import Links as Links
     from riskbench.incidents.opening import open_record as open_record
     from riskbench.incidents.record import IncidentRecord as IncidentRecord
+    from riskbench.incidents.ring import Ring as Ring
     from riskbench.incidents.scan import Scan as Scan
     from riskbench.incidents.scan import scan as scan
     from riskbench.incidents.timeline import Timeline as Timeline
@@ -217,6 +227,8 @@ if TYPE_CHECKING:
     from riskbench.rules.simulation import simulate as simulate
     from riskbench.runner.catalogue import Catalogue as Catalogue
     from riskbench.runner.catalogue import find_playbooks as find_playbooks
+    from riskbench.runner.difference import RunDiff as RunDiff
+    from riskbench.runner.difference import diff_runs as diff_runs
     from riskbench.runner.grid import GridRun as GridRun
     from riskbench.runner.grid import run_grid as run_grid
     from riskbench.runner.run import Run as Run
@@ -226,8 +238,12 @@ if TYPE_CHECKING:
     from riskbench.runner.verification import verify_run as verify_run
     from riskbench.widgets.form import PlaybookForm as PlaybookForm
     from riskbench.widgets.form import playbook_form as playbook_form
+    from riskbench.widgets.rings import RingViewer as RingViewer
+    from riskbench.widgets.rings import ring_viewer as ring_viewer
     from riskbench.widgets.rule_lab import RuleLab as RuleLab
     from riskbench.widgets.rule_lab import rule_lab as rule_lab
+    from riskbench.widgets.segments import SegmentExplorer as SegmentExplorer
+    from riskbench.widgets.segments import segment_explorer as segment_explorer
     from riskbench.widgets.threshold import ThresholdPanel as ThresholdPanel
     from riskbench.widgets.threshold import threshold_panel as threshold_panel
 

@@ -446,6 +446,38 @@ def _verified() -> Result:
     )
 
 
+def _run_diff() -> Result:
+    from fractions import Fraction
+
+    from riskbench.runner.deltas import deltas, in_words, lead, parts_in_words, table
+
+    old = (Fact(HOSTILE, 3.0, "money", lower=1.0, upper=4.0, currency="IDR"), Fact("Said", HOSTILE, "text"))
+    new = (Fact(HOSTILE, 9.0, "money", lower=8.0, upper=11.0, currency="IDR"), Fact("Said", None, note=HOSTILE))
+    found = deltas(old, new, same_events=False)
+    parts = {HOSTILE: {"data": Fraction(5), "rules": Fraction(1)}}
+    told = pd.DataFrame({"what": [HOSTILE], "before": [HOSTILE], "after": ["none"], "same": [False]})
+    return rb.RunDiff(
+        before="20260101-00000000",
+        after=HOSTILE,
+        playbook=HOSTILE,
+        factors=("data", "rules"),
+        facts=table(found),
+        parts=pd.DataFrame([(HOSTILE, "data", 5.0), (HOSTILE, "rules", 1.0)], columns=["fact", "part", "change"]),
+        parameters=pd.DataFrame({"parameter": ["book"], "part": ["rules"], "before": [HOSTILE], "after": ["none"]}),
+        data=told,
+        rules=pd.DataFrame({"rule": [HOSTILE], "change": ["gained"], "what": [HOSTILE]}),
+        cuts=pd.DataFrame({"segment": [HOSTILE], "before": [None], "after": [0.5], "change": [None]}).astype(
+            {"before": float, "change": float}
+        ),
+        paired=pd.DataFrame(),
+        summary=pd.DataFrame({"result": [HOSTILE], "table": ["rules"], "gained": [1], "lost": [0], "changed": [2]}),
+        rows=pd.DataFrame({"result": [HOSTILE], "row": [HOSTILE], "change": ["lost"], "what": [HOSTILE]}),
+        lead=lead(found),
+        pages={"facts": (HOSTILE, in_words(found)), "parts": (HOSTILE, parts_in_words(found, parts))},
+        notes=(HOSTILE,),
+    )
+
+
 SPECIMENS: dict[str, Callable[[], Result]] = {
     "alert_shift": _alert_shift,
     "appraisal": lambda: rb.appraise(_crowded()),
@@ -493,8 +525,10 @@ SPECIMENS: dict[str, Callable[[], Result]] = {
         sql=f"CASE WHEN land <> {_quoted()} THEN 'block' WHEN amount > 500 THEN 'review' END",
     ),
     "remedy_list": lambda: _casebook()["remedy_list"],
+    "ring": lambda: _entities().ring(1),
     "rule_drift": _drift,
     "rule_health": lambda: rb.diagnose_rules(_drift(), appraisal=rb.appraise(rb.simulate(_book(), _events()))),
+    "run_diff": _run_diff,
     "scan": _scanned,
     "scored": _scored,
     "segments": _segments,

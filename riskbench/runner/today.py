@@ -6,6 +6,7 @@ import contextlib
 import difflib
 import json
 import re
+import threading
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,8 +21,9 @@ from riskbench.runner import seal
 from riskbench.runner.catalogue import Playbook, find, sample_book
 from riskbench.runner.inputs import inputs_of
 from riskbench.runner.kept import Kept
-from riskbench.runner.run import Run, run, versions
+from riskbench.runner.run import Run, carry_out, prepare, versions, writable
 from riskbench.runner.session import Session
+from riskbench.store import Ledger
 
 if TYPE_CHECKING:
     from riskbench.rules.book import RuleBook
@@ -216,13 +218,25 @@ def _plain(value: object) -> str:
     return "none" if value is None else str(value)[:40]
 
 
-def again(kept: Kept, apart: Path, changes: Mapping[str, Any] | None = None) -> Run:
-    """Run a run's playbook again, in a folder apart, with its parameters and some changed.
+def again(kept: Kept, apart: Path) -> Run:
+    """Run a run's playbook again, in a folder apart, with its parameters.
 
     Raises
     ------
     RiskbenchError
         When it cannot be begun.
     """
-    values = {**values_of(kept), **(changes or {})}
-    return run(playbook_of(kept).path, values, out=apart, store=str(apart / "riskbench.db"))
+    return carried_out(kept, values_of(kept), apart)
+
+
+def carried_out(kept: Kept, values: Mapping[str, Any], apart: Path, *, stop: threading.Event | None = None) -> Run:
+    """Run a run's playbook, in a folder apart, with the values given; `stop` ends it as Ctrl-C would.
+
+    Raises
+    ------
+    RiskbenchError
+        When it cannot be begun.
+    """
+    job = prepare(playbook_of(kept), values, out=apart, store=str(apart / "riskbench.db"))
+    with Ledger(job.store) as ledger:
+        return carry_out(job, writable(apart), ledger, stop=stop)

@@ -133,7 +133,7 @@ def _card(
         ("Ends in", ", ".join(book.produces)),
         ("From", origin),
     ]
-    listed = "".join(f"<dt>{label}</dt><dd>{_CODE.sub(r'<code>\1</code>', _safe(text))}</dd>" for label, text in facts if text)
+    listed = "".join(f"<dt>{label}</dt><dd>{_told(text)}</dd>" for label, text in facts if text)
     if drawn is None:
         figure = '<p class="none">No picture yet: run it once.</p>'
     else:
@@ -203,10 +203,11 @@ def _rest(found: Catalogue) -> str:
 
 
 def _picture(book: Playbook, entries: tuple[Entry, ...]) -> Picture | None:
-    """Return the first picture of the newest good run's page, else the shipped one."""
+    """Return the picture of the newest good run's answer, else the first on its page, else the shipped one."""
     done = next((entry for entry in entries if entry.status == "done" and entry.folder), None)
     if done is not None:
-        for png, alt in _drawn(Path(str(done.folder), "lead.html")):
+        drawn = list(_drawn(Path(str(done.folder), "lead.html")))
+        for png, alt in sorted(drawn, key=lambda held: _far(held[1], book, done)):
             small = thumbnail(png)
             if small is not None:
                 return Picture(png=small, alt=alt, origin=f"The run of {done.started[:10]}")
@@ -215,6 +216,14 @@ def _picture(book: Playbook, entries: tuple[Entry, ...]) -> Picture | None:
         alt = f"{book.title}: a picture of its result on the embedded sample"
         return Picture(png=shipped.read_bytes(), alt=alt, origin="On the embedded sample")
     return None
+
+
+def _far(alt: str, book: Playbook, run: Entry) -> int:
+    """Return how far a picture is from the answer: it bears the playbook's title, says the headline, or neither."""
+    if alt.startswith(book.title):
+        return 0
+    first = str(run.headline[0].get("name", "")) if run.headline else ""
+    return 1 if first and f"{first}:" in alt else 2
 
 
 def _drawn(page: Path) -> Iterator[tuple[bytes, str]]:
@@ -232,6 +241,10 @@ def _drawn(page: Path) -> Iterator[tuple[bytes, str]]:
                 yield base64.b64decode(source[1], validate=False), unescape(alt[1]) if alt else "A result"
             except (binascii.Error, ValueError):
                 continue
+
+
+def _told(text: str) -> str:
+    return _CODE.sub(r"<code>\1</code>", _safe(text))
 
 
 def _safe(text: str) -> str:

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import typer
 
-from riskbench.cli import books, catalogue, incidents, runs, trust, workspace  # noqa: F401 each registers its commands
+from riskbench.cli import books, catalogue, incidents, pages, runs, trust, workspace  # noqa: F401 each registers its commands
 from riskbench.cli.app import app, fail
 from riskbench.errors import RiskbenchError
 

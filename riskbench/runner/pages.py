@@ -200,9 +200,12 @@ def _summary(run: Mapping[str, Any], session: Mapping[str, Any], failure: Failur
     if failure is not None:
         return _failed(failure, run, session)
     facts = [fact(held) for held in session.get("headline", ())]
+    if not facts and not run.get("id"):
+        return ""  # no run of ours stands behind the notebook
     cards = "".join(map(_card, facts))
+    pill = ' <span class="status">done</span>' if run.get("id") else ""
     return (
-        f'<section class="summary done" aria-label="Headline"><h2>In short <span class="status">done</span></h2>'
+        f'<section class="summary done" aria-label="Headline"><h2>In short{pill}</h2>'
         f"<dl>{cards}</dl>{_reason(facts, session)}{_basis(run, session)}</section>"
     )
 
@@ -274,9 +277,12 @@ def _stamp(run: Mapping[str, Any], session: Mapping[str, Any]) -> str:
     rest = [("Data", data.get("fingerprint")), ("Rule book", book.get("hash")), ("Playbook code", run.get("code"))]
     marks = " · ".join(f"{name} <code>{escape(str(mark)[:16])}</code>" for name, mark in rest if mark)
     label = f"<p>Label: {escape(data['label_recipe'])}</p>" if data.get("label_recipe") else ""
+    made = f"riskbench {escape(metadata.version('riskbench'))}"
+    if not run.get("id"):
+        return f"<p>Made from a notebook that no run of riskbench wrote: nothing vouches for its order. · {made}</p>"
     return (
-        f"{label}<p>{marks}</p><p>Run {escape(run['id'])} · started {escape(run['started'][:19].replace('T', ' '))} UTC"
-        f" · riskbench {escape(metadata.version('riskbench'))}</p>"
+        f"{label}<p>{marks}</p><p>Run {escape(run['id'])} · started "
+        f"{escape(run['started'][:19].replace('T', ' '))} UTC · {made}</p>"
     )
 
 

@@ -55,6 +55,7 @@ _HOMES = {
     "MissingDependencyError": "riskbench.errors",
     "Optimisation": "riskbench.rules.optimiser.optimisation",
     "ParameterError": "riskbench.errors",
+    "PlaybookBrowser": "riskbench.widgets.catalogue",
     "PlaybookError": "riskbench.errors",
     "PlaybookForm": "riskbench.widgets.form",
     "Proof": "riskbench.rules.exchange.proof",
@@ -69,6 +70,7 @@ _HOMES = {
     "RuleHealth": "riskbench.rules.health",
     "RuleLab": "riskbench.widgets.rule_lab",
     "Run": "riskbench.runner.run",
+    "RunBrowser": "riskbench.widgets.browser",
     "RunDiff": "riskbench.runner.difference",
     "Scan": "riskbench.incidents.scan",
     "SegmentExplorer": "riskbench.widgets.segments",
@@ -105,6 +107,7 @@ _HOMES = {
     "open_record": "riskbench.incidents.opening",
     "optimise": "riskbench.rules.optimiser.optimisation",
     "plan_launch": "riskbench.rules.launch.launch",
+    "playbook_browser": "riskbench.widgets.catalogue",
     "playbook_form": "riskbench.widgets.form",
     "price_deviations": "riskbench.rules.deviations",
     "prove": "riskbench.rules.exchange.proof",
@@ -113,6 +116,7 @@ _HOMES = {
     "ring_viewer": "riskbench.widgets.rings",
     "rule_lab": "riskbench.widgets.rule_lab",
     "run": "riskbench.runner.run",
+    "run_browser": "riskbench.widgets.browser",
     "run_grid": "riskbench.runner.grid",
     "sample": "riskbench.data.marketplace.market",
     "scan": "riskbench.incidents.scan",
@@ -236,6 +240,10 @@ if TYPE_CHECKING:
     from riskbench.runner.session import start as start
     from riskbench.runner.verification import Verification as Verification
     from riskbench.runner.verification import verify_run as verify_run
+    from riskbench.widgets.browser import RunBrowser as RunBrowser
+    from riskbench.widgets.browser import run_browser as run_browser
+    from riskbench.widgets.catalogue import PlaybookBrowser as PlaybookBrowser
+    from riskbench.widgets.catalogue import playbook_browser as playbook_browser
     from riskbench.widgets.form import PlaybookForm as PlaybookForm
     from riskbench.widgets.form import playbook_form as playbook_form
     from riskbench.widgets.rings import RingViewer as RingViewer

@@ -376,6 +376,17 @@ def _segments() -> Result:
     return where(scope, Measure(HOSTILE, HOSTILE, "share", struck.astype(np.int64), np.ones(events.rows)))
 
 
+def _breakdown() -> Result:
+    from riskbench.incidents.breakdown import Breaker
+    from riskbench.incidents.dimensions import dimensions
+    from riskbench.incidents.incident import Incident
+    from riskbench.incidents.measure import measure_of
+    from riskbench.incidents.scope import scope_of
+
+    scope = scope_of(Incident("2026-03-01", "2026-03-15"), _events())
+    return Breaker(scope, measure_of(scope, "fraud"))(dimensions(scope, columns=["land"])[0])
+
+
 @cache
 def _casebook() -> dict[str, Result]:
     """Return what a casebook with hostile incidents makes: each kind of result by its name."""
@@ -482,6 +493,7 @@ SPECIMENS: dict[str, Callable[[], Result]] = {
     "alert_shift": _alert_shift,
     "appraisal": lambda: rb.appraise(_crowded()),
     "baseline": lambda: rb.score_baseline(_events()),
+    "breakdown": _breakdown,
     "brittleness": lambda: rb.brittleness(_swept(), _events(), by="region"),
     "calibration": lambda: rb.calibrate(_events(), given=_book()),
     "candidate_rules": lambda: _explained().candidate_rules(np.arange(60) < 30),

@@ -17,6 +17,7 @@ from riskbench.display.mask import masked
 from riskbench.errors import ParameterError, listed
 from riskbench.incidents.links import Links
 from riskbench.incidents.measure import Measure
+from riskbench.incidents.ring import Ring, ring_of
 from riskbench.incidents.ring_tables import (
     EDGES,
     HUBS,
@@ -110,7 +111,9 @@ class Entities(Result):
     kind: ClassVar[str] = "entities"
     title: ClassVar[str] = "Who is linked?"
     main: ClassVar[str] = "rings"
-    next_step: ClassVar[str] = '.frame("members") has the full ids; .why(a, b) tells why two are linked'
+    next_step: ClassVar[str] = (
+        '.ring(2) shows another ring; .frame("members") has the full ids; .why(a, b) tells why two are linked'
+    )
     repr_rows: ClassVar[int] = 8
     repr_tables: ClassVar[tuple[str, ...]] = ("hubs",)
 
@@ -177,6 +180,21 @@ class Entities(Result):
         top = self.rings.iloc[0]
         inside = (self.edges["ring"] == top["ring"]).to_numpy()
         draw(ax, self.edges[inside], members=self.members[self.members["ring"] == top["ring"]], top=top)
+
+    def ring(self, number: int = 1) -> Ring:
+        """Return one ring: its picture, its members, what they share, and what honest people it could be.
+
+        Parameters
+        ----------
+        number : int
+            The ring's number in `rings`, the suspicious first.
+
+        Raises
+        ------
+        ParameterError
+            When there is no ring of that number.
+        """
+        return ring_of(self.rings, self.members, self.edges, number=number, source=self, currency=self.currency)
 
     def why(self, a: str, b: str) -> pd.DataFrame:
         """Return the cheapest chain of evidence between two accounts or values: why they are linked.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Hashable, Iterable, Mapping
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Floats = npt.NDArray[np.float64]
+T = TypeVar("T", bound=Hashable)
 
 #: The most that stand in one column; the rest is counted in words.
 MOST = 16
@@ -50,19 +52,84 @@ def ordered(links: list[tuple[str, str]], left: list[str], right: list[str]) -> 
     return left, right
 
 
-def draw(ax: Axes, edges: pd.DataFrame, *, members: pd.DataFrame, top: pd.Series) -> None:
-    """Draw one ring: whom most of its events meet, its accounts, and what these share."""
+def gathered(edges: pd.DataFrame, *, most: int, account: str) -> tuple[pd.DataFrame, dict[str, str], set[str]]:
+    """Return a ring's links with those who are tied alike taken together, where too many stand in one column.
+
+    Parameters
+    ----------
+    edges : DataFrame
+        a (an account), b (a value), evidence (its column), events.
+    most : int
+        So many may stand in a column as they are.
+    account : str
+        The column of the accounts.
+
+    Returns
+    -------
+    tuple of (DataFrame, dict, set)
+        The links, each group under the name of its first; the words of each group, by that name as the picture
+        knows it; and the accounts that now stand under another's name.
+    """
     from riskbench.incidents.ring_tables import noun
 
+    columns = (edges["a"], edges["b"], edges["evidence"], edges["events"])
+    links = [(str(a), (str(kind), str(b)), int(events)) for a, b, kind, events in zip(*columns, strict=True)]
+    said: dict[str, str] = {}
+    under = _alike((a, value) for a, value, _ in links) if len({a for a, _, _ in links}) > most else {}
+    links = [(under.get(a, a), value, events) for a, value, events in links]
+    above = _alike((value, a) for a, value, _ in links) if len({value for _, value, _ in links}) > most else {}
+    sums: dict[tuple[str, tuple[str, str]], int] = {}
+    for a, value, events in links:
+        key = (a, above.get(value, value))
+        sums[key] = sums.get(key, 0) + events
+    for first in dict.fromkeys(under.values()):
+        many = list(under.values()).count(first)
+        said |= {first: f"{many:,} {noun(account, many)}"} if many > 1 else {}
+    for kind, first in dict.fromkeys(above.values()):
+        many = list(above.values()).count((kind, first))
+        said |= {f"{kind}\n{first}": f"{many:,} {noun(kind, many)}"} if many > 1 else {}
+    rows = [(a, b, kind, events) for (a, (kind, b)), events in sums.items()]
+    gone = {a for a, first in under.items() if a != first}
+    return pd.DataFrame(rows, columns=["a", "b", "evidence", "events"]), said, gone
+
+
+def _alike(links: Iterable[tuple[T, Hashable]]) -> dict[T, T]:
+    """Return under whose name each stands: that of the first of the same column with the same links."""
+    met: dict[T, set[Hashable]] = {}
+    for mine, other in links:
+        met.setdefault(mine, set()).add(other)
+    first: dict[Hashable, T] = {}
+    return {
+        mine: first.setdefault((mine[0] if isinstance(mine, tuple) else "", frozenset(to)), mine)
+        for mine, to in sorted(met.items(), key=lambda pair: str(pair[0]))
+    }
+
+
+def draw(
+    ax: Axes,
+    edges: pd.DataFrame,
+    *,
+    members: pd.DataFrame,
+    top: pd.Series,
+    most: int = MOST,
+    said: Mapping[str, str] | None = None,
+) -> None:
+    """Draw one ring: whom most of its events meet, its accounts, and what these share.
+
+    At most `most` stand in a column; `said` has the words of those that stand for several.
+    """
+    from riskbench.incidents.ring_tables import noun
+
+    said = said or {}
     accounts = members[members["role"] == "account"]
     values = members[members["role"] == "shared"]
-    kinds = list(dict.fromkeys(values["column"]))
+    kinds = list(dict.fromkeys([*values["column"], *edges["evidence"]]))
     looks = {kind: LOOKS[at % len(LOOKS)] for at, kind in enumerate(kinds)}
     links = [(str(a), f"{kind}\n{b}") for a, b, kind in zip(edges["a"], edges["b"], edges["evidence"], strict=True)]
     ties = pd.Series([b for _, b in links]).value_counts() if links else pd.Series(dtype=int)
-    wanted = sorted(ties.index, key=lambda name: (-int(ties[name]), name))[:MOST]
+    wanted = sorted(ties.index, key=lambda name: (-int(ties[name]), name))[:most]
     tied = pd.Series([a for a, b in links if b in set(wanted)]).value_counts()
-    left = sorted(set(accounts["entity"]), key=lambda name: (-int(tied.get(name, 0)), name))[:MOST]
+    left = sorted(set(accounts["entity"]), key=lambda name: (-int(tied.get(name, 0)), name))[:most]
     drawn = {b for a, b in links if a in set(left)}
     wanted = [name for name in wanted if name in drawn]
     left, right = ordered([link for link in links if link[1] in set(wanted)], left, list(wanted))
@@ -92,12 +159,15 @@ def draw(ax: Axes, edges: pd.DataFrame, *, members: pd.DataFrame, top: pd.Series
                        label=noun(kind), edgecolors="#333333", linewidths=0.5)  # fmt: skip
     one = noun(str(accounts["column"].iloc[0]), 1) if len(accounts) else "account"
     for at, name in enumerate(left, 1):
-        ax.text(0.96, heights[name], short(name, f"{one} {at}"), ha="right", va="center", fontsize=8, parse_math=False,
+        told = said.get(name) or short(name, f"{one} {at}")
+        ax.text(0.96, heights[name], told, ha="right", va="center", fontsize=8, parse_math=False,
                 bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.8}, zorder=4)  # fmt: skip
     for at, name in enumerate(right, 1):
         column, value = name.split("\n", 1)
-        said = f"{short(value, f'{noun(column, 1)} {at}')} ({int(ties[name])})"
-        ax.text(2.04, heights[name], said, ha="left", va="center", fontsize=8, parse_math=False)
+        told = said.get(name) or short(value, f"{noun(column, 1)} {at}")
+        ax.text(
+            2.04, heights[name], f"{told} ({int(ties[name])})", ha="left", va="center", fontsize=8, parse_math=False
+        )
     for at, missing in ((1, len(set(accounts["entity"])) - len(left)), (2, len(ties) - len(right))):
         if missing > 0:
             ax.text(at, -0.045, f"and {missing:,} more", ha="center", va="top", fontsize=8, color=GREY)

@@ -36,7 +36,9 @@ _HOMES = {
     "EngineError": "riskbench.errors",
     "Entities": "riskbench.incidents.entities",
     "EventExplanation": "riskbench.rules.event",
+    "EventScore": "riskbench.explanation.event_score",
     "Explanation": "riskbench.explanation.explanation",
+    "ExplanationBrowser": "riskbench.widgets.explanations",
     "Feature": "riskbench.data.velocity",
     "GridRun": "riskbench.runner.grid",
     "ImportedRules": "riskbench.rules.exchange.imports",
@@ -96,6 +98,7 @@ _HOMES = {
     "explain": "riskbench.explanation.explanation",
     "explain_alerts": "riskbench.explanation.alerts",
     "explain_event": "riskbench.rules.event",
+    "explanation_browser": "riskbench.widgets.explanations",
     "find_playbooks": "riskbench.runner.catalogue",
     "import_rules": "riskbench.rules.exchange.imports",
     "investigate": "riskbench.incidents.investigation",
@@ -171,6 +174,7 @@ if TYPE_CHECKING:
     from riskbench.explanation.alerts import explain_alerts as explain_alerts
     from riskbench.explanation.candidates import CandidateRules as CandidateRules
     from riskbench.explanation.clusters import CaseClusters as CaseClusters
+    from riskbench.explanation.event_score import EventScore as EventScore
     from riskbench.explanation.explanation import Explanation as Explanation
     from riskbench.explanation.explanation import explain as explain
     from riskbench.incidents.breakdown import Breakdown as Breakdown
@@ -244,6 +248,8 @@ if TYPE_CHECKING:
     from riskbench.widgets.browser import run_browser as run_browser
     from riskbench.widgets.catalogue import PlaybookBrowser as PlaybookBrowser
     from riskbench.widgets.catalogue import playbook_browser as playbook_browser
+    from riskbench.widgets.explanations import ExplanationBrowser as ExplanationBrowser
+    from riskbench.widgets.explanations import explanation_browser as explanation_browser
     from riskbench.widgets.form import PlaybookForm as PlaybookForm
     from riskbench.widgets.form import playbook_form as playbook_form
     from riskbench.widgets.rings import RingViewer as RingViewer

@@ -73,6 +73,18 @@ class Dimension:
             return "yes" if value else "no"
         return _number(value)
 
+    def plain(self, code: int) -> object:
+        """Return a value as plain Python: text, a number, true or false, None for a missing one; a band in words."""
+        if code == self.size - 1:
+            return None
+        if self.distinct is None:
+            return self.word(code)
+        value = self.distinct[code]
+        if self.held.kind == "string":
+            assert self.held.words is not None
+            return str(self.held.words[int(value)].as_py())
+        return bool(value) if self.held.kind == "bool" else value.item()
+
     def condition(self, code: int) -> str:
         """Return a value as rule text."""
         name = column_text(self.name)

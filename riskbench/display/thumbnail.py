@@ -22,8 +22,8 @@ def size(png: bytes) -> tuple[int, int] | None:
     return (wide, high) if 0 < wide <= _WIDEST and 0 < high <= _WIDEST else None
 
 
-def thumbnail(png: bytes, *, width: int = 640, most: int = 60_000) -> bytes | None:
-    """Return a PNG that weighs little: as it is where it does, else scaled down to `width` pixels.
+def thumbnail(png: bytes, *, width: int = 480, most: int = 80_000) -> bytes | None:
+    """Return a PNG that weighs little: as it is where it does, else scaled down to `width` pixels where that helps.
 
     Parameters
     ----------
@@ -44,11 +44,23 @@ def thumbnail(png: bytes, *, width: int = 640, most: int = 60_000) -> bytes | No
         return None
     if len(png) <= most or found[0] <= width:
         return png
-    from matplotlib.image import thumbnail as scaled
-
-    out = io.BytesIO()
     try:
-        scaled(io.BytesIO(png), out, scale=width / found[0])
+        return min(_scaled(png, width, max(1, round(found[1] * width / found[0]))), png, key=len)
     except (OSError, ValueError, SyntaxError, MemoryError):  # what is broken further on
         return None
+
+
+def _scaled(png: bytes, width: int, height: int) -> bytes:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.image import imread
+
+    held = imread(io.BytesIO(png), format="png")
+    figure = Figure(figsize=(width / 100, height / 100), dpi=100, facecolor="white")
+    FigureCanvasAgg(figure)
+    ax = figure.add_axes((0, 0, 1, 1))
+    ax.set_axis_off()
+    ax.imshow(held, aspect="auto", interpolation="bilinear", resample=True, cmap="gray", vmin=0, vmax=1)
+    out = io.BytesIO()
+    figure.savefig(out, format="png", dpi=100, metadata={"Software": None})
     return out.getvalue()

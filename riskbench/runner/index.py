@@ -98,11 +98,13 @@ def index_page(found: Catalogue, runs: Mapping[str, tuple[Entry, ...]], *, besid
     anchors = {book.id: f"p{number}" for number, book in enumerate(found.held, start=1)}
     for book, origin in zip(found.held, found.playbooks["origin"], strict=True):
         entries = runs.get(book.id, ())
-        drawn = _picture(book, entries)
-        if drawn is not None and weight + len(drawn.png) > _PICTURES:
-            drawn = None
-        weight += 0 if drawn is None else len(drawn.png)
-        cards.append(_card(book, str(origin), entries, name=anchors[book.id], drawn=drawn, beside=beside))
+        drawn = picture_of(book, entries)
+        heavy = drawn is not None and weight + len(drawn.png) > _PICTURES
+        weight += 0 if drawn is None or heavy else len(drawn.png)
+        figure = (
+            '<p class="none">The picture is left out: the page would be too heavy.</p>' if heavy else _figure(drawn)
+        )
+        cards.append(_card(book, str(origin), entries, name=anchors[book.id], figure=figure, beside=beside))
     links = "".join(f'<li><a href="#{anchors[book.id]}">{_safe(book.title)}</a></li>' for book in found.held)
     told = f"for “{found.asked}”" if found.asked else "that can be run here"
     many = len(found.held)
@@ -122,9 +124,7 @@ def index_page(found: Catalogue, runs: Mapping[str, tuple[Entry, ...]], *, besid
     )
 
 
-def _card(
-    book: Playbook, origin: str, entries: tuple[Entry, ...], *, name: str, drawn: Picture | None, beside: Path
-) -> str:
+def _card(book: Playbook, origin: str, entries: tuple[Entry, ...], *, name: str, figure: str, beside: Path) -> str:
     facts = [
         ("Covers", ", ".join(book.domain)),
         ("Owner", book.owner),
@@ -134,14 +134,6 @@ def _card(
         ("From", origin),
     ]
     listed = "".join(f"<dt>{label}</dt><dd>{_told(text)}</dd>" for label, text in facts if text)
-    if drawn is None:
-        figure = '<p class="none">No picture yet: run it once.</p>'
-    else:
-        data = base64.b64encode(drawn.png).decode("ascii")
-        figure = (
-            f'<figure><img alt="{_safe(drawn.alt)}" src="data:image/png;base64,{data}">'
-            f"<figcaption>{_safe(drawn.origin)}</figcaption></figure>"
-        )
     return (
         f'<article class="playbook" id="{name}" aria-labelledby="{name}-title"><div>'
         f'<h2 id="{name}-title">{_safe(book.title)}</h2><p class="question">{_safe(book.question)}</p>'
@@ -149,6 +141,16 @@ def _card(
         f"{_last(book, entries[0], beside) if entries else ''}</div>{figure}"
         f'<details class="wide"><summary>{len(book.parameters)} parameters of {_safe(book.id)}</summary>'
         f"{_parameters(book)}</details></article>\n"
+    )
+
+
+def _figure(drawn: Picture | None) -> str:
+    if drawn is None:
+        return '<p class="none">No picture yet: run it once.</p>'
+    data = base64.b64encode(drawn.png).decode("ascii")
+    return (
+        f'<figure><img alt="{_safe(drawn.alt)}" src="data:image/png;base64,{data}">'
+        f"<figcaption>{_safe(drawn.origin)}</figcaption></figure>"
     )
 
 
@@ -202,7 +204,7 @@ def _rest(found: Catalogue) -> str:
     return f'<h2 class="other">Not in the catalogue</h2><ul>{listed}</ul>' if lines else ""
 
 
-def _picture(book: Playbook, entries: tuple[Entry, ...]) -> Picture | None:
+def picture_of(book: Playbook, entries: tuple[Entry, ...]) -> Picture | None:
     """Return the picture of the newest good run's answer, else the first on its page, else the shipped one."""
     done = next((entry for entry in entries if entry.status == "done" and entry.folder), None)
     if done is not None:

@@ -17,7 +17,7 @@ from riskbench.errors import ConfigError
 #: The key itself, as text; or the file that holds it.
 KEY, KEY_FILE = "RISKBENCH_PRIVACY_KEY", "RISKBENCH_PRIVACY_KEY_FILE"
 #: What the file is called that lies beside the run folders.
-NAME = ".privacy-key"
+NAME = "riskbench.key"
 _SHORTEST, _LARGEST = 16, 4096
 _PLAIN = re.compile(r"[^a-z0-9]+")
 #: A network card, or a phone: the same one however it is written.
@@ -80,7 +80,7 @@ def key_file(folder: str | Path) -> Path:
     """
     path = Path(folder) / NAME
     if not path.is_file():
-        part = path.with_name(f"{NAME}.{secrets.token_hex(4)}")
+        part = path.with_name(f".{NAME}.{secrets.token_hex(4)}")
         try:
             handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(handle, "w", encoding="ascii") as stream:

@@ -12,13 +12,19 @@ import json
 import os
 import resource
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-TRIVIAL_CELLS = ("x: int = 1  # a number", "import riskbench as rb", 'run = rb.start("trivial", globals())', "run.finish(run)")
+TRIVIAL_CELLS = (
+    "x: int = 1  # a number",
+    "import riskbench as rb",
+    'run = rb.start("trivial", globals())',
+    "run.finish(run)",
+)
 
 
 def main() -> None:
@@ -41,7 +47,10 @@ def overhead(folder: Path) -> list[tuple[str, str, str]]:
     trivial = folder / "trivial.ipynb"
     trivial.write_text(json.dumps(_notebook("trivial", TRIVIAL_CELLS)), encoding="utf-8")
     rows = []
-    for name, path, times in (("threshold_calibration", find("threshold_calibration").path, 3), ("trivial", trivial, 5)):
+    for name, path, times in (
+        ("threshold_calibration", find("threshold_calibration").path, 3),
+        ("trivial", trivial, 5),
+    ):
         ours, bare = [], []
         for turn in range(times):
             first, second = (_run, _bare) if turn % 2 else (_bare, _run)
@@ -74,7 +83,7 @@ def _bare(path: Path) -> None:
 
     cells = [cell for cell in json.loads(path.read_text("utf-8"))["cells"] if cell["cell_type"] == "code"]
     manager = KernelManager(kernel_name="python3")
-    manager.start_kernel(env={**os.environ, "RISKBENCH_RUN_NOTEBOOK": str(path)}, stderr=open(os.devnull, "w"))
+    manager.start_kernel(env={**os.environ, "RISKBENCH_RUN_NOTEBOOK": str(path)}, stderr=subprocess.DEVNULL)
     client = manager.client()
     client.start_channels()
     client.wait_for_ready(timeout=60)

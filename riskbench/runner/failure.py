@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from riskbench import errors
@@ -15,6 +17,7 @@ MARKER = "papermill-error-cell-tag"
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*\s*$", re.MULTILINE)
 _RATE = re.compile(r"[a-z]+_rate(?= at (?:most|least))")
+_ERRNO = re.compile(r"\[Errno (\d+)\]")
 _NAMED = re.compile(r"'([A-Za-z_][A-Za-z0-9_.]*)'")
 
 
@@ -34,6 +37,8 @@ class Failure:
         The cell, counted from 0 in the executed notebook.
     error : str
         The kind of error.
+    earlier : str
+        What earlier runs of the same playbook tell of it.
     """
 
     status: str
@@ -44,6 +49,7 @@ class Failure:
     hint: str = ""
     cell: int | None = None
     error: str = ""
+    earlier: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the failure as JSON-safe values."""
@@ -53,12 +59,18 @@ class Failure:
     def text(self) -> str:
         """The failure as one message."""
         lines = [f"{self.title}: {self.what}" if self.title else self.what]
-        lines += [f"{name}: {value}" for name, value in (("Where", self.where), ("About", self.about)) if value]
+        told = (("Where", self.where), ("About", self.about), ("Earlier runs", self.earlier))
+        lines += [f"{name}: {value}" for name, value in told if value]
         return "\n".join([*lines, f"What to try: {self.hint}"] if self.hint else lines)
 
 
 def describe(
-    error: BaseException | None, execution: Any, *, session: Mapping[str, Any], timeout: float | None = None
+    error: BaseException | None,
+    execution: Any,
+    *,
+    session: Mapping[str, Any],
+    timeout: float | None = None,
+    log: str = "",
 ) -> Failure | None:
     """Return why a run did not end well, or None when it is done.
 
@@ -102,6 +114,25 @@ def describe(
     family = getattr(errors, kind, None)
     if isinstance(family, type) and issubclass(family, RiskbenchError):
         return _known(kind, said.removeprefix(f"{kind}: "), where, cell, session)
+    if (title := _room(kind, said)) is not None:
+        return Failure(
+            status="failed",
+            title=title,
+            what=f"{kind}: {said[:2000]}",
+            where=where,
+            hint=_ROOM,
+            cell=cell,
+            error=kind,
+        )
+    if cell is None and kind == "RuntimeError" and "ernel" in said:
+        return Failure(
+            status="failed",
+            title="The kernel did not start",
+            what=f"{said}\n{log}".strip(),
+            hint="Does `python -m ipykernel_launcher` start in this environment? No file of the working folder may "
+            "bear the name of a library.",
+            error=kind,
+        )
     return Failure(
         status="failed",
         title="Something unexpected went wrong",
@@ -112,6 +143,41 @@ def describe(
         cell=cell,
         error=kind,
     )
+
+
+_FULL = "The disk is full"
+#: What the system says when nothing more can be written, by its number.
+_NO_ROOM = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EFBIG: "A file may not grow further",
+    errno.EROFS: "The disk cannot be written",
+    errno.EACCES: "A file may not be written",
+}
+_ROOM = "Make room, or name another folder with --out, and run again. Nothing half-written was left."
+
+
+def unkept(error: Exception) -> Failure:
+    """Return why what a run has made could not be written; nothing of it is left."""
+    if isinstance(error, RiskbenchError):
+        return Failure(
+            status="failed", title="The run could not be kept", what=error.message, error=type(error).__name__
+        )
+    number = getattr(error, "errno", None) or 0
+    where = Path(str(getattr(error, "filename", None) or "")).name
+    return Failure(
+        status="failed",
+        title=_NO_ROOM.get(number, "The run could not be kept"),
+        what=f"{getattr(error, 'strerror', None) or error}{f' ({where})' if where else ''}.",
+        hint=_ROOM if number in _NO_ROOM else "Is the folder still there, and may it be written? Run again.",
+        error=type(error).__name__,
+    )
+
+
+def _room(kind: str, said: str) -> str | None:
+    """Return what is wrong with the disk, where an error in a cell tells of one."""
+    found = _ERRNO.search(said)
+    return _NO_ROOM.get(int(found[1])) if found and kind in ("OSError", "PermissionError") else None
 
 
 _TITLES = {

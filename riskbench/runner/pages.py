@@ -237,7 +237,7 @@ def _card(held: Fact) -> str:
 
 
 def _failed(failure: Failure, run: Mapping[str, Any], session: Mapping[str, Any]) -> str:
-    rows = [("Where", failure.where), ("About", failure.about)]
+    rows = [("Where", failure.where), ("About", failure.about), ("Earlier runs", failure.earlier)]
     lines = "".join(f"<p><b>{name}:</b> {_safe(text)}</p>" for name, text in rows if text)
     hint = f'<p class="hint">What to try: {_safe(failure.hint)}</p>' if failure.hint else ""
     return (

@@ -14,6 +14,7 @@ from riskbench.errors import PlaybookError, RiskbenchError
 from riskbench.runner.parameters import Parameter, read_cell
 
 _LARGEST = 20_000_000
+_PYTHON = ("", "python", "python3", "ipython")
 #: The longest text of the metadata that is shown.
 _LONGEST = 400
 _ID = re.compile(r"\w[\w .-]{0,79}")
@@ -72,7 +73,16 @@ def read_playbook(path: Path) -> Playbook:
         if path.stat().st_size > _LARGEST:
             raise PlaybookError(f"{path} is too large for a playbook", got=f"{path.stat().st_size:,} bytes")
         held = json.loads(path.read_text(encoding="utf-8"))
+        if held["nbformat"] != 4:
+            raise PlaybookError(
+                f"{path} is a notebook of format {str(held['nbformat'])[:20]}",
+                allowed="nbformat 4",
+                hint=f"jupyter nbconvert --to notebook --inplace {path.name}",
+            )
         cells = [_cell(cell) for cell in held["cells"]]
+        language = _language(held["metadata"])
+        if language.casefold() not in _PYTHON:
+            raise PlaybookError(f"{path} is written for another language", got=_line(language)[:40], allowed="Python")
         metadata = held["metadata"].get("riskbench") or {}
         metadata.keys()
     except OSError as error:
@@ -120,6 +130,12 @@ def named_id(path: Path) -> str:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         pass
     return path.stem
+
+
+def _language(metadata: Mapping[str, Any]) -> str:
+    """Return the language that a notebook says it is written in; none where it does not say."""
+    named = (metadata.get("kernelspec") or {}).get("language") or (metadata.get("language_info") or {}).get("name")
+    return str(named or "")
 
 
 def _cell(cell: Mapping[str, Any]) -> tuple[str, str, tuple[str, ...]]:

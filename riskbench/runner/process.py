@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from riskbench.config import redact, secrets_in
+from riskbench.config import redact, redact_all, secrets_in
 from riskbench.errors import ParameterError
 from riskbench.runner import bundle
 from riskbench.runner.catalogue import Playbook
@@ -25,6 +25,9 @@ from riskbench.store import Status
 SECRET = "RISKBENCH_SECRET_"  # noqa: S105 the beginning of a variable's name
 #: Seconds beyond the timeout after which a worker that should have ended itself is ended.
 _BACKSTOP = 60.0
+
+#: What the run's processes say on their error channel.
+LOG = "worker.log"
 
 Progress = Callable[[int, int], None]
 
@@ -73,7 +76,7 @@ def work(
         "run": {**record, "code": job.playbook.code_hash},
     }
     follower = _Follower(progress)
-    with (folder / "worker.log").open("wb") as log:
+    with (folder / LOG).open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "riskbench.runner.worker"],
             stdin=subprocess.PIPE,
@@ -95,17 +98,26 @@ def work(
             _end(process, follower)
     outcome = bundle.read_json(folder / "outcome.json")
     if isinstance(outcome, dict):
-        return outcome
+        return {**outcome, "whole": True}
+    if follower.trouble is not None:
+        return {"status": "failed", "failure": redact_all(follower.trouble, job.secrets), "whole": False}
     if code < 0:
         return _crash("interrupted", "The run was killed", f"Its process was ended by signal {-code}.")
-    log_text = (folder / "worker.log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return _crash(
-        "failed", "The runner itself failed", redact("\n".join(log_text[-5:]) or f"exit code {code}", job.secrets)
-    )
+    return _crash("failed", "The runner itself failed", redact(last_words(folder) or f"exit code {code}", job.secrets))
+
+
+def last_words(folder: Path, lines: int = 5) -> str:
+    """Return the end of what a run's processes have said on their error channel."""
+    try:
+        with (folder / LOG).open("rb") as log:
+            log.seek(max(0, log.seek(0, os.SEEK_END) - 10_000))
+            return "\n".join(log.read().decode("utf-8", errors="replace").strip().splitlines()[-lines:])
+    except OSError:
+        return ""
 
 
 def _crash(status: Status, title: str, what: str) -> dict[str, Any]:
-    return {"status": status, "failure": {"status": status, "title": title, "what": what}}
+    return {"status": status, "failure": {"status": status, "title": title, "what": what}, "whole": False}
 
 
 class _Follower:
@@ -114,6 +126,7 @@ class _Follower:
     def __init__(self, progress: Progress | None) -> None:
         self.progress = progress
         self.kernel: int | None = None
+        self.trouble: dict[str, Any] | None = None
 
     def follow(self, lines: IO[bytes]) -> None:
         for line in lines:
@@ -127,6 +140,8 @@ class _Follower:
                 self.kernel = said["kernel"]
                 if self.progress is not None:
                     self.progress(said["number"], said["cells"])
+            elif said.get("step") == "trouble":
+                self.trouble = said["failure"]
 
 
 def _wait(process: subprocess.Popen[bytes], seconds: float | None, stop: threading.Event | None) -> int:

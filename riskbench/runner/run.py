@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import secrets as token
 import sys
 import tempfile
@@ -16,10 +17,10 @@ from typing import Any
 
 from riskbench.config import redact_all, secrets_in
 from riskbench.display import Fact
-from riskbench.errors import ParameterError, PlaybookError
+from riskbench.errors import MissingDependencyError, ParameterError, PlaybookError
 from riskbench.runner import bundle, seal
 from riskbench.runner.catalogue import Playbook, find
-from riskbench.runner.failure import Failure
+from riskbench.runner.failure import Failure, unkept
 from riskbench.runner.folder import RECORD, folder_name, place, remove, sweep
 from riskbench.runner.inputs import inputs_of, settled
 from riskbench.runner.parameters import given, settle
@@ -145,6 +146,7 @@ def run(
         When the ledger cannot be opened.
     """
     job = prepare(find(name), parameters or {}, out=out, store=store, timeout=timeout)
+    runnable()
     out = writable(out)
     with Ledger(job.store) as ledger:
         return carry_out(job, out, ledger, progress)
@@ -181,6 +183,22 @@ def prepare(
         timeout=timeout,
         store=store or str((Path(out) / "riskbench.db").resolve()),
     )
+
+
+def runnable() -> None:
+    """Refuse to start where no kernel can be had.
+
+    Raises
+    ------
+    MissingDependencyError
+        When ipykernel is not installed.
+    """
+    if importlib.util.find_spec("ipykernel") is None:
+        raise MissingDependencyError(
+            "No kernel can be started: ipykernel is not installed.",
+            got=sys.executable,
+            hint="pip install ipykernel, into the environment that riskbench runs in",
+        )
 
 
 def writable(out: str | Path) -> Path:
@@ -237,18 +255,19 @@ def carry_out(
     }
     status: Status = "interrupted"
     ended: dict[str, Any] = {"error": "It was interrupted."}
+    told: dict[str, Any] = {"id": number, "playbook": playbook.id, "parameters": shown}
     try:
         folder.mkdir(mode=0o700)
         bundle.write_json(folder / RECORD, record)
         outcome = work(job, folder, record, progress, stop)
         session = bundle.read_json(folder / "session.json") or {}
-        status = outcome["status"]
+        ending: Status = outcome["status"]
         seconds = round(time.monotonic() - began, 3)
         stamp = stamp_of(playbook, session, inputs=settled(before, inputs_of(job.values)))
         message = "" if outcome.get("failure") is None else Failure(**outcome["failure"]).text
-        headline = session.get("headline", []) if status == "done" else []
+        headline = session.get("headline", []) if ending == "done" else []
         record |= {
-            "status": status,
+            "status": ending,
             "ended": now(),
             "seconds": seconds,
             "headline": headline,
@@ -257,13 +276,14 @@ def carry_out(
         }
         del record["owner"]
         placed = None
-        if status != "interrupted":
+        if outcome["whole"]:
             for scratch in _SCRATCH:
                 remove(folder / scratch)
             record["seal"] = seal.seal(folder, job.secrets)
             bundle.write_json(folder / RECORD, record)
             stamp = {**stamp, **seal.marks(folder, record["seal"], notebook=playbook.path)}
-            placed = place(folder, target, status)
+            placed = place(folder, target, ending)
+        status = ending
         ended = {
             "folder": str(placed.resolve()) if placed else None,
             "seconds": seconds,
@@ -271,17 +291,12 @@ def carry_out(
             "stamp": stamp,
             "error": message or None,
         }
-        return Run(
-            id=number,
-            playbook=playbook.id,
-            status=status,
-            folder=placed,
-            headline=tuple(bundle.fact(held) for held in headline),
-            seconds=seconds,
-            message=message,
-            parameters=shown,
-            stamp=stamp,
-        )
+        facts = tuple(bundle.fact(held) for held in headline)
+        return Run(status=status, folder=placed, headline=facts, seconds=seconds, message=message, stamp=stamp, **told)
+    except (OSError, PlaybookError) as error:
+        status, message = "failed", unkept(error).text
+        ended = {"error": message, "seconds": round(time.monotonic() - began, 3)}
+        return Run(status=status, seconds=ended["seconds"], message=message, **told)
     finally:
         remove(folder)
         ledger.end(number, status, **ended)

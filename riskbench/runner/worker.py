@@ -8,6 +8,7 @@ in outcome.json in the run folder.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import os
 import shutil
@@ -16,17 +17,23 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from riskbench.config import redact, redact_all
+from riskbench.config import redact_all
+from riskbench.privacy import KEY, KEY_FILE, key_file
 from riskbench.runner import bundle
-from riskbench.runner.failure import Failure, describe
+from riskbench.runner.failure import Failure, describe, unkept
+from riskbench.runner.process import last_words
+from riskbench.runner.session import STORE
 
 if TYPE_CHECKING:
     from riskbench.runner.kernel import Execution
 
-OUTCOME, EXECUTED = "outcome.json", "notebook.ipynb"
+OUTCOME = "outcome.json"
+#: What is shown of a notebook that was never opened.
+_NOTHING: Mapping[str, Any] = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
 #: Seconds between asking a kernel to stop and ending it.
 _GRACE = 5.0
 
@@ -35,8 +42,11 @@ def main() -> int:
     """Run the job that stdin names."""
     job = json.loads(sys.stdin.readline())
     folder = Path(job["folder"])
+    _lighten()
     from riskbench.runner.kernel import Execution
 
+    if not os.environ.get(KEY):
+        os.environ.setdefault(KEY_FILE, str(key_file(folder.parent)))  # the kernel's pages need the same one
     execution = Execution(_tell)
     threading.Thread(target=_until_parent_dies, args=(folder, execution), daemon=True).start()
     signal.signal(signal.SIGTERM, lambda *_: _leave(folder, execution, keep=True))
@@ -52,28 +62,63 @@ def main() -> int:
         error = caught
     done.set()
     session = bundle.read_json(folder / "session.json") or {}
-    failure = describe(error, execution, session=session, timeout=job["timeout"] if late.is_set() else None)
+    failure = describe(
+        error, execution, session=session, timeout=job["timeout"] if late.is_set() else None, log=last_words(folder)
+    )
     secrets = tuple(job["secrets"])
-    status = "done" if failure is None else failure.status
-    facts = {"status": status, "failure": None if failure is None else failure.to_dict()}
-    if execution.notebook is not None:
-        _write(execution.notebook, job, session, failure)
-    bundle.write_json(folder / OUTCOME, redact_all(facts, secrets))
+    if failure is not None:
+        failure = replace(failure, earlier=_earlier(job["run"], session))
+    try:
+        failure = _write(execution.notebook or _NOTHING, job, session, failure)
+        status = "done" if failure is None else failure.status
+        facts = {"status": status, "failure": None if failure is None else failure.to_dict()}
+        bundle.write_json(folder / OUTCOME, redact_all(facts, secrets))
+    except OSError as full:
+        _say({"step": "trouble", "failure": redact_all(unkept(full).to_dict(), secrets)})
     return 0
 
 
-def _write(notebook: Any, job: Mapping[str, Any], session: Mapping[str, Any], failure: Failure | None) -> None:
-    from riskbench.runner.pages import render, settle
+def _write(
+    notebook: Any, job: Mapping[str, Any], session: Mapping[str, Any], failure: Failure | None
+) -> Failure | None:
+    """Write notebook and pages; return how the run ended, which a page that may not be published changes."""
+    from riskbench.runner.publication import publish, write
 
-    folder, secrets = Path(job["folder"]), tuple(job["secrets"])
-    settled = settle(notebook, failure, secrets=secrets, run=job["run"])
-    (folder / EXECUTED).write_text(json.dumps(settled, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    for name, text in render(settled, run=job["run"], session=session, failure=failure).items():
-        (folder / name).write_text(redact(text, secrets), encoding="utf-8")
+    files, failure = publish(notebook, failure, secrets=job["secrets"], run=job["run"], session=session)
+    write(Path(job["folder"]), files)
+    return failure
+
+
+def _earlier(run: Mapping[str, Any], session: Mapping[str, Any]) -> str:
+    """Return what the ledger knows that helps; a run that failed is not lost when the ledger cannot be asked."""
+    from riskbench.runner.earlier import MOST, earlier
+    from riskbench.runner.run import versions
+    from riskbench.store import Ledger
+
+    with contextlib.suppress(Exception), Ledger(os.environ[STORE]) as ledger:
+        entries = [held for held in ledger.entries(playbook=run["playbook"], limit=MOST) if held.id != run["id"]]
+        stamp = {"data": session.get("data"), "book": session.get("book"), "code": run["code"], "versions": versions()}
+        return " ".join(earlier(entries, run["parameters"], stamp))
+    return ""
 
 
 def _tell(execution: Execution, number: int, cells: int) -> None:
+    if not execution.warm:
+        execution.warm = True
+        threading.Thread(target=_warm, daemon=True).start()
     _say({"step": "cell", "number": number + 1, "cells": cells, "kernel": execution.pid})
+
+
+def _lighten() -> None:
+    """Leave out a check of addresses that no notebook needs, and whose grammar takes longer to load than papermill."""
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+
+
+def _warm() -> None:
+    """Load what the pages need while the kernel works."""
+    for name in ("riskbench.runner.publication", "nbconvert.exporters", "bleach.sanitizer", "bleach.css_sanitizer"):
+        with contextlib.suppress(Exception):
+            importlib.import_module(name)
 
 
 def _say(what: Mapping[str, Any]) -> None:

@@ -31,7 +31,7 @@ rules:
 def told(monkeypatch, capsys, tmp_path):
     """Return a function that runs a command in a fresh folder and returns its exit code, output and errors."""
     monkeypatch.chdir(tmp_path)
-    for name in ("RISKBENCH_OUT", "RISKBENCH_STORE", "RISKBENCH_TIMEOUT", "RISKBENCH_PLAYBOOKS"):
+    for name in ("RISKBENCH_OUT", "RISKBENCH_STORE", "RISKBENCH_TIMEOUT", "RISKBENCH_PLAYBOOKS", "RISKBENCH_WORKSPACE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(cli.entry.signal, "signal", lambda *_: None)
 
@@ -54,6 +54,51 @@ def test_the_catalogue_and_what_a_playbook_takes(told):
     assert code == 0
     assert "max_review_rate" in out
     assert "off with a source" in out
+    assert " 7. What the rules do today" in out
+    code, out, err = told("playbooks", "cut", "review", "--domain", "kyc", "--owner", "analyst")
+    assert (code, err) == (0, "")
+    assert out.startswith("threshold_calibration")
+    code, out, err = told("playbooks", "tresholds")
+    assert (code, out) == (0, "")
+    assert "the nearest word is 'threshold'" in err
+
+
+def test_a_workspace_is_made_and_its_playbooks_are_told_by_their_place(told, monkeypatch):
+    code, out, _ = told("new", "my bench")
+    assert (code, "cd 'my bench'" in out) == (0, True)
+    assert all((Path("my bench") / line.strip()).is_file() for line in out.splitlines() if line.startswith("  rules"))
+    assert told("new", "my bench")[0] == 2
+    code, out, _ = told("new", "my bench", "--fill")
+    assert (code, "README.md  (was there, left alone)" in out) == (0, True)
+    monkeypatch.chdir("my bench")
+    Path("playbooks/broken.ipynb").write_text("nonsense")
+    code, out, err = told("playbooks")
+    assert code == 0
+    assert "My calibration  (workspace)" in out
+    assert "broken (workspace) cannot be read: broken.ipynb is not a notebook" in err
+    assert told("describe", "broken")[0] == 2
+    assert "rules/{domain}.yaml in this workspace" in told("describe", "my_calibration")[1]
+    code, out, _ = told("playbooks", "calibration", "--html", "index.html")
+    assert (code, out) == (0, "  index.html\n")
+    assert "riskbench run my_calibration" in Path("index.html").read_text("utf-8")
+    Path("riskbench.toml").write_text("[run")
+    for command in (("playbooks",), ("run", "my_calibration"), ("describe", "my_calibration"), ("runs",)):
+        code, out, err = told(*command)
+        assert (code, out, "riskbench.toml cannot be read" in err) == (2, "", True)
+
+
+def test_lab_hands_on_what_stands_behind_two_dashes(told, monkeypatch):
+    asked = []
+    monkeypatch.setattr("riskbench.runner.lab.open_lab", lambda *given, **more: asked.append((given, more)) or 5)
+    assert told("lab")[0] == 5
+    assert told("lab", "--", "--debug", "x")[0] == 5
+    assert told("lab", "there", "--port", "9999", "--no-browser", "--", "--a", "--", "b")[0] == 5
+    nothing = {"port": None, "browser": True}
+    assert asked == [
+        ((Path(),), {**nothing, "more": []}),
+        ((Path(),), {**nothing, "more": ["--debug", "x"]}),
+        ((Path("there"),), {"port": 9999, "browser": False, "more": ["--a", "--", "b"]}),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -71,6 +116,16 @@ def test_the_catalogue_and_what_a_playbook_takes(told):
         (("run", "threshold_calibration", "--timeout", "-1"), 2, "above 0"),
         (("run", "threshold_calibration", "--store", "nonsense://x"), 1, "cannot be opened"),
         (("describe", "nothing"), 2, "There is no playbook"),
+        (("playbooks", "--domain", "kycc"), 2, "did you mean 'kyc'"),
+        (("playbooks", "--owner", "nobody"), 2, "owner 'nobody'"),
+        (("playbooks", "--html", "index.txt"), 2, "ends in .html"),
+        (("playbooks", "--html", "/proc/index.html"), 2, "cannot be written"),
+        (("new",), 2, "Missing argument"),
+        (("new", "/proc/there"), 2, "cannot be written"),
+        (("new", "a\nb"), 2, "one line"),
+        (("lab",), 2, "is no workspace"),
+        (("lab", "nowhere"), 2, "There is no folder"),
+        (("lab", "--port", "0"), 2, "--port"),
         (("runs",), 1, "no runs"),
         (("runs", "--limit", "0"), 2, "--limit"),
         (("run", "threshold_calibration", "--out", "/proc"), 2, "'/proc' cannot be written"),
@@ -263,7 +318,7 @@ def test_an_unexpected_fault_is_told_without_a_password(told, monkeypatch):
     def broken(*_: object, **__: object) -> None:
         raise OSError("cannot reach postgresql://ana:pa55@db")
 
-    monkeypatch.setattr("riskbench.runner.catalogue", broken)
+    monkeypatch.setattr("riskbench.runner.find_playbooks", broken)
     code, _, err = told("playbooks")
     assert code == 1
     assert "pa55" not in err

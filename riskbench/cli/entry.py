@@ -15,8 +15,9 @@ from riskbench.errors import RiskbenchError
 
 def main() -> NoReturn:
     """Run the command line and exit: 0 done, 1 failed, 2 wrong use, 3 infeasible, 130 interrupted."""
-    debug = "--debug" in sys.argv
-    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    end = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)  # what follows is for another program
+    debug = "--debug" in sys.argv[:end]
+    arguments = [argument for argument in sys.argv[1:end] if argument != "--debug"] + sys.argv[end:]
     signal.signal(signal.SIGTERM, _interrupted)
     try:
         code = app(arguments, standalone_mode=False)

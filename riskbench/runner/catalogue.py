@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -205,11 +206,11 @@ def find_playbooks(words: str = "", *, domain: str | None = None, owner: str | N
     ]
     broken = [found for found in (*first.values(), *behind) if found.error is not None]
     unreadable = [
-        {"id": found.id, "origin": found.place.origin, "file": found.file, "problem": str(found.error)}
+        {"id": found.id, "origin": found.place.origin, "file": found.file, "problem": _problem(found)}
         for found in broken
     ]
     notes = [
-        f"{row['id']}: the one of {row['shadowed_by']} counts, not the one of {row['origin']}: {row['file']}."
+        f"{row['id']} ({row['origin']}: {row['file']}) is not used; {row['shadowed_by']} stands before it."
         for row in shadowed
     ]
     whole = Catalogue(
@@ -268,6 +269,12 @@ def _all() -> Iterable[_Found]:
 
 
 _COLUMNS = ("id", "title", "question", "domain", "owner", "cadence", "produces", "origin", "parameters")
+
+
+def _problem(found: _Found) -> str:
+    """Return why a notebook is none, without where it lies: that may tell who somebody is."""
+    text = str(found.error)
+    return text if found.place.folder is None else text.replace(f"{found.place.folder}{os.sep}", "")
 
 
 def _row(book: Playbook, origin: str) -> dict[str, object]:

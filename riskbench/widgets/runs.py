@@ -1,11 +1,12 @@
-"""Which runs were there, how did each end, and where are its pages? The ledger as a table that can be searched."""
+"""How did one run end, where are its pages, and in what were two asked differently?"""
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
-from urllib.parse import quote
+from typing import Any, ClassVar
 
 import pandas as pd
 
@@ -57,23 +58,17 @@ class RunSummary(Result):
         return _summary(entry, Path(entry.folder) if entry.folder else None, facts=facts, error=entry.error or "")
 
     def headline(self) -> tuple[Fact, ...]:
-        """Return how it ended, and the answer's first facts."""
-        return (Fact("Run", f"{self.playbook}: {self.status}", "text", note=self.run), *self.answer[:5])
-
-    def links(self) -> str:
-        """Return the run's pages as links."""
-        held = [
-            f'<a href="{quote(path)}" target="_blank" rel="noopener">{page}</a>'
-            for page, path in self.files.itertuples(index=False, name=None)
-        ]
-        return f"<p>{' · '.join(held)}</p>" if held else ""
+        """Return how it ended, and the answer's first facts or what went wrong."""
+        why = self.error.splitlines()[:1]
+        return (
+            Fact("Run", f"{self.playbook}: {self.status}", "text", note=self.run),
+            *(Fact("What went wrong", text[:200], "text") for text in why),
+            *self.answer[: 5 - len(why)],
+        )
 
 
 def _summary(held: Run | Entry, folder: Path | None, *, facts: tuple[Fact, ...], error: str) -> RunSummary:
-    rows = [
-        (name, "–" if value is None else redact(str(value), secrets_in(value)))
-        for name, value in held.parameters.items()
-    ]
+    rows = [(name, _said(held.parameters, name)) for name in held.parameters]
     files = [
         (name.removesuffix(".html"), _relative(folder / name))
         for name in (PAGES if folder is not None else ())
@@ -87,9 +82,61 @@ def _summary(held: Run | Entry, folder: Path | None, *, facts: tuple[Fact, ...],
         files=pd.DataFrame(files, columns=["page", "path"]),
         answer=facts,
         seconds=held.seconds,
-        error=error,
-        notes=tuple(redact(line) for line in error.splitlines()),
+        error=redact(error),
+        notes=tuple(redact(line) for line in error.splitlines()[1:]),
     )
+
+
+@result
+class RunsApart(Result):
+    """Two runs that were asked differently.
+
+    Attributes
+    ----------
+    parameters : DataFrame
+        name, before, after: the parameters that differ.
+    """
+
+    kind: ClassVar[str] = "runs_apart"
+    title: ClassVar[str] = "Two runs"
+    main: ClassVar[str] = "parameters"
+    repr_rows: ClassVar[int] = 40
+
+    before: str
+    after: str
+    parameters: pd.DataFrame
+
+    @classmethod
+    def of(cls, before: Entry, after: Entry, *notes: str) -> RunsApart:
+        """Return how two runs of the ledger were asked differently, the earlier first."""
+        names = dict.fromkeys([*before.parameters, *after.parameters])
+        rows = [
+            (name, *(_said(held.parameters, name) for held in (before, after)))
+            for name in names
+            if _said(before.parameters, name) != _said(after.parameters, name)
+        ]
+        return cls(
+            before=f"{before.playbook} {before.id}: {before.status}",
+            after=f"{after.playbook} {after.id}: {after.status}",
+            parameters=pd.DataFrame(rows, columns=["name", "before", "after"]),
+            notes=tuple(note for text in notes for note in text.splitlines()),
+        )
+
+    def headline(self) -> tuple[Fact, ...]:
+        """Return which runs, and in how many parameters they differ."""
+        return (
+            Fact("Parameters that differ", len(self.parameters), "count"),
+            Fact("Before", self.before, "text"),
+            Fact("After", self.after, "text"),
+        )
+
+
+def _said(parameters: Mapping[str, Any], name: str) -> str:
+    value = parameters.get(name)
+    if value is None or value in ({}, []):
+        return "–"
+    text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
+    return redact(text, secrets_in(value))
 
 
 def _relative(path: Path) -> str:

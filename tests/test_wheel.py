@@ -71,9 +71,9 @@ def test_demo_runs_from_the_wheel_in_an_empty_environment(wheel, tmp_path):
     clean = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     clean |= {"PATH": f"{home / 'bin'}{os.pathsep}{os.environ['PATH']}", "MPLBACKEND": "Agg"}
 
-    def run(*command: str | Path) -> str:
+    def run(*command: str | Path, at: Path = tmp_path) -> str:
         done = subprocess.run(
-            [*map(str, command)], cwd=tmp_path, env=clean, capture_output=True, text=True, check=False
+            [*map(str, command)], cwd=at, env=clean, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
         return done.stdout
@@ -88,6 +88,11 @@ def test_demo_runs_from_the_wheel_in_an_empty_environment(wheel, tmp_path):
     share.mkdir(parents=True)
     (share / "nbconvert").symlink_to(Path(sys.prefix) / "share" / "jupyter" / "nbconvert")
     run(python, "-m", "ipykernel", "install", "--prefix", home, "--name", "python3")
+
+    run(program, "new", "bench")
+    assert "My calibration  (workspace)" in run(program, "playbooks", "--domain", "kyc", at=tmp_path / "bench")
+    run(program, "playbooks", "--html", "index.html")
+    assert (tmp_path / "index.html").read_text(encoding="utf-8").count("<img ") >= 5
 
     told = run(program, "demo", "--out", tmp_path / "out")
     pages = sorted((tmp_path / "out").rglob("lead.html"))

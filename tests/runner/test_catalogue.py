@@ -58,11 +58,12 @@ def test_a_name_is_looked_up_and_never_a_path(name):
         "{}",
         "[]",
         "null",
-        '{"cells": [], "metadata": {}}',
-        '{"cells": [1], "metadata": {}}',
-        '{"cells": [{"cell_type": "code"}], "metadata": {}}',
-        '{"cells": [{"cell_type": "code", "source": "x = 1", "metadata": {"tags": ["parameters"]}}], "metadata": {}}',
-        '{"cells": ' + "[" * 100_000,
+        '{"nbformat": 4, "cells": [], "metadata": {}}',
+        '{"nbformat": 4, "cells": [1], "metadata": {}}',
+        '{"nbformat": 4, "cells": [{"cell_type": "code"}], "metadata": {}}',
+        '{"nbformat": 4, "metadata": {}, "cells": '
+        '[{"cell_type": "code", "source": "x = 1", "metadata": {"tags": ["parameters"]}}]}',
+        '{"nbformat": 4, "cells": ' + "[" * 100_000,
         "\x00\xff",
     ],
 )
@@ -81,6 +82,6 @@ def test_a_book_that_is_not_shipped_is_named():
 def test_two_parameters_cells_are_refused(tmp_path):
     cell = {"cell_type": "code", "source": "x: int = 1", "metadata": {"tags": ["parameters"]}}
     path = Path(tmp_path / "x.ipynb")
-    path.write_text(json.dumps({"cells": [cell, cell], "metadata": {}}), encoding="utf-8")
+    path.write_text(json.dumps({"nbformat": 4, "cells": [cell, cell], "metadata": {}}), encoding="utf-8")
     with pytest.raises(PlaybookError, match="2 cells tagged"):
         read_playbook(path)

@@ -178,7 +178,7 @@ def test_hostile_playbooks_are_shown_as_text(work):
     Path("riskbench.toml").touch()
     Path("playbooks").mkdir()
     for name, more in (("odd name", {}), ("odd-name", {}), ("broken", {"id": HOSTILE})):
-        held = {"cells": [cell], "metadata": {"riskbench": {**told, **more}}}
+        held = {"nbformat": 4, "cells": [cell], "metadata": {"riskbench": {**told, **more}}}
         Path(f"playbooks/{name}.ipynb").write_text(json.dumps(held), encoding="utf-8")
     text, page = shown(write_index(rb.find_playbooks(), "index.html"))
     assert "script" not in {tag for tag, _ in page.tags}

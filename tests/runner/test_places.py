@@ -31,7 +31,9 @@ def put(
     cell = {"cell_type": "code", "source": source, "metadata": {"tags": ["parameters"]}, "outputs": []}
     step = {"cell_type": "markdown", "source": ["# Name\n", "\n", "## First step\n"], "metadata": {}}
     path = folder / f"{name}.ipynb"
-    path.write_text(json.dumps({"cells": [step, cell], "metadata": {"riskbench": told}}), encoding="utf-8")
+    path.write_text(
+        json.dumps({"nbformat": 4, "cells": [step, cell], "metadata": {"riskbench": told}}), encoding="utf-8"
+    )
     return path
 
 
@@ -136,14 +138,14 @@ def test_of_two_in_one_folder_the_first_file_wins(site):
 
 BROKEN = {
     "no notebook": "nonsense",
-    "no parameters": '{"cells": [], "metadata": {}}',
-    "hostile metadata": '{"cells": [], "metadata": {"riskbench": [1]}}',
-    "deep": '{"cells": ' + "[" * 50_000,
-    "half a letter": '{"cells": [{"cell_type": "code", "source": "x: str = \\"\\ud800\\"", "metadata": '
+    "no parameters": '{"nbformat": 4, "cells": [], "metadata": {}}',
+    "hostile metadata": '{"nbformat": 4, "cells": [], "metadata": {"riskbench": [1]}}',
+    "deep": '{"nbformat": 4, "cells": ' + "[" * 50_000,
+    "half a letter": '{"nbformat": 4, "cells": [{"cell_type": "code", "source": "x: str = \\"\\ud800\\"", "metadata": '
     '{"tags": ["parameters"]}}], "metadata": {}}',
-    "choices that are none": '{"cells": [{"cell_type": "code", "source": "x: int = 1", "metadata": '
+    "choices that are none": '{"nbformat": 4, "cells": [{"cell_type": "code", "source": "x: int = 1", "metadata": '
     '{"tags": ["parameters"]}}], "metadata": {"riskbench": {"parameters": {"x": {"choices": 5}}}}}',
-    "an id that is a path": '{"cells": [{"cell_type": "code", "source": "x: int = 1", "metadata": '
+    "an id that is a path": '{"nbformat": 4, "cells": [{"cell_type": "code", "source": "x: int = 1", "metadata": '
     '{"tags": ["parameters"]}}], "metadata": {"riskbench": {"id": "../../x"}}}',
 }
 

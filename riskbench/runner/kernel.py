@@ -111,7 +111,7 @@ def _engine(execution: Execution) -> type[NBClientEngine]:
             client = PapermillNotebookClient(
                 nb_man,
                 timeout=None,
-                startup_timeout=60,
+                startup_timeout=120,
                 kernel_name=kernel_name,
                 kernel_manager_class=OwnKernelManager,
                 on_cell_execute=started,

@@ -77,14 +77,17 @@ def work(
     }
     follower = _Follower(progress)
     with (folder / LOG).open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "riskbench.runner.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            env=environment,
-            start_new_session=True,
-        )
+        try:
+            process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "riskbench.runner.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=environment,
+                start_new_session=True,
+            )
+        except OSError as error:
+            return _crash("failed", "Python cannot be started", f"{sys.executable}: {error.strerror}")
         assert process.stdin is not None
         assert process.stdout is not None
         try:

@@ -32,6 +32,8 @@ PAGES = ("lead.html", "full.html")
 EXIT: Mapping[str, int] = {"done": 0, "failed": 1, "infeasible": 3, "interrupted": 130}
 
 _PACKAGES = ("riskbench", "numpy", "pandas", "pyarrow", "duckdb", "sqlglot", "scikit-learn", "scipy", "papermill")
+#: What a run that is not done must not leave: the results of a playbook that failed after it wrote them.
+_ANSWER = (bundle.RESULTS, bundle.TABLES)
 #: What the run's process leaves for its parent only.
 _SCRATCH = ("session.json", "outcome.json", "worker.log", ".kernel")
 
@@ -181,8 +183,15 @@ def prepare(
         shown=redact_all(values, known),
         secrets=(*known, *secrets_in(store or "")),
         timeout=timeout,
-        store=store or str((Path(out) / "riskbench.db").resolve()),
+        store=store or str(_place(out) / "riskbench.db"),
     )
+
+
+def _place(out: str | Path) -> Path:
+    try:
+        return Path(out).resolve()
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ParameterError("The folder of the runs is no path", got=repr(str(out))[:120], hint=str(error)) from None
 
 
 def runnable() -> None:
@@ -277,7 +286,7 @@ def carry_out(
         del record["owner"]
         placed = None
         if outcome["whole"]:
-            for scratch in _SCRATCH:
+            for scratch in _SCRATCH if ending == "done" else (*_SCRATCH, *_ANSWER):
                 remove(folder / scratch)
             record["seal"] = seal.seal(folder, job.secrets)
             bundle.write_json(folder / RECORD, record)

@@ -50,10 +50,6 @@ def everything(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def left_over() -> list[Path]:
-    return [path for path in Path(OUT).glob(".*") if path.name != ".privacy-key"]
-
-
 def good(**more) -> rb.Run:
     run = rb.run("tiny", more, out=OUT)
     assert run.status == "done", run.message
@@ -126,7 +122,7 @@ def test_a_run_that_does_not_end_well_says_so_on_its_pages(tiny, mode, status, c
     assert all(words.lower() in run.message.lower() for words in told)
     assert not (run.folder / "results.json").exists()
     assert [entry.status for entry in ledger()] == [status]
-    assert not left_over()
+    assert not list(Path(OUT).glob(".*"))
 
 
 def test_a_good_folder_makes_way_for_a_good_run_only(tiny):
@@ -169,7 +165,7 @@ def test_a_run_may_have_no_time_at_all(tiny):
     run = rb.run("tiny", {"mode": "sleep", "seconds": 300}, out=OUT, timeout=0.01)
     assert run.status == "failed"
     assert "took too long" in run.message
-    assert not left_over()
+    assert not list(Path(OUT).glob(".*"))
 
 
 def test_a_password_is_written_nowhere(tiny):

@@ -182,6 +182,27 @@ def _change_request() -> Result:
     return rb.request_change(*sides, reason=HOSTILE, requested_by=HOSTILE, title=HOSTILE, chosen_on=HOSTILE)
 
 
+def _grid() -> Result:
+    from types import SimpleNamespace
+
+    from riskbench.runner.grid import GridRun
+    from riskbench.runner.overview import readable, rows_of, shared
+
+    facts = (Fact(HOSTILE, 0.5, "share", lower=0.4, upper=0.6), Fact("Rule", HOSTILE, "text", note=HOSTILE))
+    jobs = [SimpleNamespace(shown={"region": f"{HOSTILE}{place}", "status": [HOSTILE]}) for place in range(3)]
+    ended = {
+        0: rb.Run(id="a", playbook="x", status="done", headline=facts, seconds=1.0),
+        1: rb.Run(id="b", playbook="x", status="done", headline=facts, seconds=1.0),
+        2: rb.Run(id="c", playbook="x", status="failed", message=HOSTILE),
+    }
+    axes = ("region", "status")
+    rows = rows_of(jobs, ended, axes, kept={0: ended[0]}, again={2: HOSTILE})
+    told = {"overview": (HOSTILE, readable(rows, axes, ended))}
+    return GridRun(
+        playbook="x", overview=rows, axes=axes, runs=tuple(ended.values()), notes=shared(rows, axes), pages=told
+    )
+
+
 @cache
 def _crowded() -> rb.Simulation:
     """Return a book with a rule of every verdict, and a draft."""
@@ -510,11 +531,13 @@ SPECIMENS: dict[str, Callable[[], Result]] = {
     "deviations": lambda: rb.price_deviations(_governed(), _events()),
     "entities": _entities,
     "explanation": _explained,
+    "event_score": lambda: _explained().event(3),
     "event_explanation": lambda: rb.explain_event(_hostile_rules(), _events(), id=f"{HOSTILE}7"),
     "exposure": _exposure,
     "findings": _findings,
     "finished": _finished,
     "history_check": lambda: _casebook()["history_check"],
+    "grid": _grid,
     "hostile": _hostile,
     "imported_rules": lambda: rb.import_rules(
         f"CASE WHEN {_quoted()} = land THEN {_quoted()} WHEN fraud > 0 THEN 'block' END"

@@ -18,6 +18,7 @@ from riskbench.explanation import inputs, views
 from riskbench.explanation.candidates import CandidateRules, proposed
 from riskbench.explanation.clusters import CaseClusters, clustered
 from riskbench.explanation.cohort import Cohort, compared
+from riskbench.explanation.event_score import EventScore, event_score
 from riskbench.explanation.fitted import fitted, matrix
 from riskbench.explanation.game import Game, Source
 from riskbench.explanation.inputs import Reference
@@ -144,6 +145,26 @@ class Explanation(Result):
             measured), text.
         """
         return reasons(self, k, codes=codes or {}, seed=seed)
+
+    def event(self, row: int, *, features: Sequence[str] | None = None) -> EventScore:
+        """Return why one event has its score: from the reference's mean, feature by feature, to the score.
+
+        Use it to answer for one decision. Read a contribution as how much higher the score is because of the
+        feature than in the reference; `above_share` says in how many other events it adds less.
+
+        Parameters
+        ----------
+        row : int
+            The event's position among those explained, from 0.
+        features : sequence of str, optional
+            Only these features are told; what the others add together is in the notes.
+
+        Raises
+        ------
+        ParameterError
+            When there is no such row or feature.
+        """
+        return event_score(self, row, features=features)
 
     def over_cut(
         self, cut: float, *, share: float = 0.9, draws: int = 200, most: int = 200, seed: int = 0

@@ -35,9 +35,9 @@ def reasons(held: Explanation, k: int, *, codes: Mapping[str, str], seed: int) -
     row, rank = np.nonzero(top > 0)
     feature = order[row, rank]
     names = np.array(held.features, dtype=object)
-    norms = [_norm(held, name) for name in held.features]
+    norms = [norm_of(held, name) for name in held.features]
     told = {name: codes.get(name, code(name)) for name in held.features}
-    values = [_value(held, int(r), held.features[f]) for r, f in zip(row, feature, strict=True)]
+    values = [value_of(held, int(r), held.features[f]) for r, f in zip(row, feature, strict=True)]
     frame = pd.DataFrame(
         {
             "event": held.events[row],
@@ -84,7 +84,8 @@ def _flips(held: Explanation, order: npt.NDArray[np.intp], *, seed: int) -> Floa
     return out
 
 
-def _value(held: Explanation, row: int, name: str) -> str:
+def value_of(held: Explanation, row: int, name: str) -> str:
+    """Return an event's value of a feature, in words; empty for a group of features."""
     if held.game is None or name not in held.game.frame.columns:
         return ""
     return _cell(held.game.frame[name].iloc[row])
@@ -99,7 +100,7 @@ def _cell(value: object) -> str:
     return str(value)[:80]
 
 
-def _norm(held: Explanation, name: str) -> str:
+def norm_of(held: Explanation, name: str) -> str:
     """Return the reference's usual value: the median of a number, the most common word."""
     if held.game is None or held.game.others is None or name not in held.game.others.columns:
         return ""

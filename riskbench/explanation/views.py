@@ -44,7 +44,7 @@ def importance(values: Floats, features: Sequence[str]) -> pd.DataFrame:
             "mean_lower": lower,
             "mean_upper": upper,
             "share": size / total if total > 0 else np.zeros(len(size)),
-            "raises": (values > 0).mean(axis=0),
+            "raises": (values > 0).mean(axis=0) if len(values) else np.full(values.shape[1], np.nan),
             "n": len(values),
         }
     )

@@ -92,4 +92,4 @@ def is_value(text: str, column: str) -> bool:
         return False
     name = plain_name(column)
     named = any((found := shape.match(name)) and found["tail"] for shape, _ in _SHAPES)
-    return named or not _COUNT.match(held)
+    return named or held.count(".") > 2 or not _COUNT.match(held)

@@ -66,6 +66,10 @@ class Parameter:
             if isinstance(given, list | tuple | Mapping) and (size := _size(given)) > LONGEST:
                 raise too_long(self.name, size)
             made = coerce(given, self.shape, name=self.name)
+        except ParameterError as error:
+            if error.allowed != self.shape.text or self.limits == self.shape.text:
+                raise
+            raise ParameterError(error.what, got=error.got, allowed=self.limits, hint=error.hint) from None
         except RecursionError:
             raise ParameterError(f"The parameter {self.name!r} is nested too deep") from None
         if made is None:

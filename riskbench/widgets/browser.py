@@ -181,10 +181,12 @@ class RunBrowser(Panel):
 
     def _between(self, before: Entry, after: Entry) -> Result:
         """Return what lies between two runs: of two good ones their figures too, without running anything again."""
-        try:
-            from riskbench.runner.difference import diff_runs
+        if before.playbook != after.playbook or {before.status, after.status} != {"done"}:
+            return RunsApart.of(before, after)
+        from riskbench.runner import difference
 
-            return diff_runs(before.id, after.id, explain=False, out=self._out, store=self._store)
+        try:
+            return difference.diff_runs(before.id, after.id, explain=False, out=self._out, store=self._store)
         except RiskbenchError as error:
             return RunsApart.of(before, after, error.what)
 

@@ -29,6 +29,8 @@ class Field:
     ----------
     parameter : Parameter
         What is asked.
+    default : object
+        The value when nothing is asked: the playbook's, the workspace's, or none with data of one's own.
     control : widget
         A checkbox for true or false, a list for choices, YAML text for lists and mappings, text for all else.
         Numbers are typed as text too: a number box would move a wrong number into the range without a word, and
@@ -44,7 +46,7 @@ class Field:
 
         self.parameter, self.error = parameter, ""
         self.cause: RiskbenchError | None = None
-        self.off = False
+        self.default: Any = parameter.default
         self.control = _control(parameter)
         self._said = ipywidgets.HTML(layout={"max_width": "28em"})
         about = ipywidgets.HTML(f'<div style="{_SOFT}">{escape(self.about)}</div>', layout=_WIDE)
@@ -59,11 +61,6 @@ class Field:
         limited = parameter.minimum is not None or parameter.maximum is not None
         utc = "; UTC without an offset" if parameter.format == "moment" and "UTC" not in parameter.help else ""
         return f"{parameter.help}{f' ({parameter.limits})' if limited else ''}{utc}"
-
-    @property
-    def default(self) -> Any:
-        """The value when nothing is asked: none with data of one's own where the default is the sample's."""
-        return None if self.off and self.parameter.sample_only else self.parameter.default
 
     @property
     def given(self) -> Any:
@@ -142,7 +139,7 @@ def _control(parameter: Parameter) -> Any:
         look["style"] = {"description_width": "11em"}
         return ipywidgets.Checkbox(value=parameter.default, indent=True, **look)
     if _typed(parameter):
-        options: list[tuple[str, object]] = [("none", None)] if shape.optional else []
+        options: list[tuple[str, object]] = [("none", None)] if shape.optional or parameter.sample_only else []
         held = (True, False) if shape.base == "bool" else parameter.choices or shape.choices
         options += [(str(choice).lower() if isinstance(choice, bool) else str(choice), choice) for choice in held]
         return ipywidgets.Dropdown(options=options, value=parameter.default, **look)

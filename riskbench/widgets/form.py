@@ -14,8 +14,9 @@ from riskbench.config import redact, secrets_in
 from riskbench.display import Fact, Result, result
 from riskbench.errors import ParameterError, RiskbenchError
 from riskbench.runner.catalogue import Playbook, find
-from riskbench.runner.parameters import check_names, settle
+from riskbench.runner.parameters import check_names, given, settle
 from riskbench.runner.run import Run, run
+from riskbench.runner.workspace import with_defaults
 from riskbench.widgets.fields import Field
 from riskbench.widgets.panel import Panel
 from riskbench.widgets.runs import RunSummary
@@ -31,7 +32,7 @@ class PlannedRun(Result):
     Attributes
     ----------
     parameters : DataFrame
-        name, value, given (yes, default, off: own data, wrong), help.
+        name, value, given (yes, default, workspace, off: own data, wrong), help.
     """
 
     kind: ClassVar[str] = "planned_run"
@@ -61,8 +62,8 @@ class PlaybookForm(Panel):
     Attributes
     ----------
     value : dict
-        What is unlike the default, as checked Python values: what `rb.run` takes. The last that fitted, while a
-        field is wrong.
+        What is unlike the default of the playbook or workspace, as checked Python values: what `rb.run` takes. The
+        last that fitted, while a field is wrong.
     result : Result
         The planned run; once it has run, the run's summary.
     fields : mapping of str to Field
@@ -84,8 +85,7 @@ class PlaybookForm(Panel):
         self.finished: Run | None = None
         self._worker: threading.Thread | None = None
         self._quiet = False
-        self._checked: dict[str, Any] = {}
-        self._rests: dict[str, Any] = {}
+        self._workspace: dict[object, dict[str, Any]] = {}
         self.fields = {held.name: Field(held, self._changed) for held in playbook.parameters}
         self._fill(values)
         self._button = ipywidgets.Button(description="Run", button_style="primary", icon="play")
@@ -159,8 +159,7 @@ class PlaybookForm(Panel):
 
     def _fill(self, values: Mapping[str, object]) -> None:
         """Put values into the fields; a wrong one is refused as it would be at any other door."""
-        if "source" in values and values["source"] is not None:
-            self._own_data(own=True)
+        self._defaults(source=values.get("source"), domain=values.get("domain"))
         for name, value in values.items():
             if secrets_in(value):
                 raise ParameterError(
@@ -173,16 +172,29 @@ class PlaybookForm(Panel):
             finally:
                 self._quiet = False
 
-    def _own_data(self, *, own: bool) -> None:
-        """With data of one's own, what was meant for the sample is off, unless it was changed."""
+    def _defaults(self, *, source: object, domain: object) -> None:
+        """Set what each field is when nothing is asked, and show it where nothing was.
+
+        A workspace may set it; with data of one's own, what was meant for the sample is off.
+        """
+        if domain not in self._workspace:
+            asked = {"domain": domain} if domain else {}
+            set_here = with_defaults(self.playbook, asked)
+            self._workspace[domain] = given(
+                self.playbook.parameters, {name: value for name, value in set_here.items() if name not in asked}
+            )
+        set_here = self._workspace[domain]
+        own = bool(str(source or "").strip()) or set_here.get("source") is not None
         self._quiet = True
         try:
-            for field in self.fields.values():
-                if field.parameter.sample_only and field.off != own:
+            for name, field in self.fields.items():
+                parameter = field.parameter
+                default = set_here.get(name, None if own and parameter.sample_only else parameter.default)
+                if default != field.default:
                     untouched = field.is_default()
-                    field.off = own
+                    field.default = default
                     if untouched:
-                        field.show(field.default)
+                        field.show(default)
         finally:
             self._quiet = False
 
@@ -193,9 +205,8 @@ class PlaybookForm(Panel):
 
     def _check(self) -> None:
         """Check every field, then what no field can be wrong in alone; raise what stands beside no field."""
-        source = self.fields.get("source")
-        if source is not None:
-            self._own_data(own=bool(str(source.given).strip()))
+        source, domain = (self.fields[name].given if name in self.fields else None for name in ("source", "domain"))
+        self._defaults(source=source, domain=domain)
         values: dict[str, Any] = {}
         for name, field in self.fields.items():
             try:
@@ -208,7 +219,7 @@ class PlaybookForm(Panel):
         wrong = self._wrong()
         if not wrong:
             try:
-                settle(self.playbook.parameters, values)
+                settle(self.playbook.parameters, {**self._workspace[domain], **values})
             except RiskbenchError:
                 self._disable(on=True)
                 raise
@@ -235,9 +246,11 @@ class PlaybookForm(Panel):
         held = self.value or {}
         for name, field in self.fields.items():
             value = held.get(name, field.default)
-            off = field.default is None and field.parameter.default is not None and name not in held
-            given = "wrong" if field.error else "yes" if name in held else "off: own data" if off else "default"
-            yield name, "–" if value is None else redact(str(value)), given, field.parameter.help
+            rest = "default"
+            if field.default != field.parameter.default:
+                rest = "off: own data" if field.default is None else "workspace"
+            how = "wrong" if field.error else "yes" if name in held else rest
+            yield name, "–" if value is None else redact(str(value)), how, field.parameter.help
 
 
 def playbook_form(

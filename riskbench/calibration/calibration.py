@@ -345,6 +345,7 @@ def calibrate_sweep(
     ends = plateau_ends(drawn, picked.point, picked.feasible, again.critical)
     promise = promise_words(holdout, study.counted)
     plateau = plateau_frame(drawn, picked.point, ends, critical=again.critical)
+    codes, names = _parts(study, by) if by is not None else (None, ())
     keep = [picked.point, *ends, drawn.table.point(today_cut(sweep, given))]
     later = study.curve(windows.report.mask) if windows.report.mask.any() else None
     return Calibration(
@@ -381,7 +382,7 @@ def calibrate_sweep(
         judged_weeks=judged.length,
         per=windows.per,
         given=given,
-        reader=Reader(study, drawn, today, levels, constraints, *(_parts(study, by) if by is not None else (None, ()))),
+        reader=Reader(study, drawn, today, levels, constraints, codes, names, cut),
         lazy={
             "segment_plateaus": partial(_segment_plateaus, study, constraints, by, seed),
             "curve_exact": partial(_exact_frame, drawn.table, study.price(), study.steps, today),

@@ -12,9 +12,10 @@ import numpy.typing as npt
 
 from riskbench.calibration.curve import COLUMNS, Curve, Rated, Today
 from riskbench.calibration.study import Study
+from riskbench.engine.sums import cell_counts, cell_squares, cell_sums
 from riskbench.errors import ParameterError
 from riskbench.metrics.constraints import RATES, Constraint
-from riskbench.metrics.curve import FRAUD, GOOD
+from riskbench.metrics.curve import CLASSES, FRAUD, GOOD, reached
 from riskbench.metrics.intervals import Z95
 
 Floats = npt.NDArray[np.float64]
@@ -101,6 +102,8 @@ class Reader:
         Each event's segment.
     names : sequence of str
         The segments' names.
+    chosen : float
+        The proposed cut.
     """
 
     study: Study
@@ -110,6 +113,7 @@ class Reader:
     constraints: tuple[Constraint, ...]
     codes: npt.NDArray[np.int32] | None
     names: Sequence[str]
+    chosen: float
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -207,6 +211,11 @@ class Reader:
         return Counts.of_curve(self.drawn, self.drawn.table.point(cut))
 
     @cached_property
+    def proposed(self) -> tuple[Counts, dict[str, float]]:
+        """What the whole window comes to at the proposed cut, and its row of the curve."""
+        return self.counts(self.chosen), self.row(self.chosen)
+
+    @cached_property
     def now(self) -> tuple[Counts, float]:
         """Return what the whole window comes to today, and the value of the frauds that are alerted today."""
         study, window = self.study, self.study.windows.choose
@@ -221,11 +230,38 @@ class Reader:
         """Return what each segment comes to at a cut; None where the calibration has no segments."""
         if self.codes is None or not len(self.names):
             return None
-        study, window = self.study, self.study.windows.choose
-        codes = self.codes[window.mask].astype(np.int64)
-        counts, money, squares = study.weekly(study.levels(cut), replace(window, blocks=codes))
-        missing = len(self.names) - len(counts)
-        if missing:  # the last segments have no event in the window
-            pad = ((0, missing), (0, 0), (0, 0))
-            counts, money, squares = np.pad(counts, pad), np.pad(money, pad), np.pad(squares, pad)
-        return Counts.of_cells(study, counts, money, squares)
+        counts, money, squares, (place, before, after, worths) = self._moving
+        reached_by = int(np.searchsorted(place, self.drawn.table.point(cut), side="right"))
+        hit, shape = slice(0, reached_by), counts.shape
+        own, size = worths[hit], counts.size
+        cells = ((1, after[hit]), (-1, before[hit]))
+        counts = counts + sum(sign * cell_counts(at, size).reshape(shape) for sign, at in cells)
+        money = money + sum(sign * cell_sums(at, own, size).reshape(shape) for sign, at in cells)
+        squares = squares + sum(sign * cell_squares(at, own, size).reshape(shape) for sign, at in cells)
+        return Counts.of_cells(self.study, counts, money, np.maximum(squares, 0.0))
+
+    @cached_property
+    def _moving(self) -> tuple[Ints, Ints, Floats, tuple[Ints, Ints, Ints, Ints]]:
+        """What each segment comes to before any cut, and the events that a cut moves, in the order it reaches them.
+
+        Of each such event: the point that reaches it, its cell before and after, and its money.
+        """
+        study, window, table = self.study, self.study.windows.choose, self.drawn.table
+        assert self.codes is not None
+        sweep, rows, high = study.sweep, np.flatnonzero(window.mask), len(study.steps.rungs)
+        kinds, money = study.kinds[rows], study.money[rows]
+        base, hit = sweep.base[rows], sweep.hit[rows]
+        first = (self.codes[rows].astype(np.int64) * CLASSES + kinds) * high
+        size, shape = len(self.names) * CLASSES * high, (len(self.names), CLASSES, high)
+        place = reached(table, sweep.value[rows])
+        place[sweep.never[rows]] = table.points
+        place[sweep.always[rows]] = 0
+        moved = np.flatnonzero((base != hit) & (place < table.points))
+        moved = moved[np.argsort(place[moved], kind="stable")]
+        start = first + base
+        held = (
+            cell_counts(start, size).reshape(shape),
+            cell_sums(start, money, size).reshape(shape),
+            cell_squares(start, money, size).reshape(shape),
+        )
+        return *held, (place[moved], start[moved], (first + hit)[moved], money[moved])

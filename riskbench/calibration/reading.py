@@ -14,6 +14,7 @@ from riskbench.calibration.pages import Page, a_week, money_name, told_apart
 from riskbench.calibration.picture import draw_curve
 from riskbench.calibration.reader import Counts, Reader
 from riskbench.display import NOT_MEASURABLE, Fact, Result, number, result
+from riskbench.display.chart import Drawn
 from riskbench.display.fact import Unit
 from riskbench.metrics.constraints import RATES, Constraint
 from riskbench.metrics.intervals import Z95, sum_interval, wilson
@@ -151,9 +152,9 @@ class CutReading(Result):
         """
         return applied(self.of, self.of.given if book is None else book, cut=self.threshold)
 
-    def png(self) -> bytes | None:
-        """Return the picture as PNG bytes: the calibration's own where this cut is marked on it already."""
-        return self.of.png() if self.threshold in (self.proposed, self.today) else super().png()
+    def picture(self) -> Drawn | None:
+        """Return the picture with the place of its axes: the calibration's own where this cut is marked on it."""
+        return self.of.picture() if self.threshold in (self.proposed, self.today) else super().picture()
 
     def _draw(self, ax: Axes) -> None:
         held = self.of
@@ -222,8 +223,7 @@ def limits_frame(row: dict[str, float], constraints: tuple[Constraint, ...]) -> 
 
 def _measures(reader: Reader, cut: float, row: dict[str, float], held: Calibration) -> pd.DataFrame:
     weeks = held.window_weeks
-    here, there, (now, now_caught) = reader.counts(cut), reader.counts(held.threshold), reader.now
-    other = reader.row(held.threshold)
+    here, (there, other), (now, now_caught) = reader.counts(cut), reader.proposed, reader.now
     rows: list[tuple[object, ...]] = []
     for name, words in SUMS.items():
         if name == "net_value":

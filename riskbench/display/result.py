@@ -138,11 +138,17 @@ class Result:
 
     def png(self) -> bytes | None:
         """Return the picture as PNG bytes, or None when there is nothing to draw."""
+        held = self.picture()
+        return None if held is None else held.png
+
+    def picture(self) -> chart.Drawn | None:
+        """Return the picture with the place of its axes, drawn once; None when there is nothing to draw."""
         if not self.drawable:
             return None
-        if "png" not in self._cache:
-            self._cache["png"] = chart.png(self._draw, height=self.height)
-        return self._cache["png"]
+        if "picture" not in self._cache:
+            self._cache["picture"] = chart.drawn(self._draw, height=self.height)
+        held: chart.Drawn = self._cache["picture"]
+        return held
 
     def to_dict(self) -> dict[str, Any]:
         """Return the facts, the tables in memory and the provenance as JSON-safe values."""

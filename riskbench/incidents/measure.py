@@ -192,7 +192,9 @@ def _scores(scope: Scope) -> list[Measure]:
             Measure("flagged", titles[1], "share", nothing.astype(np.int64), nothing, None, none),
         ]
     exposure = there.astype(np.float64)
-    rank = (np.searchsorted(held, score, "left") + np.searchsorted(held, score, "right")) / (2 * len(held))
+    order, rank = np.argsort(score), np.empty(len(score))
+    rising = score[order]  # a sorted search is many times faster than one that jumps
+    rank[order] = (np.searchsorted(held, rising, "left") + np.searchsorted(held, rising, "right")) / (2 * len(held))
     cut = held[min(len(held) - 1, int(FLAGGED_ABOVE * len(held)))]
     flagged = (score > cut) if bool((held > cut).any()) else (score >= cut)
     why = None if (there & scope.current).any() else "no event of the window bears a score"

@@ -185,18 +185,23 @@ class SegmentExplorer(Panel):
         return " AND ".join(self._dims[name].condition(self._code(name, chosen[name])) for name in order) or None
 
     def _load(self, scope: Scope) -> None:
-        """Take a scope's columns and measures."""
-        held, _ = dimensions(scope, columns=self._named)
+        """Take a scope's columns, told apart by all that its events hold, and its measures."""
+        held, _ = dimensions(replace(scope, current=_every(scope)), columns=self._named)
         entities = set(scope.dataset.roles.entities)
         asked = {name for names, _ in self._found.values() for name in names} | set(self._named or ())
         kept = [dim for dim in held if dim.name in asked or (dim.name not in entities and dim.size <= MOST_VALUES)]
         if not kept:
             raise DataError("No column tells these events apart", hint="name some: columns=[...]")
-        self._scope, self._dims = scope, {dim.name: dim for dim in kept}
+        self._dims = {dim.name: dim for dim in kept}
+        self._plain: dict[str, dict[Any, int]] = {}
+        self._look(scope)
+
+    def _look(self, scope: Scope) -> None:
+        """Look at other windows of the same events."""
+        self._scope = scope
         self._measures = {one.name: one for one in measures(scope) if one.unit != "score"}
         self._breakers: dict[str, Breaker] = {}
         self._made: dict[tuple[object, ...], Breakdown] = {}
-        self._plain: dict[str, dict[Any, int]] = {}
 
     @contextmanager
     def _silence(self) -> Iterator[None]:
@@ -274,19 +279,11 @@ class SegmentExplorer(Panel):
         if self._quiet:
             return
         start, end = (self.window.options[at] for at in change["new"])
-        past = self._scope
-        incident = replace(
-            past.incident, start=start, end=str((pd.Timestamp(end) + pd.Timedelta(days=1)).date()), baseline=None
-        )
-        by, name, chosen = self.by, self.measure.value, dict(self.value)
-        self._load(scope_of(incident, past.dataset, book=past.book, costs=past.costs, exclude=past.excluded))
+        self._look(_moved(self._scope, start, str((pd.Timestamp(end) + pd.Timedelta(days=1)).date())))
+        name = self.measure.value
         with self._silence():
-            by = tuple(column for column in by if column in self._dims) or tuple(self._dims)[:1]
-            self._offer(by, name if name in self._measures else next(iter(self._measures)))
-            try:
-                self.value = chosen if set(chosen) == set(by) else {}
-            except ParameterError:  # the window holds no such event
-                self.value = {}
+            self.measure.options = [(held.title, held.name) for held in self._measures.values()]
+            self.measure.value = name if name in self._measures else next(iter(self._measures))
         self._break(self.value)
 
     def _steps(self) -> Steps:
@@ -320,6 +317,31 @@ def _opened(source: object, window: object) -> tuple[Scope, dict[str, tuple[tupl
     last = span[1].floor("D") + pd.Timedelta(days=1)
     length = min(_WEEK, max(pd.Timedelta(days=1), ((last - span[0]) / 2).floor("D")))
     return scope_of(Incident(str((last - length).date()), str(last.date())), source), {}, ""
+
+
+def _moved(past: Scope, start: str, end: str) -> Scope:
+    """Return the same events with another window, compared with the time before it.
+
+    Raises
+    ------
+    DataError
+        When there are no events in it.
+    """
+    inside = _every(past)
+    incident = replace(past.incident, start=start, end=end, baseline=None)
+    first, last = incident.window
+    current = inside & (past.times >= first) & (past.times < last)
+    if not current.any():
+        raise DataError("There are no events in this window", got=f"{start} to before {end}")
+    baseline, after = inside & (past.times < first), inside & (past.times >= last)
+    notes = tuple(note for note in past.notes if not note.startswith("There are no events"))
+    return replace(past, incident=incident, current=current, baseline=baseline, after=after, notes=notes)
+
+
+def _every(scope: Scope) -> npt.NDArray[np.bool_]:
+    """Return the events that bear a time and meet the incident's condition, in every window."""
+    there, where = scope.dataset.column("time").present.copy(), scope.incident.where
+    return there if where is None else there & matching(scope.dataset, where)
 
 
 def _key(value: object) -> tuple[bool, object]:

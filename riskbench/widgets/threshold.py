@@ -50,7 +50,7 @@ class ThresholdPanel(Panel):
 
         self._held, self._book, self._reading = calibration, book, calibration.at(calibration.threshold)
         self._stops = calibration.reader.stops(STOPS, keep=self._marks())
-        self._base = chart.drawn(calibration._draw)  # noqa: SLF001 the picture that the mark is laid over
+        self._base = calibration.picture()
         self._moving, self._remark = False, _other_book(calibration, book)
         wide = ipywidgets.Layout(width="98%", max_width="720px")
         self.slider = ipywidgets.IntSlider(
@@ -154,6 +154,7 @@ class ThresholdPanel(Panel):
         import ipywidgets
 
         picture, same = self._base, "1 / 1 / 2 / 2"
+        assert picture is not None  # every calibration has a curve to draw
         image = ipywidgets.HTML(
             f'<div style="width:{picture.width}px">{html.picture(picture.png, alt=self._held.alt)}</div>'
         )
@@ -205,12 +206,12 @@ def _folded(title: str, inside: str) -> str:
     )
 
 
-def _mark(picture: chart.Drawn, cut: float) -> str:
+def _mark(picture: chart.Drawn | None, cut: float) -> str:
     """Return a line over the picture where the cut stands."""
-    size = f"position:relative;width:{picture.width}px;height:{picture.height}px"
-    across = picture.across(cut)
-    if across is None:
+    across = None if picture is None else picture.across(cut)
+    if picture is None or across is None:
         return ""
+    size = f"position:relative;width:{picture.width}px;height:{picture.height}px"
     return (
         f'<div aria-hidden="true" style="{size};pointer-events:none;margin:6px 0"><div style="position:absolute;'
         f"left:{100 * across:.3f}%;top:{100 * picture.top:.2f}%;height:{100 * (picture.bottom - picture.top):.2f}%;"

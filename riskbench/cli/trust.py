@@ -24,11 +24,14 @@ def verify(
     out: Out = None,
     store: Store = None,
 ) -> int:
-    """Tell whether a run is still true: files, data, rules and code; exit 0 only when it is, 1 when not."""
+    """Tell whether a run is still true: files, data, rules, code; exit 0 when it is, 1 when not, 2 on wrong use."""
     from riskbench.runner.verification import verify_run
 
     found = settings_here(out=out, store=store)
-    held = verify_run(run, out=found.out, store=found.store, rerun=rerun)
+    try:
+        held = verify_run(run, out=found.out, store=found.store, rerun=rerun)
+    except RiskbenchError as error:
+        fail(str(error), 2)
     typer.echo(f"{held.verdict}: run {held.run}, {held.playbook}")
     wide = max(map(len, held.answers["question"]))
     for question, answer, why in held.answers.itertuples(index=False, name=None):
@@ -53,7 +56,7 @@ def diff(  # noqa: PLR0917 Typer takes options from the signature
     out: Out = None,
     store: Store = None,
 ) -> int:
-    """Tell what lies between two runs, and what it is due to; exit 0 when they are the same, 1 when not."""
+    """Tell what lies between two runs, and what it is due to; exit 0 when the same, 1 when not, 2 on wrong use."""
     from riskbench.display.page import save_page
     from riskbench.runner.difference import diff_runs
 

@@ -197,7 +197,7 @@ def _paired(old: pd.DataFrame, new: pd.DataFrame, lowest: str) -> Iterator[tuple
     from riskbench.metrics.intervals import sum_interval
     from riskbench.metrics.paired import mcnemar
 
-    both = old.join(new, how="outer", lsuffix="_old", rsuffix="_new")
+    both = old.add_suffix("_old").join(new.add_suffix("_new"), how="outer")
     today = both["before_old"].fillna(both["before_new"])  # the same book, so the same where both tell
     first = both["after_old"].fillna(today) != lowest
     last = both["after_new"].fillna(today) != lowest

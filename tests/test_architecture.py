@@ -232,8 +232,10 @@ def _own_functions(cls: type) -> list[object]:
 
 @pytest.mark.parametrize("name", [name for name in riskbench.__all__ if name != "__version__"])
 def test_public_nouns_are_frozen(name):
+    from riskbench.widgets.panel import Panel  # the one exception: what is moved by hand changes
+
     value = getattr(riskbench, name)
-    if inspect.isclass(value) and not issubclass(value, Exception):
+    if inspect.isclass(value) and not issubclass(value, (Exception, Panel)):
         assert is_dataclass(value), f"{name} is no dataclass"
         assert value.__dataclass_params__.frozen, f"{name} can be changed"
 

@@ -510,6 +510,66 @@ def _run_diff() -> Result:
     )
 
 
+def _ledger_entry(number: int, status: str):
+    from riskbench.store import Entry
+
+    fact = {"name": HOSTILE, "value": HOSTILE, "unit": "text"}
+    return Entry(
+        id=f"r-{number}",
+        playbook=HOSTILE,
+        status=status,
+        parameters={"region": HOSTILE, HOSTILE: {HOSTILE: number}},
+        started=f"2026-01-0{number}T00:00:00",
+        headline=(fact,),
+        error=f"{HOSTILE}\n{HOSTILE}",
+    )
+
+
+def _run_summary() -> Result:
+    from riskbench.widgets.runs import RunSummary
+
+    return RunSummary.of_entry(_ledger_entry(1, "failed"))
+
+
+def _runs_apart() -> Result:
+    from riskbench.widgets.runs import RunsApart
+
+    return RunsApart.of(_ledger_entry(1, "done"), _ledger_entry(2, "failed"), HOSTILE)
+
+
+def _run_list() -> Result:
+    from riskbench.store import Ledger
+
+    with TemporaryDirectory() as folder:
+        with Ledger(f"{folder}/riskbench.db") as ledger:
+            ledger.begin("r-1", HOSTILE, {"region": HOSTILE})
+            ledger.end("r-1", "failed", error=HOSTILE)
+        return rb.run_browser(out=folder).result
+
+
+def _asked_playbook():
+    from riskbench.runner.parameters import read_cell
+    from riskbench.runner.playbook import Playbook
+
+    parameters = read_cell(f"text: str = {HOSTILE!r}  # {HOSTILE}\ncount: int = 5  # {HOSTILE}")
+    told = {"title": HOSTILE, "question": HOSTILE, "owner": HOSTILE, "cadence": HOSTILE, "inputs": (HOSTILE,)}
+    return Playbook(id="asked", path=Path("asked.ipynb"), parameters=parameters, code_hash="0", **told)
+
+
+def _planned_run() -> Result:
+    from riskbench.widgets.form import PlaybookForm
+
+    form = PlaybookForm(_asked_playbook(), {})
+    form.fields["count"].control.value = HOSTILE
+    return form.result
+
+
+def _playbook_card() -> Result:
+    from riskbench.widgets.catalogue import PlaybookCard
+
+    return PlaybookCard.of(_asked_playbook())
+
+
 SPECIMENS: dict[str, Callable[[], Result]] = {
     "alert_shift": _alert_shift,
     "appraisal": lambda: rb.appraise(_crowded()),
@@ -554,6 +614,8 @@ SPECIMENS: dict[str, Callable[[], Result]] = {
     "optimisation": lambda: rb.optimise(
         _governed(), _events(), max_edits=2, subject_to=[rb.at_most("alert_rate", 0.9), rb.at_least("recall", 0.0)]
     ),
+    "planned_run": _planned_run,
+    "playbook_card": _playbook_card,
     "proof": lambda: rb.prove(
         _hostile_rules(),
         _events(),
@@ -564,6 +626,9 @@ SPECIMENS: dict[str, Callable[[], Result]] = {
     "rule_drift": _drift,
     "rule_health": lambda: rb.diagnose_rules(_drift(), appraisal=rb.appraise(rb.simulate(_book(), _events()))),
     "run_diff": _run_diff,
+    "run_list": _run_list,
+    "run_summary": _run_summary,
+    "runs_apart": _runs_apart,
     "scan": _scanned,
     "scored": _scored,
     "segments": _segments,

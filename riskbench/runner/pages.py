@@ -34,6 +34,7 @@ _NEXT = re.compile(r"<ul[^>]*><li>Next: [^<]*</li></ul>")
 _VIEW = "application/vnd.jupyter.widget-view+json"
 _TWINS = ("text/html", "text/markdown", "image/png", "image/jpeg")
 _STOOD = "An interactive control stood here; it works where the notebook runs."
+_OTHER = "An output of a kind that a page does not show stood here."
 #: Cells with this tag are for reviewers only.
 REVIEWERS = "reviewers-only"
 
@@ -61,6 +62,8 @@ def settle(
             _without_control(output)
             for kind in [kind for kind in output.get("data", {}) if kind.startswith(_OWN)]:
                 del output["data"][kind]  # the same stands in results.json and the tables
+            if "data" in output and not any(kind in _PRIORITY for kind in output["data"]):
+                output["data"]["text/plain"] = _OTHER
         if failure is not None and failure.cell is not None:
             if place == failure.cell:
                 cell["metadata"]["riskbench_failed"] = True

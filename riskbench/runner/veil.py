@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from riskbench.privacy import Key, current_key, hide, is_value, personal_kind, plain_name
+from riskbench.privacy import Key, current_key, find, hide, is_value, personal_kind, plain_name
 from riskbench.runner.markup import Attributes, Rewriter
 
 #: Attributes that hold no words.
@@ -182,8 +182,9 @@ def _hidden(value: Any, key: Key) -> Any:
     if isinstance(value, Mapping):
         return {hide(str(name), key=key): _hidden(inner, key) for name, inner in value.items()}
     if isinstance(value, list):
-        text = all(isinstance(inner, str) for inner in value)
-        return hide("".join(value), key=key) if text and value else [_hidden(inner, key) for inner in value]
+        parts = [_hidden(inner, key) for inner in value]
+        whole = "".join(part for part in parts if isinstance(part, str))  # a text in lines
+        return [hide(whole, key=key)] if find(whole) else parts
     return value
 
 

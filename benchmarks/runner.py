@@ -8,17 +8,34 @@ shut down: no check, no page, no result written. Both are timed in turn from a p
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import random
 import resource
+import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+import zlib
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from riskbench.store import Ledger
+
+#: So often is the grid killed before it is left alone.
+KILLS = 6
+LIGHT_CELLS = (
+    'region: str = "ID"  # one region\nseed: int = 1  # a seed',
+    """import json, os, pathlib, zlib
+value = zlib.crc32(f"{region}{seed}".encode()) % 1000
+here = pathlib.Path(os.environ["RISKBENCH_RUN_FOLDER"])
+fact = {"name": "Total", "value": value, "unit": "count", "lower": None, "upper": None}
+(here / "session.json").write_text(json.dumps({"finished": True, "headline": [fact]}))""",
+)
 TRIVIAL_CELLS = (
     "x: int = 1  # a number",
     "import riskbench as rb",
@@ -35,6 +52,8 @@ def main() -> None:
         os.chdir(folder)
         if "overhead" in wanted:
             rows += overhead(Path(folder))
+        if "kills" in wanted:
+            rows += kills(Path(folder))
     wide = max(len(row[0]) for row in rows)
     for what, figure, note in rows:
         print(f"{what:<{wide}}  {figure:>16}  {note}")
@@ -60,6 +79,52 @@ def overhead(folder: Path) -> list[tuple[str, str, str]]:
             a, b = (statistics.median(one[place] for one in held) for held in (ours, bare))
             rows.append((f"{name}: run / bare kernel, {unit}", f"{a:.2f} / {b:.2f} s", f"{100 * (a / b - 1):+.0f} %"))
     return rows
+
+
+def kills(folder: Path) -> list[tuple[str, str, str]]:
+    """Return how a grid of 24 runs ends that is killed at random moments and resumed, beside what it must end in."""
+    path = folder / "light.ipynb"
+    path.write_text(json.dumps(_notebook("light", LIGHT_CELLS)), encoding="utf-8")
+    regions = [f"R{number}" for number in range(8)]
+    command = [sys.executable, "-m", "riskbench", "run", str(path), "--grid", f"region={','.join(regions)}"]
+    command += ["--grid", "seed=1,2,3", "--jobs", "2", "--resume", "--out", "killed"]
+    chance, killed, began, attempts = random.Random(7), {"grid": 0, "worker": 0, "kernel": 0}, time.perf_counter(), 0
+    while True:
+        attempts += 1
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        if attempts <= KILLS:
+            what = chance.choice(sorted(killed))
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=chance.uniform(4, 12))
+            at = {"grid": process.pid, "worker": _child(process.pid), "kernel": _child(_child(process.pid))}[what]
+            if process.poll() is None and at:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(at, signal.SIGKILL)
+                    killed[what] += 1
+        if process.wait() == 0 and attempts > KILLS:
+            break
+    held = json.loads(next(Path("killed").glob("grid-*.json")).read_text("utf-8"))["runs"]
+    right = sum(row["value"] == zlib.crc32(f"{row['region']}{row['seed']}".encode()) % 1000 for row in held)
+    with Ledger("killed/riskbench.db") as ledger:
+        entries = ledger.entries(limit=10_000)
+    ends = Counter(entry.status for entry in entries)
+    told = ", ".join(f"{count} {what}s" for what, count in killed.items())
+    return [
+        ("grid of 24, killed and resumed: right results", f"{right} of {len(held)}", f"{told} killed by SIGKILL"),
+        ("runs in its ledger", f"{ends.total()}", ", ".join(f"{count} {end}" for end, count in ends.items())),
+        ("seconds, all attempts", f"{time.perf_counter() - began:.0f} s", f"{attempts} attempts, 2 jobs"),
+    ]
+
+
+def _child(pid: int | None) -> int | None:
+    """Return the first process below one."""
+    if pid is None:
+        return None
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            for child in task.read_text().split():
+                return int(child)
+    return None
 
 
 def _timed(what: Any, path: Path) -> tuple[float, float]:

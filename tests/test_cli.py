@@ -298,6 +298,79 @@ def test_the_exit_code_says_how_the_run_ended(told, monkeypatch, tmp_path, ended
     assert run is not played
 
 
+@pytest.fixture
+def played(monkeypatch, tmp_path):
+    """Runs of a grid are not made but played: VN fails, TH finds no cut, XX is interrupted by Ctrl-C."""
+    from riskbench.display import Fact
+    from riskbench.runner import Run
+
+    def play(job, out, ledger, progress=None, *, stop=None):
+        region = job.values["region"]
+        status = {"VN": "failed", "TH": "infeasible"}.get(region, "done")
+        facts = (Fact("Cut", 0.5),) if status == "done" else ()
+        return Run(
+            id=f"r{region}", playbook="x", status=status, headline=facts, message="why\nmore", parameters=job.shown
+        )
+
+    monkeypatch.setattr("riskbench.runner.grid.carry_out", play)
+
+
+@pytest.mark.parametrize(
+    ("regions", "code", "words"),
+    [
+        ("ID", 0, ["1/1 region=ID: done, Cut: 0.5", "Done: 1"]),
+        ("ID,TH", 3, ["infeasible, why", "Infeasible: 1"]),
+        ("ID,TH,VN", 1, ["/3 region=VN: failed, why", "Failed: 1", "for region VN only; done for ID"]),
+    ],
+)
+def test_a_grid_tells_one_line_a_run_and_ends_as_its_gravest(told, played, regions, code, words):
+    ended, out, err = told("run", "threshold_calibration", "--grid", f"region={regions}", "--jobs", "2")
+    assert (ended, err) == (code, "")
+    for text in words:
+        assert text in out
+    assert list(Path("runs").glob("grid-threshold_calibration-*.html"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--grid", "region"), "name=value"),
+        (("--grid", "region=ID,,VN"), "empty value"),
+        (("--grid", "region=ID", "--grid", "region=VN"), "twice"),
+        (("--grid", "region=ID,ID"), "same run twice"),
+        (("--grid", "region=ID", "-p", "region=VN"), "among the parameters"),
+        (("--grid", "region=ID,QQ,ZZ"), "3 runs, 2 cannot be made"),
+        (("--grid", "region=ID", "--jobs", "0"), "jobs"),
+        (("--grid", "region=ID", "--jobs", "many"), "--jobs"),
+        (("--resume",), "belongs to a grid"),
+        (("--jobs", "2"), "belongs to a grid"),
+    ],
+)
+def test_a_wrong_grid_starts_nothing(told, played, arguments, words):
+    ended, out, err = told("run", "threshold_calibration", *arguments)
+    assert (ended, out) == (2, "")
+    assert words in err
+    assert not Path("runs").exists()
+
+
+def test_a_grid_that_is_interrupted_says_how_it_goes_on(told, monkeypatch):
+    def stopped(*_: object, **more: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("riskbench.runner.grid.run_grid", stopped)
+    ended, out, err = told("run", "threshold_calibration", "--grid", "region=ID,VN")
+    assert (ended, out) == (130, "")
+    assert "--resume" in err
+
+
+def test_on_a_terminal_a_bar_shows_how_far_a_grid_is(told, played, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    ended, out, err = told("run", "threshold_calibration", "--grid", "region=ID,BR")
+    assert ended == 0
+    assert "2/2 region=" in out
+    assert "2/2 [" in err or "50%" in err
+
+
 def test_the_demo_runs_the_main_jobs_that_there_are(told, monkeypatch):
     from riskbench.runner import Run
 

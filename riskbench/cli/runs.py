@@ -43,7 +43,9 @@ def run_(  # noqa: PLR0917 Typer takes options from the signature
     found = settings_here(out=out, store=store, timeout=timeout)
     parameters = from_command(parameter or (), file)
     if grid:
-        return _run_grid(name, parameters, grid_from_command(grid), found, jobs=jobs or 1, resume=resume)
+        return _run_grid(
+            name, parameters, grid_from_command(grid), found, jobs=1 if jobs is None else jobs, resume=resume
+        )
     if resume or jobs is not None:
         option = "--resume" if resume else "--jobs"
         raise ParameterError(f"{option} belongs to a grid", hint=f"--grid region=ID,VN,TH {option}")

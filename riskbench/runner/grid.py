@@ -106,7 +106,11 @@ class GridRun(Result):
         ax.hlines(places, lower, upper, color=chart.BLUE, linewidth=1.5)
         ax.plot(values, places, "o", color=chart.BLUE, markersize=5)
         ax.set_yticks(
-            places, [_short(", ".join(str(row[column(axis)]) for axis in self.axes)) for _, row in held.iterrows()]
+            places,
+            [
+                _short(", ".join(map(str, row)))
+                for row in held[[column(axis) for axis in self.axes]].itertuples(index=False)
+            ],
         )
         ax.invert_yaxis()
         unit = str(held["unit"].iloc[0])

@@ -130,12 +130,14 @@ class EventScore(Result):
             side = 1 if move >= 0 else -1
             ax.text(
                 (max if move >= 0 else min)(start, end) + side * 0.012 * span, at, f"{move:+.3g}",
-                ha="left" if move >= 0 else "right", va="center", fontsize=8,
+                ha="left" if move >= 0 else "right", va="center", fontsize=8, zorder=4,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
             )  # fmt: skip
         ax.axvline(self.base, color=chart.GREY, linewidth=0.9, linestyle=":")
         ax.axvline(self.score, color="black", linewidth=0.9, linestyle="--")
         ax.set_yticks(place, [_short(name, value) for name, value, _ in rows], parse_math=False)
-        ax.margins(x=0.14, y=0.02)
+        ax.use_sticky_edges = False
+        ax.margins(x=0.12, y=0.02)
         chart.style(
             ax,
             title="From the reference (dotted) to the score (dashed)",
@@ -158,7 +160,7 @@ def event_score(held: Explanation, row: object, *, features: Sequence[str] | Non
         {
             "feature": [held.features[f] for f in order],
             "value": [value_of(held, row, held.features[f]) for f in order],
-            "norm": [norm_of(held, held.features[f]) for f in order],
+            "norm": [_norm(held, held.features[f]) for f in order],
             "contribution": values[order],
             "mean_others": rest[:, order].mean(axis=0) if known else np.nan,
             "above_share": (rest[:, order] < values[order]).mean(axis=0) if known else np.nan,
@@ -224,6 +226,14 @@ def _neighbours(held: Explanation, row: int, scores: Any, *, most: int) -> pd.Da
     order = np.argsort(apart, kind="stable")
     order = order[order != row][:most]
     return pd.DataFrame({"row": order, "event": held.events[order], "score": scores[order], "distance": apart[order]})
+
+
+def _norm(held: Explanation, name: str) -> str:
+    """Return the reference's usual value, worked out once an explanation."""
+    norms: dict[str, str] = held._cache.setdefault("norms", {})  # noqa: SLF001 what a result keeps of itself
+    if name not in norms:
+        norms[name] = norm_of(held, name)
+    return norms[name]
 
 
 def _reasons(held: Explanation, row: int) -> pd.DataFrame:

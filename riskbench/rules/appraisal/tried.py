@@ -12,7 +12,7 @@ import pandas as pd
 from riskbench.rules.comparison.differences import Pair, changes, matrix
 from riskbench.rules.decisions import Decided
 from riskbench.rules.moves import Moves, moves
-from riskbench.rules.signature import Signatures, events_by
+from riskbench.rules.signature import Signatures
 from riskbench.rules.standing import Standing
 
 
@@ -28,24 +28,28 @@ class Tried:
         The signature table under the change; today's own where no condition or value changes.
     decided : Decided
         What the changed book decides about each pattern of that table.
+    made : Moves or None
+        The moves of all events; needed where the table is not today's.
     """
 
     standing: Standing
     table: Signatures
     decided: Decided
+    made: Moves | None = None
 
     @cached_property
     def pair(self) -> Pair:
         """Both decisions about every event, as two simulations would be compared."""
         standing, table, decided = self.standing, self.table, self.decided
-        was = standing.decided.level[standing.table.pattern].astype(np.int64)
-        now = decided.level[table.pattern].astype(np.int64)
-        levels, rows = len(standing.effects), np.flatnonzero(was != now)
-        if table is standing.table:
+        was, now = standing.decided.level[standing.table.pattern], decided.level[table.pattern]
+        levels, made = len(standing.effects), self.made
+        if made is None:
             made = moves(table.cells, standing.decided.level, decided.level, levels=levels)
-        else:
-            made = Moves(events_by(standing.held, was * levels + now, levels * levels), 1, levels)
-        return Pair(standing.held, standing.held, was, now, rows, made, standing.price, standing.effects)
+        rows = np.flatnonzero(was != now)
+        return Pair(
+            standing.held, standing.held, was.astype(np.int64), now.astype(np.int64), rows, made, standing.price,
+            standing.effects,
+        )  # fmt: skip
 
     def measures(self) -> pd.DataFrame:
         """Return each measure before and after, and the paired difference, as a comparison of two simulations does."""

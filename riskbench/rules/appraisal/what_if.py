@@ -154,7 +154,7 @@ def what_if(
     else:
         picked = np.flatnonzero(before != after)
         made = moves(table.cells, before[picked], after[picked], levels=len(standing.effects), picked=picked)
-    columns, tried = standing.changes(made), Tried(standing, table, decided)
+    columns, tried = standing.changes(made), Tried(standing, table, decided, made if params else None)
     flips, unlabelled = int(columns["flips"][0]), int(columns["unlabelled"][0])
     return WhatIf(
         changes=_changes(standing, columns),

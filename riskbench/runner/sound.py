@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 _MOST_CELLS, _MOST_OUTPUTS = 5_000, 2_000
 #: The most characters of one text; what is longer is told, not shown.
 _LARGEST = 20_000_000
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _TOO_LONG = "An output of more than 20 MB is not shown."
 
 
@@ -15,10 +17,15 @@ def sound(notebook: Mapping[str, Any]) -> dict[str, Any]:
     """Return a notebook whose cells and outputs have the parts that they should have; what has not is left out.
 
     >>> sound({"cells": [{"cell_type": "code", "source": ["a", 1], "outputs": "x"}, 7]})["cells"]
-    [{'cell_type': 'code', 'metadata': {}, 'source': 'a1', 'outputs': [], 'execution_count': None}]
+    [{'cell_type': 'code', 'id': 'c0', 'metadata': {}, 'source': 'a1', 'outputs': [], 'execution_count': None}]
     """
     cells, metadata = notebook.get("cells"), notebook.get("metadata")
-    held = [_cell(cell) for cell in cells[:_MOST_CELLS] if isinstance(cell, Mapping)] if isinstance(cells, list) else []
+    told = cells[:_MOST_CELLS] if isinstance(cells, list) else []
+    held = [_cell(cell, number) for number, cell in enumerate(told) if isinstance(cell, Mapping)]
+    names = [cell["id"] for cell in held]
+    if len(set(names)) < len(names):
+        for number, cell in enumerate(held):
+            cell["id"] = f"c{number}"
     return {
         "nbformat": 4,
         "nbformat_minor": 5,
@@ -27,16 +34,16 @@ def sound(notebook: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _cell(cell: Mapping[str, Any]) -> dict[str, Any]:
+def _cell(cell: Mapping[str, Any], number: int) -> dict[str, Any]:
     kind = cell.get("cell_type")
     kind = kind if kind in ("markdown", "code", "raw") else "raw"
     metadata = dict(cell["metadata"]) if isinstance(cell.get("metadata"), Mapping) else {}
     if "tags" in metadata:
         tags = metadata["tags"]
         metadata["tags"] = [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
-    told: dict[str, Any] = {"cell_type": kind, "metadata": metadata, "source": _text(cell.get("source"))}
-    if isinstance(cell.get("id"), str):
-        told = {"cell_type": kind, "id": cell["id"], **told}
+    named = cell.get("id")
+    named = named if isinstance(named, str) and _NAME.fullmatch(named) else f"c{number}"
+    told: dict[str, Any] = {"cell_type": kind, "id": named, "metadata": metadata, "source": _text(cell.get("source"))}
     if kind == "code":
         outputs, count = cell.get("outputs"), cell.get("execution_count")
         held = outputs[:_MOST_OUTPUTS] if isinstance(outputs, list) else []

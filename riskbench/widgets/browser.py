@@ -158,7 +158,11 @@ class RunBrowser(Panel):
         self.pick.options = [(_line(entry), entry.id) for entry in self._shown]
         self.pick.value = kept
         many = len(self._entries)
-        some = f"{len(self._shown)} of {many} runs" if many else f"No runs yet in {str(self._out)!r}"
+        some = (
+            f"{len(self._shown)} of {many} runs, started as told in UTC"
+            if many
+            else f"No runs yet in {str(self._out)!r}"
+        )
         self._count.value = html.notes([some + (f"; only the newest {MOST}" if many >= MOST else "")])
         self._picked()
 

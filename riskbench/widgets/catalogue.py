@@ -102,9 +102,9 @@ class PlaybookBrowser(Panel):
             self.search,
             self._said,
             self.pick,
-            self._card,
             self.form_button,
             self._place,
+            self._card,
         )
         self._guard(self._filter)()
 
@@ -142,7 +142,7 @@ class PlaybookBrowser(Panel):
         if self.value is None:
             raise ParameterError("No playbook is picked", hint="pick one in the list")
         self.form = PlaybookForm(self._all.playbook(self.value), {}, out=self._out, store=self._store)
-        self._place.children = (self.form.box,)
+        self._place.children, self._card.value = (self.form.box,), ""
         return self.form
 
     def _filter(self) -> None:

@@ -14,7 +14,7 @@ from riskbench.runner.shape import as_text
 #: What is checked when a field is left, not at every key: it looks at the disk.
 _LOOKS_AT_DISK = frozenset({"source", "book", "model"})
 _SOFT = "opacity:.8;font-size:90%;line-height:1.3"
-_WIDE = {"width": "26em"}
+_WIDE = {"width": "46em"}
 _PLACEHOLDERS = {
     "moment": "2026-11-10 or 2026-11-10T14:00+07:00",
     "source": "a path, a glob, a database URL, env:NAME",

@@ -35,7 +35,8 @@ class RunSummary(Result):
     title: ClassVar[str] = "Run"
     main: ClassVar[str] = "parameters"
     repr_rows: ClassVar[int] = 40
-    repr_tables: ClassVar[tuple[str, ...]] = ("files",)
+    repr_table: ClassVar[str] = "files"
+    repr_tables: ClassVar[tuple[str, ...]] = ("parameters",)
 
     run: str
     playbook: str

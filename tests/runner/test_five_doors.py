@@ -19,7 +19,7 @@ import pytest
 from riskbench.errors import ParameterError
 from riskbench.runner import injected
 from riskbench.runner.catalogue import Playbook, catalogue
-from riskbench.runner.parameters import Parameter, from_command, given, read_cell
+from riskbench.runner.parameters import Parameter, from_command, given, read_cell, settle
 from riskbench.runner.shape import as_text
 from riskbench.runner.written import LONGEST
 from riskbench.widgets.form import PlaybookForm
@@ -157,6 +157,8 @@ def form(book: Playbook, values: dict[str, Any], _: Path) -> dict[str, Any]:
             assert field.error
             assert name in values
             raise field.cause
+    if made.errors:
+        raise ParameterError(made.errors.splitlines()[0])
     return {name: made.fields[name].value() for name in values}
 
 
@@ -291,11 +293,13 @@ DOORS: dict[str, Callable[[Playbook, dict[str, Any], Path], dict[str, Any]]] = {
 def _answer(door: Callable[..., Any], book: Playbook, values: dict[str, Any], folder: Path) -> tuple[str, Any] | None:
     """Return the typed values, or what was wrong; nothing where the door cannot say it."""
     try:
-        return "values", _with_types(door(book, values, folder))
+        made = door(book, values, folder)
+        settle(book.parameters, made)
+        return "values", _with_types(made)
     except _CannotSayError:
         return None
     except ParameterError as error:
-        return "error", error.what
+        return "error", error.what.rstrip(".")
 
 
 def _with_types(value: Any) -> Any:
@@ -355,7 +359,7 @@ def test_all_doors_agree(seed, tmp_path):
                 said[name] += 1
                 assert answer == first, f"{name} of {book.id}: {str(values)[:300]}"
     assert min(said.values()) > SETS / 3, said
-    assert min(ends.values()) > SETS / 4, ends
+    assert min(ends.values()) > SETS / 6, ends
 
 
 @pytest.mark.parametrize("value", [*VALUES, *TEXTS], ids=lambda value: f"{type(value).__name__}")

@@ -58,6 +58,9 @@ class WhatIf(Result):
         Events whose outcome changes.
     unlabelled : int
         Those of them without a verdict: in no figure of fraud, good or value.
+
+    On request: `measures` and `swaps`, as a comparison of two simulations tells them; `hits`: rule, hits_before,
+    hits_after, decides_before, decides_after; `regions`.
     """
 
     kind: ClassVar[str] = "what_if"

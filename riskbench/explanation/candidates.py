@@ -69,7 +69,7 @@ class CandidateRules(Result):
     def headline(self) -> tuple[Fact, ...]:
         """Return the first rule, what it covers, and what it hits outside."""
         top = self.candidates.iloc[0] if len(self.candidates) else None
-        none = "no condition tells the cohort from the reference"
+        none = "" if top is not None else "no condition tells the cohort from the reference"
         facts = [Fact("First candidate", None if top is None else str(top["condition"]), "text", note=none)]
         if top is not None:
             facts += [

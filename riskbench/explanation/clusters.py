@@ -68,11 +68,12 @@ class CaseClusters(Result):
     def headline(self) -> tuple[Fact, ...]:
         """Return how many clusters there are, how clear they are, and what the largest is."""
         top = self.clusters.iloc[0]
+        alone = "" if self.silhouette is not None else "one cluster only"
         return (
             Fact("Clusters", len(self.clusters), "count", n=len(self.members)),
             Fact("Largest", str(top["signature"]), "text"),
             Fact("Its share of the events", float(top["share"]), "share", n=int(top["events"])),
-            Fact("How clear the split is (silhouette)", self.silhouette, "score", note="one cluster only"),
+            Fact("How clear the split is (silhouette)", self.silhouette, "score", note=alone),
             Fact("Compared with", self.reference, "text"),
         )
 

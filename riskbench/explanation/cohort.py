@@ -73,7 +73,12 @@ class Cohort(Result):
                 upper=self.difference_upper,
                 n=self.events,
             ),
-            Fact("Most by", None if top is None else str(top["feature"]), "text", note="no features"),
+            Fact(
+                "Most by",
+                None if top is None else str(top["feature"]),
+                "text",
+                note="" if top is not None else "no features",
+            ),
             Fact(f"Events in {self.name}", self.events, "count"),
             Fact(f"Events in {self.rest}", self.others, "count"),
             Fact("Both compared with", self.reference, "text"),

@@ -86,7 +86,9 @@ class Explanation(Result):
         """Return what matters most, compared with whom, and how it was checked."""
         top = self.importance.iloc[0] if len(self.importance) else None
         facts = [
-            Fact("Strongest feature", None if top is None else str(top["feature"]), "text", note="no features"),
+            Fact("Strongest feature", str(top["feature"]), "text")
+            if top is not None
+            else Fact("Strongest feature", None, "text", note="no features"),
             Fact("Events explained", len(self.values), "count"),
             Fact("Compared with", str(self.reference), "text"),
             Fact(f"Mean score of the reference ({self.scale})", self.base, "number"),

@@ -61,8 +61,10 @@ def test_a_name_is_looked_up_and_never_a_path(name):
         '{"nbformat": 4, "cells": [], "metadata": {}}',
         '{"nbformat": 4, "cells": [1], "metadata": {}}',
         '{"nbformat": 4, "cells": [{"cell_type": "code"}], "metadata": {}}',
-        '{"nbformat": 4, "metadata": {}, "cells": '
-        '[{"cell_type": "code", "source": "x = 1", "metadata": {"tags": ["parameters"]}}]}',
+        (
+            '{"nbformat": 4, "metadata": {}, "cells": '
+            '[{"cell_type": "code", "source": "x = 1", "metadata": {"tags": ["parameters"]}}]}'
+        ),
         '{"nbformat": 4, "cells": ' + "[" * 100_000,
         "\x00\xff",
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from html import escape
 from pathlib import Path
 from typing import Any, ClassVar
@@ -21,6 +22,8 @@ from riskbench.rules.book import RuleBook
 from riskbench.widgets.panel import Panel
 from riskbench.widgets.writing import BookWriter
 
+#: A number with its thousands set apart: "0,7" is none, and is never read as 7.
+_GROUPED = re.compile(r"-?\d{1,3}(,\d{3})+(\.\d+)?")
 #: Stops of the slider: more than these cannot be told apart with a mouse.
 STOPS = 600
 
@@ -128,7 +131,9 @@ class ThresholdPanel(Panel):
     def _typed(self, change: Any) -> None:
         if self._moving:
             return
-        text = str(change["new"]).strip().replace(",", "").lower()
+        text = str(change["new"]).strip().lower()
+        if _GROUPED.fullmatch(text):
+            text = text.replace(",", "")
         nobody = float(self._held.reader.drawn.table.cuts[0])
         try:
             cut = nobody if text in ("no cut", "none", "inf", "-inf") else float(text)
@@ -166,8 +171,10 @@ class ThresholdPanel(Panel):
         reading, cut = self._reading, self.value
         self._moving = True
         try:
-            self.slider.value = int(np.argmin(np.abs(np.nan_to_num(self._stops) - np.nan_to_num(cut))))
-            self.exact.value = "no cut" if math.isinf(cut) else repr(int(cut) if cut.is_integer() else cut)
+            with np.errstate(over="ignore"):
+                self.slider.value = int(np.argmin(np.abs(np.nan_to_num(self._stops) - np.nan_to_num(cut))))
+            whole = cut.is_integer() and abs(cut) < 2**53
+            self.exact.value = "no cut" if math.isinf(cut) else repr(int(cut) if whole else cut)
         finally:
             self._moving = False
         self._numbers.value = self._remark + _numbers(reading)

@@ -68,13 +68,17 @@ def test_a_wrong_value_is_refused_and_nothing_moves(panel, cut):
 
 def test_a_typed_cut_that_is_none_is_told_inside_and_the_numbers_stay(panel):
     before = panel._numbers.value
-    for text in ("<b>x</b>", "nan", "1e999e"):
+    for text in ("<b>x</b>", "nan", "1e999e", "0,7", "1,00"):
         panel.exact.value = text
         assert "is a number" in panel.errors
         assert "<b>x" not in panel.box.children[-1].value
         assert panel._numbers.value == before
     panel.exact.value = "0.7"
     assert (panel.value, panel.errors) == (0.7, "")
+    panel.exact.value = "1,000.5"
+    assert panel.value == 1000.5
+    panel.exact.value = "-1e300"
+    assert (panel.value, panel.exact.value, panel.errors) == (-1e300, "-1e+300", "")
     panel.exact.value = "no cut"
     assert panel.value == math.inf
     assert panel.exact.value == "no cut"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from riskbench.display.steps import MARK
@@ -53,7 +53,13 @@ def clean(html: object) -> str:
     text = "".join(html) if isinstance(html, list) else str(html)
     if len(text) > _LARGEST:
         return '<p class="unrun">An output of more than 20 MB is not shown.</p>'
-    return _cleaner().clean(_SILENT.sub("", text))
+    return _cleaned(text)
+
+
+@lru_cache(maxsize=64)
+def _cleaned(text: str) -> str:
+    """Return a text clean; a run's two pages show the same outputs."""
+    return str(_cleaner().clean(_SILENT.sub("", text)))
 
 
 @cache

@@ -12,8 +12,7 @@ from typing import Any
 
 from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec
-from papermill.clientwrap import PapermillNotebookClient
-from papermill.engines import NBClientEngine, papermill_engines
+from jupyter_core.utils import run_sync
 
 ENGINE = "riskbench"
 
@@ -49,13 +48,13 @@ class Execution:
         self.tell = tell
         self.notebook: Any = None
         self.cell: int | None = None
-        self.client: Any = None
+        self.manager: Any = None
         self.warm = False
 
     @property
     def pid(self) -> int | None:
         """The kernel's process."""
-        provisioner = getattr(getattr(self.client, "km", None), "provisioner", None)
+        provisioner = getattr(self.manager, "provisioner", None)
         return getattr(provisioner, "pid", None)
 
     def interrupt(self) -> None:
@@ -82,23 +81,33 @@ class Execution:
         Exception
             What papermill raises: PapermillExecutionError for an error in a cell, DeadKernelError.
         """
-        import papermill
+        self.manager = OwnKernelManager(kernel_name="python3")
+        with contextlib.chdir(cwd):
+            run_sync(self.manager.start_kernel)()  # it loads its libraries while papermill is loaded here
+        try:
+            import papermill
+            from papermill.engines import papermill_engines
 
-        papermill_engines.register(ENGINE, _engine(self))
-        papermill.execute_notebook(
-            str(notebook).replace("{", "{{").replace("}", "}}"),  # papermill fills in what stands in braces
-            None,
-            parameters=dict(parameters),
-            engine_name=ENGINE,
-            progress_bar=False,
-            request_save_on_cell_execute=False,
-            cwd=str(cwd),
-            kernel_name="python3",
-            language="python",
-        )
+            papermill_engines.register(ENGINE, _engine(self))
+            papermill.execute_notebook(
+                str(notebook).replace("{", "{{").replace("}", "}}"),  # papermill fills in what stands in braces
+                None,
+                parameters=dict(parameters),
+                engine_name=ENGINE,
+                progress_bar=False,
+                request_save_on_cell_execute=False,
+                cwd=str(cwd),
+                kernel_name="python3",
+                language="python",
+            )
+        finally:
+            self.kill()
 
 
-def _engine(execution: Execution) -> type[NBClientEngine]:
+def _engine(execution: Execution) -> Any:
+    from papermill.clientwrap import PapermillNotebookClient
+    from papermill.engines import NBClientEngine
+
     class Engine(NBClientEngine):
         @classmethod
         def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **_: Any) -> None:
@@ -113,13 +122,12 @@ def _engine(execution: Execution) -> type[NBClientEngine]:
                 timeout=None,
                 startup_timeout=120,
                 kernel_name=kernel_name,
-                kernel_manager_class=OwnKernelManager,
+                km=execution.manager,
                 on_cell_execute=started,
                 store_widget_state=False,
             )
-            execution.client = client
             try:
-                client.execute()
+                client.execute(cleanup_kc=True)
             finally:
                 execution.notebook = nb_man.nb
 

@@ -29,15 +29,26 @@ def sound(notebook: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "nbformat": 4,
         "nbformat_minor": 5,
-        "metadata": dict(metadata) if isinstance(metadata, Mapping) else {},
+        "metadata": _about(metadata) if isinstance(metadata, Mapping) else {},
         "cells": held,
     }
+
+
+def _about(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a notebook's own metadata: its language and kernel as texts or not at all, and what tools say of it."""
+    told = dict(metadata)
+    for part, needed in (("language_info", ("name",)), ("kernelspec", ("name", "display_name"))):
+        value = told.pop(part, None)
+        if isinstance(value, Mapping) and all(isinstance(value.get(name), str) for name in needed):
+            told[part] = {str(name): held for name, held in value.items() if isinstance(held, str)}
+    return told
 
 
 def _cell(cell: Mapping[str, Any], number: int) -> dict[str, Any]:
     kind = cell.get("cell_type")
     kind = kind if kind in ("markdown", "code", "raw") else "raw"
-    metadata = dict(cell["metadata"]) if isinstance(cell.get("metadata"), Mapping) else {}
+    held = cell["metadata"] if isinstance(cell.get("metadata"), Mapping) else {}
+    metadata = {name: value for name, value in held.items() if name == "tags" or str(name).startswith("riskbench")}
     if "tags" in metadata:
         tags = metadata["tags"]
         metadata["tags"] = [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
@@ -46,8 +57,8 @@ def _cell(cell: Mapping[str, Any], number: int) -> dict[str, Any]:
     told: dict[str, Any] = {"cell_type": kind, "id": named, "metadata": metadata, "source": _text(cell.get("source"))}
     if kind == "code":
         outputs, count = cell.get("outputs"), cell.get("execution_count")
-        held = outputs[:_MOST_OUTPUTS] if isinstance(outputs, list) else []
-        told["outputs"] = [made for output in held if (made := _output(output)) is not None]
+        printed = outputs[:_MOST_OUTPUTS] if isinstance(outputs, list) else []
+        told["outputs"] = [made for output in printed if (made := _output(output)) is not None]
         told["execution_count"] = count if isinstance(count, int) and not isinstance(count, bool) else None
     return told
 
@@ -72,7 +83,9 @@ def _output(output: Any) -> dict[str, Any] | None:
     data, metadata = output.get("data"), output.get("metadata")
     told: dict[str, Any] = {
         "output_type": kind,
-        "metadata": dict(metadata) if isinstance(metadata, Mapping) else {},
+        "metadata": {str(name): dict(value) for name, value in metadata.items() if isinstance(value, Mapping)}
+        if isinstance(metadata, Mapping)
+        else {},
         "data": {str(name): _part(str(name), value) for name, value in data.items()}
         if isinstance(data, Mapping)
         else {},

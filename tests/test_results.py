@@ -503,7 +503,7 @@ def _run_diff() -> Result:
         ),
         paired=pd.DataFrame(),
         summary=pd.DataFrame({"result": [HOSTILE], "table": ["rules"], "gained": [1], "lost": [0], "changed": [2]}),
-        rows=pd.DataFrame({"result": [HOSTILE], "row": [HOSTILE], "change": ["lost"], "what": [HOSTILE]}),
+        rows=pd.DataFrame({"result": [HOSTILE], "entry": [HOSTILE], "change": ["lost"], "what": [HOSTILE]}),
         lead=lead(found),
         pages={"facts": (HOSTILE, in_words(found)), "parts": (HOSTILE, parts_in_words(found, parts))},
         notes=(HOSTILE,),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from riskbench.display.fact import number as as_text
+from riskbench.privacy import personal_kind
 from riskbench.runner.kept import Kept
 
 if TYPE_CHECKING:
@@ -15,10 +16,14 @@ if TYPE_CHECKING:
 
 #: Tables that are compared beside the main one of each result, where they are there.
 _ALSO = ("cuts", "segments", "entities", "members", "rings", "hubs", "events")
+#: A diary of when things were written down: no two runs share a row of it.
+_DIARIES = frozenset({"incident_record"})
 #: Larger tables are counted only; so many rows of one table are told, and so many columns of a row.
 _LARGEST, _ROWS, _COLUMNS = 200_000, 200, 3
 SUMMARY = ("result", "table", "key", "before", "after", "gained", "lost", "changed")
-ROWS = ("result", "table", "row", "change", "what")
+ROWS = ("result", "table", "column", "entry", "change", "what")
+#: Key columns whose value is of the column that another column, of the name `column`, tells.
+_ENTITIES = ("entity", "value")
 
 
 def compared(before: Kept, after: Kept) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -28,7 +33,7 @@ def compared(before: Kept, after: Kept) -> tuple[pd.DataFrame, pd.DataFrame]:
     told: list[dict[str, Any]] = []
     for held in after.results:
         was = old.get(held["name"])
-        if was is None or was["kind"] != held["kind"]:
+        if was is None or was["kind"] != held["kind"] or held["kind"] in _DIARIES:
             continue
         for table in dict.fromkeys((held["main"], *_ALSO)):
             if table in held["tables"] and table in was["tables"]:
@@ -55,11 +60,13 @@ def _table(first: pd.DataFrame, last: pd.DataFrame) -> tuple[dict[str, Any], lis
     differs = _differs(old.loc[both, columns], new.loc[both, columns])
     changed = both[differs.any(axis=1).to_numpy()] if columns else both[:0]
     counts |= {"key": ", ".join(key), "gained": len(gained), "lost": len(lost), "changed": len(changed)}
-    rows = [{"row": _row(at), "change": "gained", "what": _said(new.loc[at], columns)} for at in gained[:_ROWS]]
-    rows += [{"row": _row(at), "change": "lost", "what": _said(old.loc[at], columns)} for at in lost[:_ROWS]]
+    told = [name for name in columns if personal_kind(name) is None]
+    rows = [{**_entry(new.loc[at], key), "change": "gained", "what": _said(new.loc[at], told)} for at in gained[:_ROWS]]
+    rows += [{**_entry(old.loc[at], key), "change": "lost", "what": _said(old.loc[at], told)} for at in lost[:_ROWS]]
     for at in changed[:_ROWS]:
-        moved = [name for name in columns if differs.loc[at, name]]
-        rows.append({"row": _row(at), "change": "changed", "what": _moved(old.loc[at], new.loc[at], moved)})
+        moved = [name for name in told if differs.loc[at, name]]
+        what = _moved(old.loc[at], new.loc[at], moved) or "who it is of"
+        rows.append({**_entry(new.loc[at], key), "change": "changed", "what": what})
     return counts, rows
 
 
@@ -105,8 +112,11 @@ def _plain(value: object) -> str:
     return "–" if missing else str(value)
 
 
-def _row(at: object) -> str:
-    return " · ".join(str(part) for part in at)[:200] if isinstance(at, tuple) else str(at)[:200]
+def _entry(row: pd.Series, key: list[str]) -> dict[str, str]:
+    """Return which row it is, and of which column: that is how a page knows whom it must not name."""
+    if key[0] in _ENTITIES and "column" in row.index:
+        return {"column": _plain(row["column"])[:200], "entry": _plain(row[key[0]])[:200]}
+    return {"column": ", ".join(key), "entry": " · ".join(_plain(row[name]) for name in key)[:200]}
 
 
 def _said(row: pd.Series, columns: list[str]) -> str:

@@ -57,7 +57,8 @@ class RunDiff(Result):
     summary : DataFrame
         result, table, key, before, after (rows), gained, lost, changed: one row a table that both runs hold.
     rows : DataFrame
-        result, table, row, change, what: the rows themselves, at most 200 of a kind and table.
+        result, table, column, entry, change, what: the rows themselves, at most 200 of a kind and table; entry is a
+        value of the column, or of the columns, that tell rows apart.
     runs : int
         How many runs the sharing out took.
     why : str
@@ -86,6 +87,7 @@ class RunDiff(Result):
     runs: int = 0
     why: str = ""
     lead: Delta | None = None
+    _place: Path | None = None
 
     @property
     def same(self) -> bool:
@@ -120,8 +122,8 @@ class RunDiff(Result):
 
     @property
     def drawable(self) -> bool:
-        """Whether there is a figure to draw."""
-        return self.lead is not None
+        """Whether there is a figure that moved to draw."""
+        return self.lead is not None and not self.same
 
     def _draw(self, ax: Axes) -> None:
         held = self.lead
@@ -133,23 +135,24 @@ class RunDiff(Result):
             bars.append((part, at, change, _COLOURS.get(part, GREY)))
             at += change
         bars.append(("after", 0.0, last, GREY))
+        unit: Unit = "average" if held.unit == "count" else held.unit
         for place, (_, bottom, height, colour) in enumerate(bars):
             ax.bar(place, height, bottom=bottom, color=colour, width=0.62)
             inner = 0 < place < len(bars) - 1
-            up, told = height >= 0, as_text(height, held.unit, signed=inner)
+            up, told = height >= 0, as_text(height, unit, signed=inner)
             beside = {"textcoords": "offset points", "ha": "center", "va": "bottom" if up else "top", "fontsize": 9}
             ax.annotate(told, (place, bottom + height), (0, 3 if up else -3), **beside)  # type: ignore[arg-type]
         ax.axhline(0, color="#444444", linewidth=0.8)
         ax.margins(y=0.16)
         ax.set_xticks(range(len(bars)), [label for label, *_ in bars])
-        ax.yaxis.set_major_formatter(lambda value, _: as_text(value, held.unit))
+        ax.yaxis.set_major_formatter(lambda value, _: as_text(value, unit))
         style(ax, title=_short(held.fact), x="", y=_axis(held))
 
     def page(self) -> str:
-        """Return the difference as one self-contained HTML page."""
+        """Return the difference as one self-contained HTML page, which names no buyer and no device."""
         from riskbench.runner.difference_page import page_of
 
-        return page_of(self)
+        return page_of(self, self._place)
 
 
 def _axis(held: Delta) -> str:
@@ -234,6 +237,7 @@ def diff_runs(
         runs=shares.runs,
         why=shares.why,
         lead=lead(found),
+        _place=after.folder,
         notes=tuple(_remarks(before, after, factors, shares, explain=explain)),
         pages={
             "facts": ("The headline", in_words(found)),

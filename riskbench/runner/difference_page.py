@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from riskbench.display.page import Section, html_page
+from riskbench.privacy import key_near
+from riskbench.runner.veil import veiled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -13,15 +16,19 @@ if TYPE_CHECKING:
     from riskbench.runner.difference import RunDiff
 
 
-def page_of(found: RunDiff) -> str:
-    """Return the difference as self-contained HTML: the figures, what they are due to, then what moved."""
-    return html_page(
+def page_of(found: RunDiff, folder: Path | None) -> str:
+    """Return the difference as self-contained HTML: the figures, what they are due to, then what moved.
+
+    People and devices bear the pseudonyms that they bear on the pages of the run in the folder.
+    """
+    page = html_page(
         f"Two runs of {found.playbook.replace('_', ' ')}",
         list(_parts(found)),
         about="difference of two runs",
         facts=found.headline(),
         foot=f"From run {found.before} to run {found.after}. {_cases(found.runs)}",
     )
+    return veiled(page, personal={}, key=None if folder is None else key_near(folder))
 
 
 def _cases(runs: int) -> str:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import shutil
 import sys
+from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 from watched import MOVED_BOOK, Place, events
 
 import riskbench as rb
 from riskbench import cli
 from riskbench.errors import ParameterError, PlaybookError
+from riskbench.privacy import key_file, key_near
 from riskbench.runner import shares, today
+from riskbench.runner.apart import compared
+from riskbench.runner.deltas import deltas, table
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +66,7 @@ def test_one_thing_alone_takes_the_whole_change(place: Place):
     assert change > 0
     assert parts(found, "Alerts") == {"rules": change}
     rules = found.rows[found.rows["table"] == "rules"]
-    assert {tuple(row) for row in rules[["row", "change"]].to_numpy()} == {("W-1", "changed"), ("W-3", "gained")}
+    assert {tuple(row) for row in rules[["entry", "change"]].to_numpy()} == {("W-1", "changed"), ("W-3", "gained")}
 
     back = rb.diff_runs(ruled, place.first)
     assert parts(back, "Alerts") == {"rules": -change}
@@ -80,9 +85,10 @@ def test_data_edited_in_place_is_gone_for_a_mixed_case(place: Place):
     assert data.loc["events", ["before", "after"]].to_list() == ["400", "390"]
     assert not data.loc["fingerprint", "same"]
     assert set(parts(found, "Alerts")) == {"data"}, "nothing else differs, so the old data is not needed"
-    people = found.rows[found.rows["table"] == "members"].set_index("row")["change"].to_dict()
+    people = found.rows[found.rows["table"] == "members"].set_index("entry")["change"].to_dict()
     assert people["77"] == "gained"
     assert people["5"] == "lost"
+    assert set(found.rows.loc[found.rows["table"] == "members", "column"]) == {"buyer"}
 
     both = place.run(out=place.root / "runs2", weight=3.0)
     found = rb.diff_runs(place.first, both)
@@ -137,8 +143,61 @@ def test_the_commands_say_it_in_short_and_exit_by_it(place: Place, monkeypatch, 
     text = page.read_text("utf-8")
     assert "http" not in text.replace("http-equiv", "")
     assert 'alt="What lies between two runs' in text
+    assert ">W-3<" in text
     assert told("diff", name, "nosuch")[0] == 2
     assert told("verify", "nosuch")[0] == 2
     assert told("diff", name, later, "--html", place.root / "no" / "x.html")[0] == 2
     assert told("diff", name)[0] == 2
     assert shares.MOST_RUNS == 6
+
+
+def test_a_diary_is_not_compared(monkeypatch):
+    held = {"name": "r", "kind": "incident_record", "main": "timeline", "tables": {"timeline": "x"}}
+    tables = {"incident_record": 0, "watch": 1}
+    for kind, rows in tables.items():
+        first, last = (
+            SimpleNamespace(results=({**held, "kind": kind},), table=lambda *_, at=at: pd.DataFrame({"at": [at]}))
+            for at in ("10:00", "10:01")
+        )
+        summary, told = compared(first, last)
+        assert (len(summary), len(told)) == (rows, 2 * rows), "one row lost, one gained"
+
+
+def test_a_page_names_no_buyer_and_the_table_does(tmp_path):
+    first = pd.DataFrame({"entity": ["B1AAAA", "S1BBBB"], "column": ["buyer_id", "seller_id"], "events": [1, 2]})
+    last = pd.DataFrame({"entity": ["B2CCCC", "S1BBBB"], "column": ["buyer_id", "seller_id"], "events": [3, 4]})
+    held = {"name": "entities", "kind": "entities", "main": "members", "tables": {"members": "x"}}
+    before, after = (SimpleNamespace(results=(held,), table=lambda *_, at=at: at) for at in (first, last))
+    summary, rows = compared(before, after)
+    assert rows[["column", "entry", "change"]].to_numpy().tolist() == [
+        ["buyer_id", "B2CCCC", "gained"],
+        ["buyer_id", "B1AAAA", "lost"],
+        ["seller_id", "S1BBBB", "changed"],
+    ]
+    (tmp_path / "run").mkdir()
+    key_file(tmp_path)
+    empty = pd.DataFrame()
+    found = rb.RunDiff(
+        before="a",
+        after="b",
+        playbook="watch",
+        factors=("data",),
+        facts=table(deltas([], [], same_events=False)),
+        parts=pd.DataFrame(columns=["fact", "part", "change"]),
+        parameters=empty,
+        data=pd.DataFrame(columns=["what", "before", "after", "same"], dtype=bool),
+        rules=empty,
+        cuts=empty,
+        paired=empty,
+        summary=summary,
+        rows=rows,
+        pages={"facts": ("", empty), "parts": ("", empty)},
+        _place=tmp_path / "run",
+    )
+    page = found.page()
+    assert "B1AAAA" not in page
+    assert "B2CCCC" not in page
+    assert f">{key_near(tmp_path / 'run').pseudonym('B1AAAA', 'person')}<" in page, "as on the run's own pages"
+    assert ">S1BBBB<" in page, "a seller must be traceable"
+    assert page.count("Content-Security-Policy") == 1
+    assert page == found.page()

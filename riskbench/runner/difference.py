@@ -143,7 +143,9 @@ class RunDiff(Result):
             beside = {"textcoords": "offset points", "ha": "center", "va": "bottom" if up else "top", "fontsize": 9}
             ax.annotate(told, (place, bottom + height), (0, 3 if up else -3), **beside)  # type: ignore[arg-type]
         ax.axhline(0, color="#444444", linewidth=0.8)
-        ax.margins(y=0.16)
+        ends = [0.0, *(end for _, bottom, height, _ in bars for end in (bottom, bottom + height))]
+        room = 0.14 * (max(ends) - min(ends)) or 1.0  # for the figures beside the bars
+        ax.set_ylim(min(ends) - room * (min(ends) < 0), max(ends) + room)
         ax.set_xticks(range(len(bars)), [label for label, *_ in bars])
         ax.yaxis.set_major_formatter(lambda value, _: as_text(value, unit))
         style(ax, title=_short(held.fact), x="", y=_axis(held))

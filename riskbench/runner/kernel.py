@@ -41,7 +41,8 @@ class Execution:
     Parameters
     ----------
     tell : callable
-        Called with this, the number of each code cell that starts, and the number of cells.
+        Called with this, the number of each code cell that starts, and the number of cells; of none when the kernel
+        has been started.
     """
 
     def __init__(self, tell: Callable[[Execution, int, int], None]) -> None:
@@ -84,6 +85,7 @@ class Execution:
         self.manager = OwnKernelManager(kernel_name="python3")
         with contextlib.chdir(cwd):
             run_sync(self.manager.start_kernel)()  # it loads its libraries while papermill is loaded here
+        self.tell(self, 0, 0)
         try:
             import papermill
             from papermill.engines import papermill_engines

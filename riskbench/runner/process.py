@@ -139,8 +139,8 @@ class _Follower:
                 continue  # a library printed something
             if not isinstance(said, dict):
                 continue
+            self.kernel = said.get("kernel", self.kernel)
             if said.get("step") == "cell":
-                self.kernel = said["kernel"]
                 if self.progress is not None:
                     self.progress(said["number"], said["cells"])
             elif said.get("step") == "trouble":

@@ -103,6 +103,9 @@ def _earlier(run: Mapping[str, Any], session: Mapping[str, Any]) -> str:
 
 
 def _tell(execution: Execution, number: int, cells: int) -> None:
+    if not cells:
+        _say({"step": "kernel", "kernel": execution.pid})
+        return
     if not execution.warm:
         execution.warm = True
         threading.Thread(target=_warm, daemon=True).start()

@@ -379,7 +379,7 @@ def test_a_grid_killed_at_random_moments_ends_with_the_same_results(light):
     command = [sys.executable, "-c", DRIVER, "run", str(light), "--grid", f"region={','.join(regions)}"]
     command += ["--grid", "seed=1,2", "--jobs", "2", "--resume", "--out", "out"]
     seen: set[int] = set()
-    for kill in ("group", "worker", "kernel", ""):
+    for kill in ("group", "worker", "kernel", "interrupt", ""):
         process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
         )
@@ -390,12 +390,16 @@ def test_a_grid_killed_at_random_moments_ends_with_the_same_results(light):
         below = family(process.pid)
         if kill == "group":
             os.killpg(process.pid, signal.SIGKILL)
+        elif kill == "interrupt":
+            process.send_signal(signal.SIGINT)
         elif kill and below:
             at = below[0] if kill == "worker" else below[-1]
             os.kill(at, signal.SIGKILL)
         out, errors = process.communicate(timeout=120)
         assert "Traceback" not in errors
         seen.update(below)
+        if kill == "interrupt" and process.returncode:
+            assert (process.returncode, "--resume goes on" in errors) == (130, True)
         if kill in ("worker", "kernel") and below:
             assert process.returncode in {0, 1, 130}, errors
     assert process.returncode == 0, out + errors

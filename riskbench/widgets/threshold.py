@@ -139,7 +139,9 @@ class ThresholdPanel(Panel):
             cut = nobody if text in ("no cut", "none", "inf", "-inf") else float(text)
         except ValueError:
             raise ParameterError(
-                f"A cut of {self._held.name} is a number", got=repr(text[:40]), hint='or "no cut"'
+                f"A cut of {self._held.name} is a number",
+                got=repr(text[:40]),
+                hint='decimals after a point; "no cut" hits nobody',
             ) from None
         self.value = cut
 

@@ -1,0 +1,50 @@
+"""Does verify read a database again, though no ledger knows its password?"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+
+import pandas as pd
+import pytest
+from watched import ROLES, Place, events
+
+import riskbench as rb
+from riskbench.runner.session import Session
+
+QUERY = 'SELECT "order", placed, amount, buyer, fraud, land FROM watched ORDER BY "order"'
+
+
+@pytest.mark.postgres
+def test_a_database_named_by_the_environment(place: Place, postgres, monkeypatch):
+    import sqlalchemy
+
+    url = postgres.url()
+    monkeypatch.setenv("WATCHED_DATABASE", url)
+    engine = sqlalchemy.create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    frame = events(50)
+    frame["placed"] = pd.to_datetime(frame["placed"])
+    frame.to_sql("watched", engine, index=False)
+
+    values = {"source": "env:WATCHED_DATABASE", "query": QUERY, "roles": ROLES, "book": "book.yaml"}
+    session = Session(playbook="watch", values=values, parameters=pd.DataFrame())
+    session.dataset()
+    with sqlite3.connect(place.out / "riskbench.db") as held:
+        (text,) = held.execute("SELECT stamp FROM riskbench_runs").fetchone()
+        stamp = {**json.loads(text), "data": session._record["data"]}
+        held.execute("UPDATE riskbench_runs SET stamp = ?, parameters = ?", (json.dumps(stamp), json.dumps(values)))
+    held.close()
+    assert rb.verify_run(place.first).verdict == "still true"
+
+    with engine.begin() as connection:
+        connection.execute(sqlalchemy.text("DELETE FROM watched WHERE \"order\" = 'o7'"))
+    found = rb.verify_run(place.first)
+    assert found.verdict == "data moved"
+    assert "50 events then, 49 now" in found.answers["why"].iloc[1]
+
+    with engine.begin() as connection:
+        connection.execute(sqlalchemy.text("DROP TABLE watched"))
+    engine.dispose()
+    found = rb.verify_run(place.first)
+    assert found.verdict == "cannot be checked"
+    assert postgres.password not in repr(found.answers.to_numpy().tolist())

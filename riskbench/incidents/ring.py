@@ -101,10 +101,10 @@ class Ring(Result):
         from riskbench.incidents.ring_picture import draw, gathered
 
         account = str(self.members["column"].iloc[0])
-        links, said, gone = gathered(self.links, most=COLUMN, account=account)
-        members = self.members[~(self.members["entity"].astype(str).isin(gone) & (self.members["role"] == "account"))]
+        told = gathered(self.links, most=COLUMN, account=account)
+        under = self.members["entity"].astype(str).isin(told.gone) & (self.members["role"] == "account")
         top = pd.Series({"ring": self.ring, "evidence": self.made_of})
-        draw(ax, links, members=members, top=top, most=COLUMN, said=said)
+        draw(ax, told.links, members=self.members[~under], top=top, most=COLUMN, told=told)
 
 
 def ring_of(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -52,7 +54,32 @@ def ordered(links: list[tuple[str, str]], left: list[str], right: list[str]) -> 
     return left, right
 
 
-def gathered(edges: pd.DataFrame, *, most: int, account: str) -> tuple[pd.DataFrame, dict[str, str], set[str]]:
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """A ring's links with those who are tied alike taken together.
+
+    Attributes
+    ----------
+    links : DataFrame
+        a, b, evidence, events; each group under the name of its first.
+    said : mapping of str to str
+        The words of each group, by its name in the picture (a value bears its column on a line before it).
+    gone : set of str
+        The accounts that stand under another's name.
+    sizes : mapping of str to int
+        How many each group is.
+    accounts : mapping of str to int
+        How many accounts each value ties.
+    """
+
+    links: pd.DataFrame
+    said: Mapping[str, str] = field(default_factory=dict)
+    gone: AbstractSet[str] = frozenset()
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    accounts: Mapping[str, int] = field(default_factory=dict)
+
+
+def gathered(edges: pd.DataFrame, *, most: int, account: str) -> Gathered:
     """Return a ring's links with those who are tied alike taken together, where too many stand in one column.
 
     Parameters
@@ -63,18 +90,16 @@ def gathered(edges: pd.DataFrame, *, most: int, account: str) -> tuple[pd.DataFr
         So many may stand in a column as they are.
     account : str
         The column of the accounts.
-
-    Returns
-    -------
-    tuple of (DataFrame, dict, set)
-        The links, each group under the name of its first; the words of each group, by that name as the picture
-        knows it; and the accounts that now stand under another's name.
     """
     from riskbench.incidents.ring_tables import noun
 
     columns = (edges["a"], edges["b"], edges["evidence"], edges["events"])
     links = [(str(a), (str(kind), str(b)), int(events)) for a, b, kind, events in zip(*columns, strict=True)]
     said: dict[str, str] = {}
+    sizes: dict[str, int] = {}
+    met: dict[tuple[str, str], set[str]] = {}
+    for a, value, _ in links:
+        met.setdefault(value, set()).add(a)
     under = _alike((a, value) for a, value, _ in links) if len({a for a, _, _ in links}) > most else {}
     links = [(under.get(a, a), value, events) for a, value, events in links]
     above = _alike((value, a) for a, value, _ in links) if len({value for _, value, _ in links}) > most else {}
@@ -84,13 +109,23 @@ def gathered(edges: pd.DataFrame, *, most: int, account: str) -> tuple[pd.DataFr
         sums[key] = sums.get(key, 0) + events
     for first in dict.fromkeys(under.values()):
         many = list(under.values()).count(first)
-        said |= {first: f"{many:,} {noun(account, many)}"} if many > 1 else {}
+        if many > 1:
+            said[first], sizes[first] = f"{many:,} {noun(account, many)}", many
     for kind, first in dict.fromkeys(above.values()):
         many = list(above.values()).count((kind, first))
-        said |= {f"{kind}\n{first}": f"{many:,} {noun(kind, many)}"} if many > 1 else {}
+        if many > 1:
+            said[f"{kind}\n{first}"], sizes[f"{kind}\n{first}"] = f"{many:,} {noun(kind, many)}", many
     rows = [(a, b, kind, events) for (a, (kind, b)), events in sums.items()]
-    gone = {a for a, first in under.items() if a != first}
-    return pd.DataFrame(rows, columns=["a", "b", "evidence", "events"]), said, gone
+    accounts: dict[str, set[str]] = {}
+    for value, who in met.items():
+        accounts.setdefault("\n".join(above.get(value, value)), set()).update(who)
+    return Gathered(
+        pd.DataFrame(rows, columns=["a", "b", "evidence", "events"]),
+        said,
+        {a for a, first in under.items() if a != first},
+        sizes,
+        {name: len(who) for name, who in accounts.items()},
+    )
 
 
 def _alike(links: Iterable[tuple[T, Hashable]]) -> dict[T, T]:
@@ -112,15 +147,16 @@ def draw(
     members: pd.DataFrame,
     top: pd.Series,
     most: int = MOST,
-    said: Mapping[str, str] | None = None,
+    told: Gathered | None = None,
 ) -> None:
     """Draw one ring: whom most of its events meet, its accounts, and what these share.
 
-    At most `most` stand in a column; `said` has the words of those that stand for several.
+    At most `most` stand in a column; `told` says who stands for several.
     """
     from riskbench.incidents.ring_tables import noun
 
-    said = said or {}
+    told = told or Gathered(edges)
+    said = told.said
     accounts = members[members["role"] == "account"]
     values = members[members["role"] == "shared"]
     kinds = list(dict.fromkeys([*values["column"], *edges["evidence"]]))
@@ -159,16 +195,16 @@ def draw(
                        label=noun(kind), edgecolors="#333333", linewidths=0.5)  # fmt: skip
     one = noun(str(accounts["column"].iloc[0]), 1) if len(accounts) else "account"
     for at, name in enumerate(left, 1):
-        told = said.get(name) or short(name, f"{one} {at}")
-        ax.text(0.96, heights[name], told, ha="right", va="center", fontsize=8, parse_math=False,
+        words = said.get(name) or short(name, f"{one} {at}")
+        ax.text(0.96, heights[name], words, ha="right", va="center", fontsize=8, parse_math=False,
                 bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.8}, zorder=4)  # fmt: skip
     for at, name in enumerate(right, 1):
         column, value = name.split("\n", 1)
-        told = said.get(name) or short(value, f"{noun(column, 1)} {at}")
-        ax.text(
-            2.04, heights[name], f"{told} ({int(ties[name])})", ha="left", va="center", fontsize=8, parse_math=False
-        )
-    for at, missing in ((1, len(set(accounts["entity"])) - len(left)), (2, len(ties) - len(right))):
+        words = said.get(name) or short(value, f"{noun(column, 1)} {at}")
+        many = told.accounts.get(name, int(ties[name]))
+        ax.text(2.04, heights[name], f"{words} ({many:,})", ha="left", va="center", fontsize=8, parse_math=False)
+    for at, names, shown in ((1, set(accounts["entity"]), left), (2, set(ties.index), right)):
+        missing = sum(told.sizes.get(str(name), 1) for name in names - set(shown))
         if missing > 0:
             ax.text(at, -0.045, f"and {missing:,} more", ha="center", va="top", fontsize=8, color=GREY)
     ax.set_xlim(-0.3 if len(meeting) else 0.55, 2.5)

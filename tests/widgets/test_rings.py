@@ -153,6 +153,15 @@ def large(entities: Entities, links: pd.DataFrame) -> Ring:
     return replace(entities.ring(1), links=links, members=accounts.assign(evidence=""), _cache={})
 
 
+def test_a_ring_too_large_even_when_gathered_is_drawn(entities) -> None:
+    rows = [(f"b{n:03}", f"d{n % 7}", "device", 1) for n in range(90)]
+    rows += [(f"b{n:03}", f"h{n * n % 11}", "home", 1) for n in range(90)]
+    ring = large(entities, pd.DataFrame(rows, columns=["a", "b", "evidence", "events"]))
+    held = gathered(ring.links, most=COLUMN, account="buyer")
+    assert held.links["a"].nunique() > COLUMN
+    assert ring.png()
+
+
 def test_a_large_ring_is_drawn_with_those_tied_alike_together(entities) -> None:
     links = pd.DataFrame(
         {"a": [f"b{n:03}" for n in range(90)], "b": [f"d{n % 3}" for n in range(90)], "evidence": "device", "events": 2}
@@ -160,10 +169,11 @@ def test_a_large_ring_is_drawn_with_those_tied_alike_together(entities) -> None:
     ring = large(entities, links)
     assert ring.height <= 1.6 + 0.26 * COLUMN
     assert ring.png() == large(entities, links).png()
-    held, said, gone = gathered(ring.links, most=COLUMN, account="buyer_id")
-    assert held["a"].nunique() == 3
-    assert sorted(said.values()) == ["30 buyers"] * 3
-    assert len(gone) == 87
+    held = gathered(ring.links, most=COLUMN, account="buyer_id")
+    assert held.links["a"].nunique() == 3
+    assert sorted(held.said.values()) == ["30 buyers"] * 3
+    assert len(held.gone) == 87
+    assert held.accounts == {"device\nd0": 30, "device\nd1": 30, "device\nd2": 30}
 
 
 LINKS = st.lists(
@@ -177,7 +187,11 @@ LINKS = st.lists(
 @given(LINKS, st.integers(0, 6))
 def test_taking_together_loses_no_event_and_joins_only_those_tied_alike(drawn, most) -> None:
     edges = pd.DataFrame(drawn, columns=["a", "evidence", "b", "events"]).astype({"a": str, "b": str})
-    links, said, gone = gathered(edges, most=most, account="buyer_id")
+    held = gathered(edges, most=most, account="buyer_id")
+    links, said, gone = held.links, held.said, held.gone
+    met = edges.groupby(["evidence", "b"])["a"].nunique()
+    for name, accounts in held.accounts.items():
+        assert accounts == met.loc[tuple(name.split("\n"))]
     assert links["events"].sum() == edges["events"].sum()
     tied = edges.assign(value=edges["evidence"] + edges["b"]).groupby("a")["value"].agg(frozenset)
     left = set(links["a"])

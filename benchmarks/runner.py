@@ -28,8 +28,8 @@ from riskbench.store import Ledger
 
 #: The library is taken as it is: an edit while this runs would make every run again, as it should.
 DRIVER = "from riskbench.runner import seal; seal.sources = dict; from riskbench.cli import main; main()"
-#: So often is the grid killed before it is left alone.
-KILLS = 6
+#: So often are a run's process, a kernel and then the grid killed before it is left alone.
+KILLS = 4
 LIGHT_CELLS = (
     'region: str = "ID"  # one region\nseed: int = 1  # a seed',
     """import json, os, pathlib, zlib
@@ -95,7 +95,8 @@ def kills(folder: Path) -> list[tuple[str, str, str]]:
         attempts += 1
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         if attempts <= KILLS:
-            _kill(process, sorted(killed)[attempts % 3], chance.uniform(0, 8), killed)
+            for what in ("worker", "kernel", "grid"):
+                killed[what] += _kill(process, what, chance.uniform(0, 6))
         if process.wait() == 0 and attempts > KILLS:
             break
     held = json.loads(next(Path("killed").glob("grid-*.json")).read_text("utf-8"))["runs"]
@@ -111,33 +112,27 @@ def kills(folder: Path) -> list[tuple[str, str, str]]:
     ]
 
 
-def _kill(process: subprocess.Popen[bytes], what: str, after: float, killed: dict[str, int]) -> None:
-    """Kill the grid, a run's process or a kernel, some seconds after the first kernel is there."""
-    began: float | None = None
-    while process.poll() is None and (began is None or time.perf_counter() - began < after):
-        worker = _child(process.pid)
-        if began is None and _child(worker):
-            began = time.perf_counter()
-        time.sleep(0.05)
+def _kill(process: subprocess.Popen[bytes], what: str, after: float) -> bool:
+    """Kill the grid, a run's process or a kernel, some seconds later and once a kernel is there."""
+    until = time.perf_counter() + after
     while process.poll() is None:
-        worker = _child(process.pid)
-        at = {"grid": process.pid, "worker": worker, "kernel": _child(worker)}[what]
-        if at is not None:
+        worker = _child(process.pid, "riskbench.runner.worker")
+        kernel = _child(worker, "ipykernel_launcher")
+        if kernel is not None and time.perf_counter() > until:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(at, signal.SIGKILL)
-                killed[what] += 1
-            return
+                os.kill({"grid": process.pid, "worker": worker, "kernel": kernel}[what] or kernel, signal.SIGKILL)
+                return True
         time.sleep(0.02)
+    return False
 
 
-def _child(pid: int | None) -> int | None:
-    """Return the first process below one."""
-    if pid is None:
-        return None
+def _child(pid: int | None, module: str) -> int | None:
+    """Return a process below one that runs a module."""
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
         with contextlib.suppress(OSError):
             for child in task.read_text().split():
-                return int(child)
+                if module in Path(f"/proc/{child}/cmdline").read_text():
+                    return int(child)
     return None
 
 

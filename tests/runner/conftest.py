@@ -6,6 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
+from light import ANSWER, light_notebook
+
+from riskbench.runner import seal
 
 PARAMETERS = """
 source: str | None = None  # a file, a URL or env:NAME; none = the sample (x = 1)
@@ -134,3 +137,31 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     work.mkdir()
     monkeypatch.chdir(work)
     return path
+
+
+@pytest.fixture
+def light(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The path of a playbook that does next to nothing; the working folder is fresh."""
+    path = tmp_path / "light.ipynb"
+    path.write_text(json.dumps(light_notebook()), encoding="utf-8")
+    monkeypatch.setattr(seal, "sources", dict)  # somebody may be editing the library while this runs
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    return path
+
+
+@pytest.fixture
+def light_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Return a function that writes a playbook whose one cell is this code; the working folder is fresh."""
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+
+    def write(answer: str = ANSWER, *, name: str = "light.ipynb", **more: object) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps({**light_notebook(answer), **more}), encoding="utf-8")
+        return path
+
+    return write

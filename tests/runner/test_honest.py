@@ -4,35 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from light import ANSWER, light_notebook
+from light import ANSWER
 
 import riskbench as rb
 from riskbench.errors import MissingDependencyError, ParameterError, PlaybookError, StoreError
 from riskbench.runner import Run, find, settle
-from riskbench.runner import folder as folders
 from riskbench.runner.folder import folder_name
 from riskbench.store import Ledger
-
-
-@pytest.fixture
-def light(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Return a function that writes a playbook whose one cell is this code; the working folder is fresh."""
-    work = tmp_path / "work"
-    work.mkdir()
-    monkeypatch.chdir(work)
-
-    def write(answer: str = ANSWER, *, name: str = "light.ipynb", **more: object) -> Path:
-        path = tmp_path / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(json.dumps({**light_notebook(answer), **more}), encoding="utf-8")
-        return path
-
-    return write
 
 
 def ends() -> list[str]:
@@ -52,145 +34,70 @@ def whole(run: Run) -> bool:
 
 
 @pytest.mark.parametrize("code", [0, 3])
-def test_a_cell_that_leaves_the_process_is_a_failed_run(light, code):
-    run = rb.run(light(f"{ANSWER}\nos._exit({code})"), out="out")
+def test_a_cell_that_leaves_the_process_is_a_failed_run(light_of, code):
+    run = rb.run(light_of(f"{ANSWER}\nos._exit({code})"), out="out")
     assert (run.status, run.exit_code, ends()) == ("failed", 1, ["failed"])
     assert "died" in run.message
     assert whole(run), "what it wrote before is no result"
 
 
-def test_a_cell_that_takes_its_run_folder_away(light):
-    run = rb.run(light(f"{ANSWER}\nimport shutil; shutil.rmtree(here)"), out="out")
+def test_a_cell_that_takes_its_run_folder_away(light_of):
+    run = rb.run(light_of(f"{ANSWER}\nimport shutil; shutil.rmtree(here)"), out="out")
     assert (run.status, run.exit_code, run.folder, ends()) == ("failed", 1, None, ["failed"])
     assert "could not be kept" in run.message
     assert nothing_but_the_ledger()
 
 
-def test_a_cell_that_spoils_the_ledger_is_no_done_run(light):
+def test_a_cell_that_spoils_the_ledger_is_no_done_run(light_of):
     spoil = (
         "import sqlite3; c = sqlite3.connect('out/riskbench.db'); c.execute('drop table riskbench_runs'); c.commit()"
     )
     with pytest.raises(StoreError, match="does not answer"):
-        rb.run(light(f"{ANSWER}\n{spoil}"), out="out")
+        rb.run(light_of(f"{ANSWER}\n{spoil}"), out="out")
     assert not [path for path in Path("out").iterdir() if path.name.startswith(".")]
 
 
-def test_no_line_between_the_processes_is_in_the_clear(light):
-    run = rb.run(light(f"{ANSWER}\npathlib.Path('said.txt').write_text((here / 'worker.log').read_text())"), out="out")
+def test_no_line_between_the_processes_is_in_the_clear(light_of):
+    run = rb.run(
+        light_of(f"{ANSWER}\npathlib.Path('said.txt').write_text((here / 'worker.log').read_text())"), out="out"
+    )
     assert run.status == "done", run.message
     assert Path("said.txt").read_text() == "", "neither ipykernel's warning nor anything else"
 
 
-def test_files_that_bear_the_names_of_libraries_harm_nothing_and_own_modules_load(light):
+def test_files_that_bear_the_names_of_libraries_harm_nothing_and_own_modules_load(light_of):
     for name in ("papermill", "nbclient", "json", "random"):
         Path(f"{name}.py").write_text("raise SystemExit('a file of the user stands for a library')")
     Path("ours.py").write_text("mine = 7")
-    run = rb.run(light(f"import sys; import ours; assert ours.mine == 7\n{ANSWER}"), out="out")
+    run = rb.run(light_of(f"import sys; import ours; assert ours.mine == 7\n{ANSWER}"), out="out")
     assert run.status == "done", run.message
-
-
-# --- the disk --------------------------------------------------------------------------------------------------------
-
-LIMITED = """
-import resource, sys
-resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
-from riskbench.cli import main
-main()
-"""
-
-
-def limited(path: Path, limit: int) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-c", LIMITED.format(limit=limit), "run", str(path), "--out", "out"]
-    return subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
-
-
-@pytest.mark.parametrize(
-    ("code", "whole_"), [("print('x' * 400_000)", False), ("(here / 'big').write_bytes(bytes(400_000))", True)]
-)
-def test_a_file_that_may_not_grow_is_one_message_and_leaves_no_half_page(light, code, whole_):
-    ended = limited(light(f"{ANSWER}\n{code}"), 250_000)
-    assert ended.returncode == 1
-    assert "A file may not grow further" in ended.stderr
-    assert "Make room" in ended.stderr
-    assert "Traceback" not in ended.stderr
-    assert ends() == ["failed"]
-    assert whole_ or nothing_but_the_ledger()
-    assert not [path for path in Path("out").iterdir() if path.name.startswith(".")]
-
-
-def test_a_ledger_that_cannot_grow_starts_nothing(light):
-    ended = limited(light(), 2_000)
-    assert ended.returncode == 1
-    assert "store" in ended.stderr
-    assert "Traceback" not in ended.stderr
-    assert {path.name for path in Path("out").iterdir()} <= {"riskbench.db", "riskbench.db-journal", "riskbench.key"}
-
-
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root may make a small disk")
-def test_a_full_disk_is_one_message(light, tmp_path):
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    made = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=600k", "none", str(disk)], capture_output=True, check=False
-    )
-    if made.returncode:
-        pytest.skip("no disk may be mounted here")
-    try:
-        run = rb.run(light(f"{ANSWER}\nprint('x' * 800_000)"), out=disk, store="ledger.db")
-        assert (run.status, run.exit_code, run.folder) == ("failed", 1, None)
-        assert run.message.startswith("The disk is full: No space left on device")
-        assert {path.name for path in disk.iterdir()} <= {"ledger.key", "riskbench.key"}
-        with Ledger("ledger.db") as ledger:
-            assert [entry.status for entry in ledger.entries()] == ["failed"]
-    finally:
-        subprocess.run(["umount", "-l", str(disk)], check=True)
-
-
-def test_a_store_that_may_only_be_read_starts_nothing(light):
-    with Ledger("kept.db"):
-        pass
-    with pytest.raises(StoreError, match="readonly"):
-        rb.run(light(), out="out", store=f"sqlite:///file:{Path('kept.db').resolve()}?mode=ro&uri=true")
-    assert nothing_but_the_ledger()
-
-
-def test_a_folder_that_cannot_be_put_in_its_place_is_a_failed_run(light, monkeypatch):
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(folders.os, "replace", full)
-    monkeypatch.setattr(folders.time, "sleep", lambda _: None)
-    run = rb.run(light(), out="out")
-    assert (run.status, run.folder) == ("failed", None)
-    monkeypatch.undo()
-    assert not list(Path("out").glob(".run-*"))
 
 
 # --- the kernel ------------------------------------------------------------------------------------------------------
 
 
-def test_without_ipykernel_nothing_starts(light, monkeypatch):
+def test_without_ipykernel_nothing_starts(light_of, monkeypatch):
     found = __import__("importlib.util").util.find_spec
     monkeypatch.setattr("importlib.util.find_spec", lambda name, *a: None if name == "ipykernel" else found(name, *a))
     with pytest.raises(MissingDependencyError, match="ipykernel is not installed"):
-        rb.run(light(), out="out")
+        rb.run(light_of(), out="out")
     assert not Path("out").exists()
 
 
-def test_a_kernel_that_does_not_start_is_told_with_its_last_words(light, tmp_path, monkeypatch):
+def test_a_kernel_that_does_not_start_is_told_with_its_last_words(light_of, tmp_path, monkeypatch):
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "ipykernel_launcher.py").write_text("raise ImportError('zmq is broken here')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "broken"))
-    run = rb.run(light(), out="out")
+    run = rb.run(light_of(), out="out")
     assert (run.status, run.exit_code, ends()) == ("failed", 1, ["failed"])
     assert "The kernel did not start" in run.message
     assert "zmq is broken here" in run.message
     assert whole(run)
 
 
-def test_an_interpreter_that_is_gone(light, monkeypatch):
+def test_an_interpreter_that_is_gone(light_of, monkeypatch):
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
-    run = rb.run(light(), out="out")
+    run = rb.run(light_of(), out="out")
     assert (run.status, run.exit_code, ends()) == ("failed", 1, ["failed"])
     assert run.message == "Python cannot be started: /nowhere/python: No such file or directory"
     assert nothing_but_the_ledger()
@@ -225,8 +132,8 @@ def _twice(path: Path) -> None:
         (lambda path: path.unlink(), "cannot be read"),
     ],
 )
-def test_what_is_no_playbook_is_refused_before_anything_starts(light, spoil, words):
-    path = light()
+def test_what_is_no_playbook_is_refused_before_anything_starts(light_of, spoil, words):
+    path = light_of()
     spoil(path)
     for verb in (lambda: rb.run(path, out="out"), lambda: rb.run_grid(path, grid={"seed": [1, 2]}, out="out")):
         with pytest.raises(PlaybookError, match=words) as caught:
@@ -235,14 +142,14 @@ def test_what_is_no_playbook_is_refused_before_anything_starts(light, spoil, wor
     assert not Path("out").exists()
 
 
-def test_a_path_with_braces_blanks_and_quotes_is_a_path(light):
-    run = rb.run(light(name='{region} it\'s; a $(x) & "name"/light {seed}.ipynb'), out="o {region}")
+def test_a_path_with_braces_blanks_and_quotes_is_a_path(light_of):
+    run = rb.run(light_of(name='{region} it\'s; a $(x) & "name"/light {seed}.ipynb'), out="o {region}")
     assert run.status == "done", run.message
     assert run.headline[0].value == json.loads((run.folder / "run.json").read_text())["headline"][0]["value"]
 
 
-def test_a_link_where_the_run_folder_belongs_is_replaced_and_not_followed(light, tmp_path):
-    path, precious = light(), tmp_path / "precious"
+def test_a_link_where_the_run_folder_belongs_is_replaced_and_not_followed(light_of, tmp_path):
+    path, precious = light_of(), tmp_path / "precious"
     precious.mkdir()
     (precious / "kept.txt").write_text("kept")
     Path("out").mkdir()
@@ -255,7 +162,7 @@ def test_a_link_where_the_run_folder_belongs_is_replaced_and_not_followed(light,
 
 
 @pytest.mark.parametrize("out", ["taken", "taken/below", "/proc/there", "/dev/null/x", "bad\0name", "x" * 300])
-def test_a_folder_that_cannot_be_made_or_written_is_a_wrong_parameter(light, out):
+def test_a_folder_that_cannot_be_made_or_written_is_a_wrong_parameter(light_of, out):
     Path("taken").write_text("a file")
     with pytest.raises(ParameterError, match="folder"):
-        rb.run(light(), out=out)
+        rb.run(light_of(), out=out)

@@ -112,11 +112,13 @@ class GridRun(Result):
                 for row in held[[column(axis) for axis in self.axes]].itertuples(index=False)
             ],
         )
+        ax.margins(y=0.12)
         ax.invert_yaxis()
         unit = str(held["unit"].iloc[0])
         ax.xaxis.set_major_formatter(lambda at, _: number(at, unit))  # type: ignore[arg-type]
         name = str(held["figure"].iloc[0])
-        chart.style(ax, title=f"{name} by {', '.join(self.axes)}", x=f"{name} (with 95 % interval)", y="")
+        by = ", ".join(axis.replace("_", " ") for axis in self.axes)
+        chart.style(ax, title=f"{name} by {by}", x=f"{name} (with 95 % interval)", y=by)
 
 
 def run_grid(

@@ -207,6 +207,22 @@ def diff_runs(
     ------
     RiskbenchError
         When there is no such run, or the two are of different playbooks.
+
+    Examples
+    --------
+    >>> import json, tempfile
+    >>> folders = []
+    >>> for letter, limit, alerts in (("a", 0.05, 120), ("b", 0.03, 80)):
+    ...     folders.append(Path(tempfile.mkdtemp()))
+    ...     record = {"id": f"20260102-0000000{letter}", "playbook": "watch", "status": "done"}
+    ...     record |= {"parameters": {"limit": limit}, "headline": [Fact("Alerts", alerts, "count").to_dict()]}
+    ...     _ = (folders[-1] / "run.json").write_text(json.dumps(record))
+    >>> found = diff_runs(*folders, out=folders[0])
+    >>> found
+    RunDiff(The two runs differ in: parameters; Alerts: change: -40; of it by parameters: -40)
+    >>> found.frame("parameters")
+      parameter        part before after
+    0     limit  parameters   0.05  0.03
     """
     if isinstance(jobs, bool) or jobs not in (1, 2):
         raise ParameterError("Cases run one by one, or two at once", got=repr(jobs), allowed="jobs=1 or jobs=2")

@@ -125,6 +125,18 @@ def verify_run(
     ------
     RiskbenchError
         When there is no such run.
+
+    Examples
+    --------
+    >>> import json, tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> record = {"id": "20260102-0000000a", "playbook": "watch", "status": "done"}
+    >>> _ = (folder / "run.json").write_text(json.dumps(record))
+    >>> found = verify_run(folder, out=folder)
+    >>> found.verdict
+    'cannot be checked'
+    >>> print(found.frame()["why"][0])
+    no ledger knows this run, so nobody vouches for its record (there is no ledger here)
     """
     kept = recall(run, out=out, store=store)
     files = touched(kept)

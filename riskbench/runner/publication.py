@@ -64,9 +64,10 @@ def _files(
 
 
 def _fired(settled: Mapping[str, Any], files: Mapping[str, str]) -> tuple[Place, ...]:
-    found = list(check_notebook(settled))
-    for name, text in files.items():
-        found += [] if name == NOTEBOOK else check_page(text)
+    found = list(check_notebook(settled))  # names the cell; a page says the same once more
+    if not found:
+        for name, text in files.items():
+            found += [] if name == NOTEBOOK else check_page(text)
     return tuple(dict.fromkeys(found))
 
 

@@ -167,7 +167,7 @@ def test_a_run_on_which_a_detector_still_fires_is_not_published():
     )
     assert failure.status == "failed"
     assert "card number" in failure.what
-    assert "Who is it?" in failure.what
+    assert "cell 2" in failure.what
     for name, text in files.items():
         assert "1111" not in text
         assert "SOURCE" not in text

@@ -182,7 +182,7 @@ def run_grid(
     riskbench.errors.ParameterError: Of the grid's 2 runs, 2 cannot be made; none was started.
     every run (2 runs): The parameter 'orders' is out of range.
     Got: 1
-    Allowed: a whole number, 500 to 5e+06
+    Allowed: a whole number, 500 to 20,000,000
     """
     if isinstance(jobs, bool) or not isinstance(jobs, int) or not 1 <= jobs <= _MOST_JOBS:
         raise ParameterError(

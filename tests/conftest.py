@@ -39,3 +39,26 @@ def program():
         raise AssertionError
 
     return find
+
+
+@pytest.fixture(scope="session")
+def chromium(program):
+    """A Chromium that tests can drive; one for the whole session, as the library that drives it allows no second."""
+    from playwright.sync_api import sync_playwright
+
+    found = program("chromium", "chromium", "chromium-browser", "google-chrome")
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """The audit's script: that named by RISKBENCH_AXE, or the one of the wheel."""
+    named = os.environ.get("RISKBENCH_AXE")
+    if named and Path(named).is_file():
+        return named
+    import axe_playwright_python
+
+    return str(next(Path(axe_playwright_python.__file__).parent.rglob("axe.min.js")))

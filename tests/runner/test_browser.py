@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
@@ -25,35 +24,13 @@ TABLE = pd.DataFrame({"cut": [0.1, 0.2, 0.3], "alerts": [1_300, 1_200, 900], "va
 STEPS = Steps(label="Cut of <score>", table=TABLE, at=1).html()
 
 
-@pytest.fixture(scope="session")
-def axe() -> str:
-    """The audit's script: that named by RISKBENCH_AXE, or the one of the wheel."""
-    named = os.environ.get("RISKBENCH_AXE")
-    if named and Path(named).is_file():
-        return named
-    import axe_playwright_python
-
-    return str(next(Path(axe_playwright_python.__file__).parent.rglob("axe.min.js")))
-
-
 @pytest.fixture(scope="module")
-def browser(program):
-    from playwright.sync_api import sync_playwright
-
-    found = program("chromium", "chromium", "chromium-browser", "google-chrome")
-    with sync_playwright() as play:
-        held = play.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield held
-        held.close()
-
-
-@pytest.fixture(scope="module")
-def opened(browser):
+def opened(chromium):
     """Return a function that opens a page offline and gives it with what it asked for and complained of."""
     contexts = []
 
     def open_(path, *, scheme="light", script=True, audit=False):
-        context = browser.new_context(
+        context = chromium.new_context(
             color_scheme=scheme,
             offline=True,
             java_script_enabled=script,

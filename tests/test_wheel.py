@@ -72,9 +72,7 @@ def test_demo_runs_from_the_wheel_in_an_empty_environment(wheel, tmp_path):
     clean |= {"PATH": f"{home / 'bin'}{os.pathsep}{os.environ['PATH']}", "MPLBACKEND": "Agg"}
 
     def run(*command: str | Path, at: Path = tmp_path) -> str:
-        done = subprocess.run(
-            [*map(str, command)], cwd=at, env=clean, capture_output=True, text=True, check=False
-        )
+        done = subprocess.run([*map(str, command)], cwd=at, env=clean, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 

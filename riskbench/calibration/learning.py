@@ -56,13 +56,16 @@ def learn(frame: pd.DataFrame, fraud: Mask, *, seed: int) -> HistGradientBoostin
         return model.fit(frame.iloc[order], fraud[order], sample_weight=weight)
 
 
-def _drawn(key: npt.NDArray[np.uint64], fraud: Mask) -> tuple[Rows, npt.NDArray[np.float64]]:
-    """Return the rows to learn from in an order of their own, and what each stands for."""
+def _drawn(key: npt.NDArray[np.uint64], fraud: Mask) -> tuple[Rows, npt.NDArray[np.float64] | None]:
+    """Return the rows to learn from in an order of their own, and what each stands for; None where all stand for one.
+
+    Weights of one tell the model nothing, and cost it most of its time where columns hold many values.
+    """
     order = np.lexsort((fraud, key))
     good = order[~fraud[order]]
     room = max(MOST_EVENTS - int(np.count_nonzero(fraud)), MOST_EVENTS // 2)
     if len(good) <= room:
-        return order, np.ones(len(order))
+        return order, None
     kept = np.zeros(len(fraud), dtype=bool)
     kept[good[:room]] = True
     order = order[kept[order] | fraud[order]]

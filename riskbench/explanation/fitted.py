@@ -201,7 +201,11 @@ def _of_sklearn(
     score = model.decision_function if place is None else (lambda X: model.predict_proba(X)[:, place])
 
     def raw(frame: pd.DataFrame) -> Floats:
-        return np.asarray(score(frame if names is not None else frame.to_numpy()), dtype=np.float64)
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+        # One thread: on a busy machine several spend most of their time waiting for each other, tree by tree.
+        with threadpool_limits(1, user_api="openmp"):
+            return np.asarray(score(frame if names is not None else frame.to_numpy()), dtype=np.float64)
 
     return Fitted(
         name=type(model).__name__,

@@ -304,3 +304,30 @@ def test_the_public_card_data_is_learnt_without_its_scenario(public_data):
     assert "gives the label away" in dict(found.dropped.itertuples(index=False))["TX_FRAUD_SCENARIO"]
     assert 0.75 < found.auc < 0.97
     assert found.average_precision > 0.2
+
+
+def test_weights_of_one_are_left_out_and_change_nothing(monkeypatch):
+    """What is learnt from all events is what weights of one would give, to the last digit."""
+    from riskbench.calibration import learning
+
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame({"a": rng.normal(size=4000), "b": rng.exponential(size=4000).round(1)})
+    frame.loc[rng.random(4000) < 0.2, "a"] = np.nan
+    fraud = (frame["b"] + rng.normal(size=4000) > 2.5).to_numpy()
+    plain = learning.learn(frame, fraud, seed=1).decision_function(frame)
+    drawn = learning._drawn
+    assert drawn(learning._hashed(frame, seed=1), fraud)[1] is None
+    monkeypatch.setattr(learning, "_drawn", lambda key, fraud: (drawn(key, fraud)[0], np.ones(len(fraud))))
+    assert (learning.learn(frame, fraud, seed=1).decision_function(frame) == plain).all()
+
+
+def test_good_events_by_lot_stand_for_all(monkeypatch):
+    from riskbench.calibration import learning
+
+    monkeypatch.setattr(learning, "MOST_EVENTS", 500)
+    fraud = np.arange(4000) % 40 == 0
+    order, weight = learning._drawn(np.random.default_rng(4).permutation(4000).astype(np.uint64), fraud)
+    assert len(order) == 500
+    assert weight is not None
+    assert weight[fraud[order]].tolist() == [1.0] * 100
+    assert weight.sum() == pytest.approx(4000)

@@ -14,6 +14,7 @@ from riskbench.calibration.inputs import Inputs, inputs, remade
 from riskbench.calibration.learning import learn, predict
 from riskbench.data.checks import check
 from riskbench.data.dataset import Dataset, micros
+from riskbench.data.doors import a_dataset
 from riskbench.data.labels import FRAUD, GOOD, label_state
 from riskbench.display import Fact, Result, chart, result
 from riskbench.engine.columns import DAY, Column
@@ -201,6 +202,7 @@ def score_baseline(
     >>> list(baseline.dropped["column"])
     ['at', 'fraud', 'order']
     """
+    a_dataset(dataset)
     begun = clock.perf_counter()
     if label_delay is not None and not 0 <= label_delay <= 3650:
         raise ParameterError("'label_delay' is a number of days", got=label_delay, allowed="0 to 3650")

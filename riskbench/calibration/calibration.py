@@ -35,6 +35,7 @@ from riskbench.calibration.study import Study
 from riskbench.calibration.swept import swept, today_cut
 from riskbench.calibration.words import facts, promise_words, provenance, remarks
 from riskbench.data.dataset import Dataset
+from riskbench.data.doors import a_dataset
 from riskbench.data.outcomes import Ladder
 from riskbench.data.roles import Domain
 from riskbench.data.windows import Span, Window
@@ -278,6 +279,7 @@ def calibrate(
     1  loss prevented  True
     2  frauds alerted  True
     """
+    a_dataset(dataset)
     begun = time.perf_counter()
     sweep = swept(
         dataset, score=score, rule_param=rule_param, given=given, outcome=outcome, asof=asof, two_cuts=two_cuts

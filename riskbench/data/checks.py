@@ -10,6 +10,7 @@ from typing import ClassVar
 import pandas as pd
 
 from riskbench.data.dataset import Dataset, micros
+from riskbench.data.doors import a_dataset
 from riskbench.data.event_checks import EVENT_CHECKS
 from riskbench.data.finding import SEVERITIES, Case, Check, Finding, NotApplicable
 from riskbench.data.label_checks import LABEL_CHECKS, post_verdict
@@ -115,6 +116,7 @@ def check(
     0  RB002      2
     1  RB004      1
     """
+    a_dataset(dataset)
     begun = time.perf_counter()
     named = next((moment for moment in (now, asof, dataset.taken_at) if moment is not None), None)
     case = Case(

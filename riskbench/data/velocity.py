@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from riskbench.data.dataset import Dataset
+from riskbench.data.doors import a_dataset
 from riskbench.engine.columns import Column, Mask
 from riskbench.engine.totals import Totals
 from riskbench.engine.windows import Clock, History, Words, compact, counts, extremes
@@ -209,6 +210,7 @@ def velocity(dataset: Dataset, features: Mapping[str, Mapping[str, object] | Fea
     1          1       5.0
     2          1      12.5
     """
+    a_dataset(dataset)
     wanted = _listed(features)
     if not wanted:
         return dataset

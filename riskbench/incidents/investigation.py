@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from riskbench.data.dataset import Dataset
+from riskbench.data.doors import a_dataset
 from riskbench.display import Result
 from riskbench.errors import ParameterError
 from riskbench.incidents.cluster import Cluster, cluster_of
@@ -227,10 +228,7 @@ def investigate(
             got=type(incident).__name__,
             hint='rb.Incident("2026-11-11", "2026-11-13")',
         )
-    if not isinstance(dataset, Dataset):
-        raise ParameterError(
-            "Events are a Dataset", got=type(dataset).__name__, hint="rb.read(...) makes one of a file or a frame"
-        )
+    a_dataset(dataset)
     if isinstance(model, str | bytes | Path):
         raise ParameterError(
             "The model is the fitted model and not the name of its file",

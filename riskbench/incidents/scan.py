@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskbench.data.dataset import Dataset, micros
+from riskbench.data.doors import a_dataset
 from riskbench.data.labels import FRAUD
 from riskbench.display import Fact, Result, result
 from riskbench.display.chart import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, style
@@ -240,6 +241,7 @@ def scan(
     >>> found.frame().columns[:3].tolist()
     ['measure', 'segment', 'condition']
     """
+    a_dataset(events, name="events")
     began = time.process_time()
     _checked(level, most)
     exclude = exclude if isinstance(exclude, str) else tuple(exclude)

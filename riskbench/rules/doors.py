@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from riskbench.data.doors import a_dataset
 from riskbench.errors import ParameterError
 
 #: How each kind is come by.
 _HINTS = {
     "RuleBook": 'rb.RuleBook.read("book.yaml") reads one',
-    "Dataset": 'rb.read("events.parquet", roles=rb.Roles(...)) reads one',
     "Simulation": "rb.simulate(book, dataset) makes one",
     "LaunchPlan": "rb.plan_launch(book, dataset, rule=...) makes one",
     "RuleDrift": "rb.watch_rules(simulation) makes one",
@@ -48,8 +48,8 @@ def wanted(value: object, kind: str, *, name: str, hint: str | None = None) -> N
     """
     if kind in {held.__name__ for held in type(value).__mro__}:
         return
-    if kind == "Dataset" and isinstance(value, pd.DataFrame):
-        hint = "rb.read(frame, roles=rb.Roles(...)) makes one of a DataFrame"
+    if kind == "Dataset" and hint is None:
+        a_dataset(value, name=name)
     raise ParameterError(f"`{name}` is a {kind}", got=type(value).__name__, hint=hint or _HINTS.get(kind))
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 import traitlets
 
 from riskbench.data.dataset import Dataset
+from riskbench.data.doors import a_dataset
 from riskbench.display import html, number
 from riskbench.display.mask import masked
 from riskbench.display.steps import MOST_STEPS, Steps
@@ -329,8 +330,8 @@ def _named(held: Explanation, dataset: Dataset | None, ids: Sequence[object] | N
     """Return the explanation with other names of its events."""
     if dataset is None and ids is None:
         return held
-    if dataset is not None and not isinstance(dataset, Dataset):
-        raise ParameterError("`dataset` is a Dataset", got=type(dataset).__name__, hint="rb.read(...) makes one")
+    if dataset is not None:
+        a_dataset(dataset)
     if ids is None:
         assert dataset is not None
         ids = dataset.frame([dataset.roles.id])[dataset.roles.id].tolist()

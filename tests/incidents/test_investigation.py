@@ -172,7 +172,7 @@ def test_what_is_no_incident_is_refused(market):
 
 @pytest.mark.parametrize("events", [None, pd.DataFrame({"at": ["2026-11-11"]})])
 def test_what_is_no_dataset_is_refused(events):
-    with pytest.raises(rb.ParameterError, match="Events are a Dataset") as error:
+    with pytest.raises(rb.ParameterError, match="`dataset` is a Dataset") as error:
         rb.investigate(rb.Incident(*WINDOW), events)
     assert "rb.read" in str(error.value)
 

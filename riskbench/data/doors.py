@@ -1,0 +1,37 @@
+"""Is what was handed in a dataset? Checked at a verb's first line, before anything is counted."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from riskbench.data.dataset import Dataset
+from riskbench.errors import ParameterError
+
+
+def a_dataset(value: object, *, name: str = "dataset") -> None:
+    """Raise an error when a value is no Dataset.
+
+    Parameters
+    ----------
+    value : object
+        What was handed in.
+    name : str
+        What the verb calls it.
+
+    Raises
+    ------
+    ParameterError
+        When it is something else; says how to come by one.
+
+    >>> a_dataset("events.parquet")
+    Traceback (most recent call last):
+    riskbench.errors.ParameterError: `dataset` is a Dataset.
+    Got: str
+    Hint: rb.read("events.parquet", roles=rb.Roles(...)) reads one
+    """
+    if isinstance(value, Dataset):
+        return
+    hint = 'rb.read("events.parquet", roles=rb.Roles(...)) reads one'
+    if isinstance(value, pd.DataFrame):
+        hint = "rb.read(frame, roles=rb.Roles(...)) makes one of a DataFrame"
+    raise ParameterError(f"`{name}` is a Dataset", got=type(value).__name__, hint=hint)

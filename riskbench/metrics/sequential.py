@@ -16,13 +16,15 @@ _HALVINGS = 40
 _PRIOR = (0.5, 0.5)
 #: The spread of a normal mixture that weighs small differences as that prior does: sqrt(pi / 2).
 SHARE_SPREAD = math.sqrt(math.pi / 2)
+#: The bets of a share that may drift: log odds against it, either way. Small ones tell many events, large ones few.
+_BETS = 0.001 * 1.5 ** np.arange(23)
 #: No plan looks further than so many events.
 _FURTHEST = 1e12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sequence:
-    """An estimate at each look, with an interval that holds at all looks together.
+    """An estimate at each look, with an interval that holds at all looks together and always holds its estimate.
 
     Attributes
     ----------
@@ -45,7 +47,10 @@ class Sequence:
         return bool(len(self.lower) and np.any(self.running()[0] > self.running()[1]))
 
     def running(self) -> tuple[Floats, Floats]:
-        """Return the ends as narrowed by every look so far: they never widen."""
+        """Return the ends as narrowed by every look so far, for a value that never moves: they never widen.
+
+        Decide by them; do not show them beside the estimate: they leave it behind when the value moves.
+        """
         return np.maximum.accumulate(self.lower), np.minimum.accumulate(self.upper)
 
 
@@ -57,7 +62,7 @@ def share_sequence(
     Use it for a rate that is watched while it grows, such as the insult rate since a launch. Read it as: with 95 %
     confidence the true share lies inside at every look, however often one looks and whenever one stops; an ordinary
     interval looked at daily is wrong far more often than it says. It is exact for events that come independently
-    with one share, also for a handful of events.
+    with one share, also for a handful of events; for a share that may move take `drifting_share_sequence`.
 
     Parameters
     ----------
@@ -92,6 +97,49 @@ def share_sequence(
     upper = _edge(np.ones_like(best), best, outside)
     against = np.zeros_like(best) if bound is None else weight - _likelihood(k, n, np.full_like(best, bound))
     return Sequence(value, lower, upper, _always_valid(against))
+
+
+def drifting_share_sequence(hits: npt.ArrayLike, total: npt.ArrayLike, *, alpha: float = 0.05) -> Sequence:
+    """Return a share after each look, with an interval that holds at all looks also when the share moves.
+
+    Use it to show a rate while it grows: the estimate is the share of all events so far, and so is what the interval
+    is for, the mean of the events' own chances up to that look. Read it as: with 95 % confidence it holds that mean
+    at every look, whatever the chance of a hit did in between, and also when it answers what was seen before. Do not
+    narrow it by earlier looks: the mean of then is not the mean of now.
+
+    Parameters
+    ----------
+    hits, total : array of float, shape (looks,)
+        The counts so far: neither falls. They may be fractions, where events that come in clusters count for fewer.
+    alpha : float, 0..1
+        The chance of ever being wrong.
+
+    Examples
+    --------
+    >>> held = drifting_share_sequence([1, 3, 30], [10, 30, 300])
+    >>> held.lower.round(3).tolist(), held.upper.round(3).tolist()
+    ([0.0, 0.007, 0.051], [0.569, 0.357, 0.17])
+
+    Source: each bet exp(b x) / (1 + p (exp(b) - 1)) is fair for an event of chance p whatever came before, and the
+    log of its denominator is concave in p, so that one mean chance never wins more than the chances it is the mean
+    of; a mixture of bets as in Howard, Ramdas, McAuliffe and Sekhon (2020), Time-uniform Chernoff bounds via
+    nonnegative supermartingales, Probability Surveys 17, 257-317.
+    """
+    from scipy.special import logsumexp
+
+    k, n = _counts(hits, total)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = np.where(n > 0, k / n, np.nan)
+    best = np.where(n > 0, value, 0.5)
+    bets, weights = np.concatenate([_BETS, -_BETS]), np.tile(np.sqrt(_BETS) / (2 * np.sqrt(_BETS).sum()), 2)
+    odds = np.expm1(bets)
+
+    def outside(share: Floats) -> npt.NDArray[np.bool_]:
+        won = k[:, None] * bets - n[:, None] * np.log1p(share[:, None] * odds)
+        return np.asarray(logsumexp(won, b=weights, axis=1) >= math.log(1.0 / alpha))
+
+    lower, upper = _edge(np.zeros_like(best), best, outside), _edge(np.ones_like(best), best, outside)
+    return Sequence(value, lower, upper, np.ones_like(best))
 
 
 def beyond(hits: npt.ArrayLike, total: npt.ArrayLike, *, bound: float) -> Floats:

@@ -14,6 +14,7 @@ from riskbench.metrics.sequential import (
     beyond,
     bounded_sequence,
     difference_sequence,
+    drifting_share_sequence,
     events_needed,
     mean_sequence,
     share_events_needed,
@@ -180,3 +181,94 @@ def test_nothing_seen_says_nothing():
 def test_a_share_that_moves_is_called_so():
     hits = np.concatenate([np.zeros(400), np.ones(400)])
     assert share_sequence(np.cumsum(hits), np.arange(1, 801)).moved
+
+
+# -- a share that moves --------------------------------------------------------------------------------------------
+
+
+def bets(k: float, n: float, share: float) -> float:
+    """Return what the mixture of bets has won against a mean share, in plain Python."""
+    sizes = [0.001 * 1.5**step for step in range(23)]
+    whole = 2 * sum(math.sqrt(size) for size in sizes)
+    return sum(
+        math.sqrt(size) / whole * math.exp(way * size * k - n * math.log1p(share * math.expm1(way * size)))
+        for size in sizes
+        for way in (1, -1)
+    )
+
+
+@settings(max_examples=15, deadline=None)
+@given(steps, st.floats(1, 4))
+def test_a_drifting_share_equals_the_scan_of_all_shares(hits, swell):
+    k, n = (x / swell for x in looks(hits))
+    held = drifting_share_sequence(k, n, alpha=ALPHA)
+    inside = [p / 500 for p in range(501) if bets(k[-1], n[-1], p / 500) < 1 / ALPHA]
+    assert held.lower[-1] == pytest.approx(inside[0], abs=1 / 400)
+    assert held.upper[-1] == pytest.approx(inside[-1], abs=1 / 400)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(1, 5000), st.floats(0, 1)), min_size=1, max_size=12),
+    st.floats(1, 20),
+    st.sampled_from([0.05, 0.01, 0.3]),
+)
+def test_what_is_printed_holds_its_estimate_at_every_look_however_the_share_moves(days, swell, alpha):
+    n = np.cumsum([count for count, _ in days]).astype(float)
+    k = np.cumsum([round(count * share) for count, share in days]).astype(float)
+    held = drifting_share_sequence(k / swell, n / swell, alpha=alpha)
+    assert (held.lower <= held.value).all()
+    assert (held.value <= held.upper).all()
+    assert ((held.lower >= 0) & (held.upper <= 1)).all()
+    np.testing.assert_allclose(held.value, k / n)
+
+
+def chances(kind: str, length: int, rng: np.random.Generator) -> np.ndarray:
+    at = np.linspace(0, 1, length)
+    return {
+        "one": np.full(length, 0.05),
+        "leaps": np.where(at < 0.4, 0.02, 0.25),
+        "falls": 0.3 * (1 - at) ** 3,
+        "swings": 0.2 + 0.2 * np.sin(20 * at),
+        "chance": rng.random(length) ** 4,
+    }[kind]
+
+
+@pytest.mark.parametrize("kind", ["one", "leaps", "falls", "swings", "chance"])
+def test_the_mean_of_all_events_so_far_is_held_at_all_looks_however_it_moves(kind):
+    rng = np.random.default_rng(17)
+    paths, length = 400, 2000
+    at = np.unique(np.geomspace(5, length, 20).astype(int)) - 1
+    share = chances(kind, length, rng)
+    k = np.cumsum(rng.random((paths, length)) < share, axis=1)[:, at]
+    mean, n = (np.cumsum(share) / np.arange(1, length + 1))[at], np.tile(at + 1, (paths, 1))
+    held = drifting_share_sequence(k.ravel(), n.ravel())
+    lower, upper = held.lower.reshape(k.shape), held.upper.reshape(k.shape)
+    assert ((lower > mean) | (upper < mean)).any(axis=1).mean() <= ALPHA + SLACK
+    if kind == "leaps":
+        one = share_sequence(k[0], n[0])
+        low, high = one.running()
+        assert ((low > one.value) | (high < one.value)).any(), "the study would show what loses its estimate"
+
+
+def test_the_mean_is_held_also_when_what_was_seen_moves_the_share():
+    """After a day above 10 % the next is quiet, after one below it is not: chances answer the past."""
+    rng = np.random.default_rng(18)
+    paths, days, each = 400, 20, 50
+    k, chance = np.zeros((paths, days)), np.zeros((paths, days))
+    for day in range(days):
+        seen = k[:, :day].sum(axis=1) / max(day * each, 1)
+        chance[:, day] = np.where(seen > 0.1, 0.02, 0.3)
+        k[:, day] = rng.binomial(each, chance[:, day])
+    n = np.tile(each * np.arange(1, days + 1), (paths, 1))
+    held = drifting_share_sequence(np.cumsum(k, axis=1).ravel(), n.ravel())
+    mean = (np.cumsum(chance, axis=1) / np.arange(1, days + 1)).ravel()
+    missed = ((held.lower > mean) | (held.upper < mean)).reshape(paths, days).any(axis=1)
+    assert missed.mean() <= ALPHA + SLACK
+
+
+def test_a_drifting_share_of_nothing_is_open():
+    held = drifting_share_sequence([0.0], [0.0])
+    assert np.isnan(held.value[0])
+    assert (held.lower[0], held.upper[0]) == (0.0, 1.0)
+    assert drifting_share_sequence([], []).value.size == 0

@@ -306,16 +306,80 @@ def test_a_rule_that_pays_goes_on(book, events, stage):
     assert set(held.frame("sequence")["measure"]) == {*held.frame()["measure"]}
 
 
-def test_the_intervals_never_widen_and_rows_in_any_order_say_the_same(book, events):
+def holds_its_estimates(held) -> None:
+    for page in ("sequence", "guardrails"):
+        rows = held.frame(page)
+        rows = rows[rows["n"] > 0].astype({"value": float, "lower": float, "upper": float})
+        assert len(rows)
+        assert (rows["lower"] <= rows["value"]).all()
+        assert (rows["value"] <= rows["upper"]).all()
+    for fact in held.headline():
+        if fact.lower is not None:
+            assert fact.lower <= fact.value <= fact.upper, str(fact)
+    worth = held.frame("worth").iloc[0]
+    if worth["lower"] is not None:
+        assert worth["lower"] <= worth["each"] <= worth["upper"]
+
+
+def test_every_estimate_lies_in_its_interval_and_rows_in_any_order_say_the_same(book, events):
     plan = rb.plan_launch(book, events, rule="TX-2", asof="2026-02-20")
     held = rb.judge_launch(plan, events, since="2026-02-20", stage=0.5)
+    holds_its_estimates(held)
     for _, own in held.frame("sequence").groupby("measure"):
         assert (own["n"].diff().dropna() >= 0).all()
-        assert (own["lower"].diff().dropna() >= -1e-12).all()
-        assert (own["upper"].diff().dropna() <= 1e-12).all()
     shuffled = read(table().sample(frac=1, random_state=4))
     again = rb.judge_launch(plan, shuffled, since="2026-02-20", stage=0.5)
     pd.testing.assert_frame_equal(held.frame("sequence"), again.frame("sequence"))
+
+
+def drifting(seed: int, *, before: float, after: float, turn: str) -> pd.DataFrame:
+    """Return events of which risky ones are frauds in a share that changes on a day."""
+    frame, rng = table(seed), np.random.default_rng(100 + seed)
+    share = np.where(frame["placed"] < turn, before, after)
+    fraud = (frame["risk"] > 0.9) & (rng.random(len(frame)) < share)
+    told = frame["placed"] + pd.to_timedelta(rng.uniform(0, 10, len(frame)), unit="D")
+    return frame.assign(fraud=fraud.astype(int), told=told.where(fraud))
+
+
+@pytest.mark.parametrize("stage", ["shadow", 0.5, "live"])
+@pytest.mark.parametrize(("before", "after"), [(0.1, 0.7), (0.7, 0.1), (0.3, 0.35)])
+def test_every_estimate_lies_in_its_interval_when_the_rate_moves(book, stage, before, after):
+    held = read(drifting(3, before=before, after=after, turn="2026-03-15"))
+    plan = rb.plan_launch(book, held, rule="TX-2", asof="2026-02-20")
+    verdict = rb.judge_launch(plan, held, since="2026-02-01", stage=stage)
+    holds_its_estimates(verdict)
+    told = [note for note in verdict.notes if note.startswith("precision of what it adds: it surely moved")]
+    assert len(told) == (abs(before - after) > 0.5)
+
+
+def test_what_was_surely_kept_and_is_no_more_is_not_called_so(book):
+    """At first nearly all that it holds is fraud, then nothing is: the mean of all falls below what pays."""
+    frame = drifting(5, before=0.95, after=0.0, turn="2026-02-20")
+    held = read(frame)
+    costs = {"margin": 0.9, "insult_share": 1.0, "loss_share": 1.0}
+    plan = rb.plan_launch(book, held, rule="TX-2", costs=costs, measure_on=("2026-01-01", "2026-02-10"))
+    late = rb.judge_launch(plan, held, since="2026-02-01")
+    row, pays = late.frame().set_index("measure").loc["precision of what it adds"], plan.evidence.break_even
+    days = late.frame("sequence").set_index("measure").loc["precision of what it adds"]
+    assert (days["lower"] > pays).any(), "it was surely kept once"
+    assert row["value"] < pays
+    assert row["status"] != "surely kept"
+    assert late.verdict != "go on"
+
+
+def test_a_guardrail_that_was_broken_for_a_while_says_on_which_day(book):
+    """The rule holds three times as many in the first days only: it is stopped, and the words are not of today."""
+    frame = table(7)
+    rng = np.random.default_rng(8)
+    flood = (frame["placed"] >= "2026-02-20") & (frame["placed"] < "2026-02-25") & (rng.random(len(frame)) < 0.6)
+    frame.loc[flood, "risk"] = 0.95
+    held = read(frame)
+    plan = rb.plan_launch(book, held, rule="TX-2", measure_on=("2026-01-01", "2026-02-10"))
+    verdict = rb.judge_launch(plan, held, since="2026-02-20", stage="live")
+    holds_its_estimates(verdict)
+    assert verdict.verdict == "stop"
+    assert "added review rate was surely above" in verdict.reason
+    assert "on 2026-02-2" in verdict.reason
 
 
 def test_a_rule_that_turns_bad_is_stopped(book):

@@ -41,8 +41,9 @@ class LaunchVerdict(Result):
     reason : str
         Why, in one sentence.
     guardrails : DataFrame
-        One row a guardrail, and one for the benefit: measure, side, bound, on, n, value, lower, upper (95 % at all
-        times and for all guardrails together), p, difference with interval (treated less control), status.
+        One row a guardrail, and one for the benefit: measure, side, bound, on, n, value, lower, upper (of the rate
+        of all events so far, also where it moved; 95 % at all times and for all guardrails together), p (were it one
+        rate throughout), difference with interval (treated less control), status.
     sequence : DataFrame
         One row a measure and day: measure, date, n, hits, value, lower, upper, bound.
     against : DataFrame
@@ -157,7 +158,7 @@ def judge_launch(
     ... ''')
     >>> plan = rb.plan_launch(book, events, asof="2026-08-15")
     >>> print(rb.judge_launch(plan, events, since="2026-08-15", stage=0.1).verdict)
-    go on
+    continue
 
     Source: metrics/sequential.py names the papers.
     """
@@ -265,19 +266,12 @@ def _verdict(rails: list[Watched], benefit: Watched | None, trial: Trial, stage:
     """Return what to do, why, and which figure shows it."""
     for rail in rails:
         if rail.broken:
-            value = float(rail.seen.value[-1])
-            word = "above" if rail.side == "at_most" else "below"
-            name = rail.measure.replace("_", " ")
-            so_far = f"{number(value, 'share')} so far, {rail.on}"
-            return "stop", f"{name} is surely {word} {number(rail.bound, 'share')} ({so_far})", rail.measure
+            so_far = f"{number(float(rail.seen.value[-1]), 'share')} so far, {rail.on}"
+            return "stop", f"{rail.measure.replace('_', ' ')} {_beyond(rail)} ({so_far})", rail.measure
     if benefit is None:
         return "continue", "no guardrail is broken; what the rule is worth is not measurable", _first(rails)
     if benefit.broken:
-        return (
-            "stop",
-            f"it does not pay: its precision is surely below {number(benefit.bound, 'share')}",
-            BENEFIT,
-        )
+        return "stop", f"it does not pay: its precision {_beyond(benefit)}", BENEFIT
     if benefit.kept:
         last = " It is live." if stage.share == 1 else ""
         return (
@@ -294,6 +288,12 @@ def _verdict(rails: list[Watched], benefit: Watched | None, trial: Trial, stage:
             _first(rails) if benefit.n == 0 else BENEFIT,
         )
     return "continue", "no guardrail is broken, and its precision is not told from its break-even yet", BENEFIT
+
+
+def _beyond(one: Watched) -> str:
+    """Return how a bound is left: now, or on the day when it was first sure."""
+    left = f"surely {'above' if one.side == 'at_most' else 'below'} {number(one.bound, 'share')}"
+    return f"is {left}" if one.still_broken or one.broken_at is None else f"was {left} on {one.date(one.broken_at)}"
 
 
 def _first(rails: list[Watched]) -> str:
@@ -382,7 +382,7 @@ def _facts(benefit: Watched | None, rails: list[Watched]) -> tuple[Fact, ...]:
 
 
 def _notes(plan: LaunchPlan, trial: Trial, stage: Stage, launched: npt.NDArray[np.bool_]) -> tuple[str, ...]:
-    notes = ["Intervals hold at all looks together (95 %): looking daily is allowed."]
+    notes = ["Intervals hold at all looks together (95 %) for the rate of all events so far: looking daily is allowed."]
     moved = launched & trial.changed
     young = int(np.count_nonzero(moved & ~trial.mature))
     notes.append(
@@ -402,11 +402,11 @@ def _notes(plan: LaunchPlan, trial: Trial, stage: Stage, launched: npt.NDArray[n
 
 def _drift(watched: list[Watched]) -> tuple[str, ...]:
     """Return which figures moved with time, or left their bound without the rule too."""
-    named = [(one, one.measure.replace("_", " ")) for one in watched]
-    moved = [f"{name}: later days contradict earlier ones, so it has moved." for one, name in named if one.seen.moved]
+    moved = [told for one in watched if (told := one.moved()) is not None]
     apart = [
-        f"{name}: treated and control do not differ surely, so the rule alone may not be the cause."
-        for one, name in named
+        f"{one.measure.replace('_', ' ')}: treated and control do not differ surely, so the rule alone may not be the "
+        "cause."
+        for one in watched
         if one.broken and one.difference is not None and one.difference[1] <= 0 <= one.difference[2]
     ]
     return (*moved, *apart)

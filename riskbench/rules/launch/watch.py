@@ -11,9 +11,16 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskbench.data.outcomes import ladder
+from riskbench.display import number
 from riskbench.engine.columns import DAY
 from riskbench.metrics.costs import Costs
-from riskbench.metrics.sequential import Sequence, difference_sequence, mean_sequence, share_sequence
+from riskbench.metrics.sequential import (
+    Sequence,
+    difference_sequence,
+    drifting_share_sequence,
+    mean_sequence,
+    share_sequence,
+)
 from riskbench.rules.launch.effect import TOLD, Limit, Trial
 
 Floats = npt.NDArray[np.float64]
@@ -40,7 +47,9 @@ class Watched:
     hits, total : ndarray of int64
         What is counted so far, and among how many.
     seen : Sequence
-        The share with its interval at all times.
+        The share with its interval at all times, were it one share throughout: what the launch is stopped by.
+    shown : Sequence
+        The share of all events so far with its interval at all times, whatever it did meanwhile: what is printed.
     difference : tuple of float or None
         Treated less control, with its interval; None where there is no control.
     on : str
@@ -54,6 +63,7 @@ class Watched:
     hits: Ints
     total: Ints
     seen: Sequence
+    shown: Sequence
     difference: tuple[float, float, float] | None
     on: str
 
@@ -65,29 +75,58 @@ class Watched:
     @property
     def broken(self) -> bool:
         """Whether the bound is surely left, at any look so far."""
+        return self.broken_at is not None
+
+    @property
+    def broken_at(self) -> int | None:
+        """The first look at which the bound is surely left."""
         lower, upper = self.seen.running()
-        return bool((lower > self.bound).any() if self.side == "at_most" else (upper < self.bound).any())
+        left = lower > self.bound if self.side == "at_most" else upper < self.bound
+        return int(left.argmax()) if left.any() else None
+
+    @property
+    def still_broken(self) -> bool:
+        """Whether the rate of all events so far surely lies beyond the bound, as printed."""
+        return self._now(beyond=True)
 
     @property
     def kept(self) -> bool:
-        """Whether the figure surely lies on the allowed side, at any look so far."""
+        """Whether the figure surely lies on the allowed side: told so far, and not taken back by what is printed."""
         lower, upper = self.seen.running()
-        return bool((upper < self.bound).any() if self.side == "at_most" else (lower > self.bound).any())
+        told = (upper < self.bound).any() if self.side == "at_most" else (lower > self.bound).any()
+        return bool(told) and self._now(beyond=False)
+
+    def _now(self, *, beyond: bool) -> bool:
+        if not len(self.days):
+            return False
+        if (self.side == "at_most") == beyond:
+            return bool(self.shown.lower[-1] > self.bound)
+        return bool(self.shown.upper[-1] < self.bound)
+
+    def date(self, look: int) -> str:
+        """Return the local day of a look."""
+        return str(np.datetime64(int(self.days[look]), "D"))
+
+    def moved(self) -> str | None:
+        """Return in words that the rate surely moved since the launch; None where one rate may have made all days."""
+        if not self.seen.moved:
+            return None
+        looks = sorted((int(self.seen.lower.argmax()), int(self.seen.upper.argmin())))
+        then = ", ".join(f"{number(float(self.seen.value[at]), 'share')} up to {self.date(at)}" for at in looks)
+        name = self.measure.replace("_", " ")
+        return f"{name}: it surely moved since the launch ({then}); what is shown is the rate of all its events so far."
 
     def frame(self) -> pd.DataFrame:
-        """Return one row a day: measure, date, n, hits, value, lower, upper, bound; the interval never widens."""
-        lower, upper = self.seen.running()
-        apart = lower > upper  # the share has moved: what is seen now stands alone
-        dates = [str(np.datetime64(int(day), "D")) for day in self.days]
+        """Return one row a day: measure, date, n, hits, value, lower, upper, bound; the value lies in its interval."""
         return pd.DataFrame(
             {
                 "measure": self.measure,
-                "date": dates,
+                "date": [self.date(look) for look in range(len(self.days))],
                 "n": self.total,
                 "hits": self.hits,
-                "value": self.seen.value,
-                "lower": np.where(apart, self.seen.lower, lower),
-                "upper": np.where(apart, self.seen.upper, upper),
+                "value": self.shown.value,
+                "lower": self.shown.lower,
+                "upper": self.shown.upper,
                 "bound": self.bound,
             }
         )
@@ -154,6 +193,7 @@ def watch(
                 hits=hits,
                 total=total,
                 seen=seen,
+                shown=drifting_share_sequence(hits / own_swell, total / own_swell, alpha=alpha),
                 difference=other,
                 on=word_told if late else word,
             )
@@ -171,6 +211,7 @@ def watch(
         hits=hits,
         total=total,
         seen=seen,
+        shown=drifting_share_sequence(hits / swell, total / swell),
         difference=None,
         on=word_told,
     )
@@ -220,12 +261,9 @@ def worth_so_far(trial: Trial, rows: Mask, costs: Costs) -> pd.DataFrame:
     entry |= {"net_value": float(gain.sum()) if n else None, "each": float(gain.mean()) if n else None}
     entry |= {"lower": None, "upper": None, "reading": f"no interval below {ENOUGH} labelled events"}
     if n >= ENOUGH:
-        count = np.arange(1, n + 1, dtype=np.float64)
-        held = mean_sequence(count, np.cumsum(gain), np.cumsum(gain * gain), best_at=2.0 * ENOUGH)
-        lower, upper = held.lower[ENOUGH - 1 :].max(), held.upper[ENOUGH - 1 :].min()
-        if lower > upper:
-            lower, upper = held.lower[-1], held.upper[-1]
-        entry |= {"lower": float(lower), "upper": float(upper), "reading": "holds at all looks in the long run"}
+        held = mean_sequence([n], [gain.sum()], [(gain * gain).sum()], best_at=2.0 * ENOUGH)
+        lower, upper = float(held.lower[0]), float(held.upper[0])
+        entry |= {"lower": lower, "upper": upper, "reading": "holds at all looks in the long run"}
     return pd.DataFrame([entry])
 
 

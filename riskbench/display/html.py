@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable
 from html import escape
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from riskbench.display.fact import Fact, Unit, number
 from riskbench.display.wording import private
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 INK = "color:var(--jp-ui-font-color1,inherit)"
 SOFT = "color:var(--jp-ui-font-color2,inherit);opacity:.85"
@@ -60,6 +62,8 @@ def _unit(column: str, measure: str | None) -> Unit:
 
 def cell(value: object, column: str, *, measure: str | None = None) -> str:
     """Return one table cell as escaped text; `measure` is what the cell's row is about, where a table says so."""
+    import pandas as pd
+
     if value is None or value is pd.NaT or value is pd.NA or (isinstance(value, float) and value != value):  # noqa: PLR0124
         return "–"
     if hasattr(value, "item"):
@@ -81,6 +85,8 @@ def _text(text: str) -> str:
 
 def table(frame: pd.DataFrame, *, caption: str = "", rows: int = 10) -> str:
     """Return a frame's first rows as an HTML table with headers that a screen reader can use."""
+    import pandas as pd
+
     shown = frame.head(rows)
     names = [str(name) for name in frame.columns]
     numeric = {name: pd.api.types.is_numeric_dtype(frame[name]) for name in frame.columns}

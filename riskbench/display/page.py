@@ -9,13 +9,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape, unescape
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from riskbench.display import html
 from riskbench.display.fact import Fact
 from riskbench.display.wording import markdown, private
 from riskbench.errors import ParameterError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: The most rows of a table on a page.
 MOST_ROWS = 300

@@ -7,13 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, dataclass_transform
 
-import pandas as pd
-
 from riskbench.display import chart, html
 from riskbench.display.fact import Fact
 from riskbench.errors import ParameterError, listed, nearest
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
 
 T = TypeVar("T")
@@ -78,6 +77,8 @@ class Result:
     @property
     def tables(self) -> tuple[str, ...]:
         """The names that `frame` takes."""
+        import pandas as pd
+
         held = [f.name for f in fields(self) if isinstance(getattr(self, f.name), pd.DataFrame)]
         return tuple(dict.fromkeys([*held, *self.lazy]))
 
@@ -89,6 +90,8 @@ class Result:
         ParameterError
             When there is no table of that name.
         """
+        import pandas as pd
+
         wanted = self.main if name is None else name
         held = getattr(self, wanted, None) if wanted in self.tables else None
         if isinstance(held, pd.DataFrame):

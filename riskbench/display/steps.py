@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from html import escape
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from riskbench.display import html
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: The most steps that go with an answer.
 MOST_STEPS = 101

@@ -7,13 +7,14 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from riskbench.config import redact_all
 from riskbench.display import Fact, Result, json_safe, result
 from riskbench.errors import PlaybookError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FORMAT = 1
 RESULTS, TABLES = "results.json", "tables"
@@ -121,7 +122,12 @@ def _stored(folder: Path, entry: Mapping[str, Any]) -> Stored:
 
 
 def _reader(path: Path) -> Any:
-    return lambda: pd.read_parquet(path)
+    def read() -> pd.DataFrame:
+        import pandas as pd
+
+        return pd.read_parquet(path)
+
+    return read
 
 
 def _write_table(frame: pd.DataFrame, path: Path) -> None:

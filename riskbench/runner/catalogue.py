@@ -7,14 +7,15 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar
-
-import pandas as pd
+from typing import TYPE_CHECKING, ClassVar
 
 from riskbench.display import Fact, Result, result
 from riskbench.errors import ParameterError, PlaybookError, RiskbenchError, listed, nearest
 from riskbench.runner.places import Place, places, sample_book, shipped_folder
 from riskbench.runner.playbook import Playbook, named_id, read_playbook
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
     "Catalogue",
@@ -292,6 +293,8 @@ def _row(book: Playbook, origin: str) -> dict[str, object]:
 
 
 def _frame(rows: Sequence[Mapping[str, object]], columns: tuple[str, ...]) -> pd.DataFrame:
+    import pandas as pd
+
     return pd.DataFrame(list(rows), columns=list(columns))
 
 

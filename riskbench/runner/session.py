@@ -8,8 +8,6 @@ from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import pandas as pd
-
 from riskbench.config import redact, redact_all, resolve, secrets_in
 from riskbench.display import Fact, Result, result
 from riskbench.errors import DataError, ParameterError, PlaybookError, RiskbenchError, listed, nearest
@@ -20,6 +18,8 @@ from riskbench.runner.parameters import Parameter, settle
 from riskbench.runner.seal import keep_book
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from riskbench.calibration.baseline import Baseline
     from riskbench.data.dataset import Dataset
     from riskbench.data.roles import Domain
@@ -250,7 +250,9 @@ class Session(Result):
         if self.values.get("source") is None and "minute_cost" not in stated:
             from riskbench.data.marketplace.region import minute_cost
 
-            stated["minute_cost"] = minute_cost(self.values.get("region"))
+            region = self.values.get("region")
+            origin = "the sample region's" if region is not None else "the sample regions' average"
+            return Costs(**{**stated, "minute_cost": minute_cost(region)}, origins={"minute_cost": origin})
         return Costs.from_mapping(stated)
 
     def constraints(self) -> tuple[Constraint, ...]:
@@ -396,6 +398,8 @@ def start(playbook: str, namespace: Mapping[str, Any]) -> Session:
     PlaybookError
         When there is no such playbook.
     """
+    import pandas as pd
+
     told = os.environ.get(NOTEBOOK)
     held = read_playbook(Path(told)) if told else None
     if held is None or held.id != playbook:

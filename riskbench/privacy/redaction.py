@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
 from riskbench.privacy.shapes import ADDRESS, DEVICE, MAIL, SHAPES
 from riskbench.privacy.tokens import Key, current_key
@@ -32,6 +33,8 @@ _UNSEEN = re.compile("[\u00ad\u034f\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066
 _DASHES, _SPACES = re.compile("[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]"), re.compile("[^\\S\n]")
 #: What hiding one detail may bring to light is hidden too; a text that never ends is hidden whole.
 _ROUNDS = 4
+#: What was found in texts up to this long is remembered.
+_REMEMBERED = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,12 @@ def find(text: str) -> tuple[Finding, ...]:
     >>> [found.kind for found in find("card 4111 1111 1111 1111 of ana@shop.example, order 4111111111111112")]
     ['card number', 'e-mail address']
     """
+    return _found(text) if len(text) <= _REMEMBERED else _found.__wrapped__(text)
+
+
+@lru_cache(maxsize=8192)
+def _found(text: str) -> tuple[Finding, ...]:
+    """Return what `find` does; the texts of a notebook stand on both pages and are checked once more at the end."""
     if not _PERHAPS.search(text):
         return ()
     spans = []

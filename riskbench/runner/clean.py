@@ -68,6 +68,7 @@ def _cleaner() -> Any:
     from bleach.sanitizer import Cleaner  # type: ignore[import-untyped]
 
     class Styles(CSSSanitizer):
+        @lru_cache(maxsize=4096)  # noqa: B019 there is one, for good; a table says the same style in every cell
         def sanitize_css(self, style: str) -> str:
             kept = super().sanitize_css(style)
             return "" if re.search(r"url|image|expression|@|\\", kept, re.IGNORECASE) else kept

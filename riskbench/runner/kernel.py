@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,8 @@ from jupyter_client.kernelspec import KernelSpec
 from jupyter_core.utils import run_sync
 
 ENGINE = "riskbench"
+#: Seconds that a kernel has to leave after its last cell, while the pages are made.
+_LEAVE = 2.0
 
 
 class OwnKernelManager(AsyncKernelManager):
@@ -50,7 +54,7 @@ class Execution:
         self.notebook: Any = None
         self.cell: int | None = None
         self.manager: Any = None
-        self.warm = False
+        self._asked: float | None = None
 
     @property
     def pid(self) -> int | None:
@@ -66,6 +70,23 @@ class Execution:
         """End the kernel and all that it started, at once."""
         self._signal(signal.SIGKILL)
 
+    def ask_to_leave(self) -> None:
+        """Ask the kernel to end, and go on; `see_off` sees to it that it has."""
+        run_sync(self.manager.request_shutdown)()
+        self._asked = time.monotonic()
+
+    def see_off(self) -> None:
+        """Wait a moment for a kernel that was asked to leave, and end it when it has not."""
+        process = getattr(getattr(self.manager, "provisioner", None), "process", None)
+        if process is None or process.poll() is not None:
+            return
+        if self._asked is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(max(0.0, self._asked + _LEAVE - time.monotonic()))
+                return
+        self.kill()
+        process.wait()
+
     def _signal(self, number: int) -> None:
         if self.pid is not None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -75,7 +96,7 @@ class Execution:
                     os.kill(self.pid, number)
 
     def run(self, notebook: Path, parameters: Mapping[str, Any], cwd: Path) -> None:
-        """Execute a notebook; whatever happens, `self.notebook` is what came of it.
+        """Execute a notebook; whatever happens, `self.notebook` is what came of it, and `see_off` ends the kernel.
 
         Raises
         ------
@@ -102,8 +123,10 @@ class Execution:
                 kernel_name="python3",
                 language="python",
             )
-        finally:
+            self.ask_to_leave()
+        except BaseException:
             self.kill()
+            raise
 
 
 def _engine(execution: Execution) -> Any:
@@ -129,8 +152,10 @@ def _engine(execution: Execution) -> Any:
                 store_widget_state=False,
             )
             try:
-                client.execute(cleanup_kc=True)
+                client.execute(cleanup_kc=False)
             finally:
                 execution.notebook = nb_man.nb
+                if client.kc is not None:
+                    client.kc.stop_channels()
 
     return Engine

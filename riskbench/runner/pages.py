@@ -101,6 +101,24 @@ def render(
     }
 
 
+def clean_ahead(cells: list[dict[str, Any]], seen: Mapping[str, set[str]]) -> None:
+    """Clean the outputs of settled cells as `render` will: what is clean is remembered.
+
+    Parameters
+    ----------
+    cells : list
+        The next cells; they are changed.
+    seen : mapping
+        The remarks that each page has made, by its name; the cells' are added.
+    """
+    for name, remarks in seen.items():
+        shown = [_shown(copy.deepcopy(cell), lead=name == "lead.html") for cell in cells]
+        for cell in _without_repeats([cell for cell in shown if cell is not None], remarks):
+            for output in cell.get("outputs", ()):
+                if "text/html" in output.get("data", {}):
+                    clean(output["data"]["text/html"])
+
+
 def _page(
     notebook: Mapping[str, Any],
     run: Mapping[str, Any],
@@ -131,7 +149,7 @@ def _page(
     }
     exporter = _exporter()
     exporter.exclude_input = lead
-    body, _ = exporter.from_notebook_node(nbformat.from_dict(held), resources={"riskbench": page})
+    body = _written(exporter, nbformat.from_dict(held), {"riskbench": page})
     return with_script(Tidy(session.get("personal") or {}, current_key()).rewritten(body))
 
 
@@ -179,9 +197,9 @@ def _without_bare_headings(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return kept
 
 
-def _without_repeats(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _without_repeats(cells: list[dict[str, Any]], seen: set[str] | None = None) -> list[dict[str, Any]]:
     """Say each remark once: results that rest on the same data remark the same."""
-    seen: set[str] = set()
+    seen = set() if seen is None else seen
 
     def once(found: re.Match[str]) -> str:
         new = [item for item in _ITEM.findall(found[0]) if item not in seen]
@@ -294,6 +312,18 @@ def _alt(output: Mapping[str, Any], kind: str) -> str:
     said = held.get("alt") if isinstance(held, Mapping) else None
     plain = output.get("data", {}).get("text/plain", "")
     return str(said or ("Figure" if str(plain).startswith("<") else plain) or "Figure")[:400]
+
+
+def _written(exporter: Any, notebook: Any, resources: dict[str, Any]) -> str:
+    """Return a notebook as HTML, without the last step of nbconvert: it reads it all again to give pictures words."""
+    from nbconvert.exporters.templateexporter import TemplateExporter
+    from nbconvert.filters import Highlight2HTML
+
+    told = notebook.metadata.get("language_info", {})
+    lexer = told.get("pygments_lexer", told.get("name", None))
+    exporter.register_filter("highlight_code", Highlight2HTML(pygments_lexer=lexer, parent=exporter))
+    body, _ = TemplateExporter.from_notebook_node(exporter, notebook, resources=resources)
+    return str(body)
 
 
 @cache

@@ -17,6 +17,8 @@ from riskbench.runner.veil import Veil
 _SCRIPT = Path(__file__).parent / "templates" / "riskbench" / "steps.js"
 _STEPS = re.compile(rf'<details\b[^>]*\bclass="{MARK}"')
 _HEADING = re.compile(r"h[1-6]\Z")
+#: What a picture is said to be whose cell gave it no words.
+_NO_WORDS = "No description has been provided for this image"
 
 
 class Tidy(Veil):
@@ -45,6 +47,8 @@ class Tidy(Veil):
             self._head = name == "thead"
         if name == "th" and self._inside and "scope" not in dict(held):
             return [*held, ("scope", "col" if self._head else "row")]
+        if name == "img" and "alt" not in dict(held):
+            return [*held, ("alt", _NO_WORDS)]
         return told
 
     def end(self, name: str) -> str:

@@ -8,7 +8,6 @@ in outcome.json in the run folder.
 from __future__ import annotations
 
 import contextlib
-import importlib
 import json
 import os
 import shutil
@@ -18,12 +17,14 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from riskbench.config import redact_all
 from riskbench.privacy import KEY, KEY_FILE, key_file
 from riskbench.runner import bundle
+from riskbench.runner.ahead import Ahead
 from riskbench.runner.failure import Failure, describe, unkept
 from riskbench.runner.process import last_words
 from riskbench.runner.session import STORE
@@ -47,7 +48,9 @@ def main() -> int:
 
     if not os.environ.get(KEY):
         os.environ.setdefault(KEY_FILE, str(key_file(folder.parent)))  # the kernel's pages need the same one
-    execution = Execution(_tell)
+    secrets = tuple(job["secrets"])
+    ahead = Ahead(folder, job["run"], secrets)
+    execution = Execution(partial(_tell, ahead))
     threading.Thread(target=_until_parent_dies, args=(folder, execution), daemon=True).start()
     signal.signal(signal.SIGTERM, lambda *_: _leave(folder, execution, keep=True))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides; a terminal sends Ctrl-C to all
@@ -61,15 +64,18 @@ def main() -> int:
     except Exception as caught:  # noqa: BLE001 whatever happened, it is told below
         error = caught
     done.set()
+    ahead.rest()
     session = bundle.read_json(folder / "session.json") or {}
     failure = describe(
         error, execution, session=session, timeout=job["timeout"] if late.is_set() else None, log=last_words(folder)
     )
-    secrets = tuple(job["secrets"])
     if failure is not None:
         failure = replace(failure, earlier=_earlier(job["run"], session))
     try:
-        failure = _write(execution.notebook or _NOTHING, job, session, failure)
+        try:
+            failure = _write(execution.notebook or _NOTHING, job, session, failure)
+        finally:
+            execution.see_off()
         status = "done" if failure is None else failure.status
         facts = {"status": status, "failure": None if failure is None else failure.to_dict()}
         bundle.write_json(folder / OUTCOME, redact_all(facts, secrets))
@@ -102,26 +108,17 @@ def _earlier(run: Mapping[str, Any], session: Mapping[str, Any]) -> str:
     return ""
 
 
-def _tell(execution: Execution, number: int, cells: int) -> None:
+def _tell(ahead: Ahead, execution: Execution, number: int, cells: int) -> None:
     if not cells:
         _say({"step": "kernel", "kernel": execution.pid})
         return
-    if not execution.warm:
-        execution.warm = True
-        threading.Thread(target=_warm, daemon=True).start()
+    ahead.reached(execution.notebook.cells, number)
     _say({"step": "cell", "number": number + 1, "cells": cells, "kernel": execution.pid})
 
 
 def _lighten() -> None:
     """Leave out a check of addresses that no notebook needs, and whose grammar takes longer to load than papermill."""
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
-
-
-def _warm() -> None:
-    """Load what the pages need while the kernel works."""
-    for name in ("riskbench.runner.publication", "nbconvert.exporters", "bleach.sanitizer", "bleach.css_sanitizer"):
-        with contextlib.suppress(Exception):
-            importlib.import_module(name)
 
 
 def _say(what: Mapping[str, Any]) -> None:

@@ -13,6 +13,11 @@ Unit = Literal["share", "money", "count", "average", "score", "number", "text", 
 #: What stands where a number would be flattering or meaningless.
 NOT_MEASURABLE = "not measurable"
 
+#: What stands for a number that is not 0 and smaller than any that matters.
+SMALL = "about 0"
+#: Numbers from here on are whole; below, few digits count; below that, they are not told from 0.
+_WHOLE, _TINY, _LEAST = 1e4, 1e-4, 1e-6
+
 
 @dataclass(frozen=True, slots=True)
 class Fact:
@@ -102,26 +107,42 @@ def number(value: float, unit: Unit = "number", *, currency: str = "", signed: b
     ('2.13 %', '81,234', 'IDR -2.50 B')
     >>> number(2.5e9, "money", currency="IDR", signed=True), number(0.0, "average", signed=True)
     ('IDR +2.50 B', '0')
+    >>> number(-0.04, "average"), number(-0.00008321), number(1e-9)
+    ('0.0', '-0.000083', 'about 0')
     """
-    if signed and value is not None and math.isfinite(value) and value > 0:
-        return f"{currency} +{number(value, unit)}".strip()
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return "–"
+    if signed and value > 0:
+        shown = number(value, unit)
+        nothing = shown == SMALL or not any(digit in shown for digit in "123456789")
+        return f"{currency} {'' if nothing else '+'}{shown}".strip()
     if unit == "share":
         percent = 100 * value
         digits = 1 if abs(percent) >= 10 else 2 if abs(percent) >= 0.1 or percent == 0 else 3
-        return f"{percent:.{digits}f} %"
+        return f"{percent:z.{digits}f} %"
     if unit == "count":
         return f"{round(value):,}"
     if unit == "average":
-        return f"{value:,.0f}" if abs(value) >= 100 or value == round(value) else f"{value:,.1f}"
+        return f"{value:z,.0f}" if abs(value) >= 100 or value == round(value) else f"{value:z,.1f}"
     if unit == "money":
         return f"{currency} {_short(value)}".strip()
     if unit == "days":
-        return f"{value:.1f} days"
+        return f"{value:z.1f} days"
     if isinstance(value, int):
         return f"{value:,}"
-    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:,.4g}"
+    return _plain(value)
+
+
+def _plain(value: float) -> str:
+    """Return a number by four digits that count, by two where it is tiny, and never by a power of ten."""
+    size = abs(value)
+    if size == 0 or size >= _WHOLE:
+        return f"{value:z,.0f}"
+    if size < _LEAST:
+        return SMALL
+    digits = (3 if size >= _TINY else 1) - math.floor(math.log10(size))
+    shown = f"{value:z,.{max(digits, 0)}f}"
+    return shown.rstrip("0").rstrip(".") if "." in shown else shown
 
 
 def _short(value: float) -> str:
@@ -131,4 +152,4 @@ def _short(value: float) -> str:
             scaled = value / limit if letter != "k" else value / 1e3
             digits = 2 if abs(scaled) < 10 else 1 if abs(scaled) < 100 else 0
             return f"{scaled:,.{digits}f} {letter}"
-    return f"{value:,.2f}" if size < 100 and value != round(value) else f"{value:,.0f}"
+    return f"{value:z,.2f}" if size < 100 and value != round(value) else f"{value:z,.0f}"

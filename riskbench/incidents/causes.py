@@ -135,7 +135,7 @@ class Causes(Result):
     def alt(self) -> str:
         """The picture in words."""
         top = self.features[self.features["apart"].notna()].head(10)
-        told = [f"{name} {value:+.2f}" for name, value in zip(top["feature"], top["apart"], strict=True)]
+        told = [f"{name} {value:+z.2f}" for name, value in zip(top["feature"], top["apart"], strict=True)]
         return f"A bar for each feature by how much it sets the events apart, in log-odds: {'; '.join(told) or 'none'}."
 
     def _draw(self, ax: Axes) -> None:
@@ -445,7 +445,7 @@ def _pages(features: pd.DataFrame, cases: pd.DataFrame, *, given: bool) -> dict[
         "feature": free["feature"],
         "the suspected events": [rounded(str(said)) for said in free["said"]],
         "weight (log-odds)": [
-            NONE if pd.isna(ends[0]) else "{:+.2f} ({:+.2f} to {:+.2f})".format(*ends)
+            NONE if pd.isna(ends[0]) else "{:+z.2f} ({:+z.2f} to {:+z.2f})".format(*ends)
             for ends in zip(free["apart"], free["apart_lower"], free["apart_upper"], strict=True)
         ],
     }

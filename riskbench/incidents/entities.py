@@ -27,6 +27,7 @@ from riskbench.incidents.ring_tables import (
     edges_of,
     hubs_of,
     hubs_page,
+    joined,
     members_of,
     rings_of,
     rings_page,
@@ -85,7 +86,9 @@ class Entities(Result):
         the window), usual_share (of the baseline), enrichment (over elsewhere) with lower and upper,
         p_value and q_value (against the rest or the usual, each account counted once; false findings among all
         rings), measure_p (the same of the measure), share_in_window (of all its events), first_seen, last_seen,
-        density, found_by (`component` or `dense block`).
+        density, parts (groups that share nothing with one another), joined_by (columns of the places whose meeting
+        joins them; empty where they are linked), found_by (`component`: all are linked by what they share;
+        `meeting`: several such groups that keep meeting at one place; `dense block`).
     members : DataFrame
         Who and what belongs to a ring: entity, column, ring, role (`account`, `shared`, `meeting`), events,
         evidence.
@@ -141,7 +144,8 @@ class Entities(Result):
         if len(held):
             top = held.iloc[0]
             who, _, what = str(top["evidence"]).partition(" share ")
-            facts.append(Fact("The first", who, "text", note=f"share {what}" if what else ""))
+            said = "; ".join(part for part in (f"share {what}" if what else "", joined(top)) if part)
+            facts.append(Fact("The first", who, "text", note=said))
             facts.append(Fact("Money of the suspicious", _money(held), "money", currency=self.currency))
             share, rest = top["fraud_share"], top["share_elsewhere"]
             if pd.notna(share):
@@ -326,7 +330,12 @@ def who(
         currency=currency,
         pages=pages,
         found=Found(web, groups, rows, of[rows], by_number),
-        notes=(*scope.notes, *_notes(web, groups, active, rings), *_loaded(held, hubs)),
+        notes=(
+            *scope.notes,
+            *_notes(web, groups, active, rings),
+            *_joined(groups, held.ranked, shown),
+            *_loaded(held, hubs),
+        ),
         provenance={**provenance, "seconds": round(time.perf_counter() - begun, 3)},
     )
 
@@ -373,6 +382,24 @@ def _nobody(scope: Scope, begun: float) -> Entities:
     )
 
 
+def _joined(groups: Grouped, ranked: npt.NDArray[np.int64], shown: pd.DataFrame) -> tuple[str, ...]:
+    """Return the remark on rings that are several groups, and what joined them."""
+    said = [
+        f"ring {row['ring']} is {joined(row, sizes=groups.parts[number])}"
+        for number, row in zip(ranked.tolist(), shown.to_dict("records"), strict=False)
+        if row["parts"] > 1
+    ]
+    if not said:
+        return ()
+    more = f"; and {len(said) - 5} more, told in the column joined_by" if len(said) > 5 else ""
+    return (
+        (
+            "Not all of a ring need be linked by what they share; groups that keep meeting at one place, far beyond "
+            f"its usual share, are shown as one ring: {'; '.join(said[:5])}{more}."
+        ),
+    )
+
+
 def _loaded(held: Ringed, hubs: pd.DataFrame) -> tuple[str, ...]:
     """Return the remark on hubs that bear far more fraud than the window does."""
     known = held.current & (held.fraud | held.good)
@@ -392,13 +419,15 @@ def _notes(web: Web, groups: Grouped, active: Mask, rings: pd.DataFrame) -> tupl
         said = ", ".join(f"{count:,} of {name}" for name, count in cut.items())
         notes.append(
             f"Hubs, values that too many share, join nobody: {said}. With them the largest group would have "
-            f"{groups.joined:,} of {accounts:,} accounts; without them it has {groups.largest:,}."
+            f"{groups.joined:,} of {accounts:,} accounts; without them, linked by what they share, it has "
+            f"{groups.largest:,}."
         )
         if groups.joined > accounts / 2 and groups.largest <= 1:
             notes.append("What was shared links everybody and so tells nobody apart; no ring can be found by it.")
     if web.places:
         notes.append(
-            f"{', '.join(kind.name for kind in web.places)}: many unrelated accounts meet there; they join nobody."
+            f"{', '.join(kind.name for kind in web.places)}: many unrelated accounts meet there; meeting "
+            "there links no two accounts."
         )
     if not groups.rings:
         notes.append("No three accounts of the window share anything that links.")

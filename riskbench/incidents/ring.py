@@ -11,7 +11,7 @@ from riskbench.display import Fact, Result, number, result
 from riskbench.display.mask import masked
 from riskbench.errors import ParameterError
 from riskbench.incidents.reading import masked_in, moment
-from riskbench.incidents.ring_tables import EDGES, MEMBERS, noun
+from riskbench.incidents.ring_tables import EDGES, MEMBERS, joined, noun
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -211,7 +211,7 @@ def _facts(row: Mapping[Any, Any], currency: str) -> tuple[Fact, ...]:
     known = pd.notna(share)
     return (
         Fact("Suspicious", "yes" if row["suspicious"] else "no", "text", note=str(row["told"])),
-        Fact("Accounts", int(row["members"]), "count"),
+        Fact("Accounts", int(row["members"]), "count", note=joined(row)),
         Fact("Events of the window", int(row["events"]), "count", note=f"{int(row['frauds']):,} told as fraud"),
         Fact("Money of them", money, "money", currency=currency, note="" if money is not None else "no amount"),
         Fact(

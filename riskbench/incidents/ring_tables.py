@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -16,7 +19,7 @@ RINGS = (
     "ring", "kind", "told", "suspicious", "members", "events", "money", "evidence", "meeting", "frauds", "good",
     "unlabelled", "fraud_share", "fraud_share_lower", "fraud_share_upper", "share_elsewhere", "usual_share",
     "enrichment", "enrichment_lower", "enrichment_upper", "p_value", "q_value", "measure_p", "share_in_window",
-    "first_seen", "last_seen", "density", "found_by",
+    "first_seen", "last_seen", "density", "parts", "joined_by", "found_by",
 )  # fmt: skip
 MEMBERS = ("entity", "column", "ring", "role", "events", "evidence")
 EDGES = ("a", "b", "evidence", "ring", "events", "since")
@@ -70,6 +73,23 @@ def rings_of(held: Ringed) -> pd.DataFrame:
     ]
     frame["ring"] = np.arange(1, len(frame) + 1)
     return frame[list(RINGS)]
+
+
+def joined(row: Mapping[Any, Any], *, sizes: Sequence[int] = ()) -> str:
+    """Return in words why a ring is one though its groups share nothing with one another; empty where all are linked.
+
+    >>> joined({"parts": 3, "joined_by": "creator_id"}, sizes=(14, 11, 3))
+    '3 groups (14, 11 and 3 accounts) joined only by whom they keep meeting (creator)'
+    """
+    parts = int(row["parts"])
+    if parts < 2:
+        return ""
+    many = [f"{size:,}" for size in sizes]
+    told = f" ({', '.join(many[:-1])} and {many[-1]} accounts)" if many else ""
+    places = [noun(name, 1) for name in str(row["joined_by"]).split(", ") if name]
+    if not places:
+        return f"{parts} groups{told} equally dense, not linked with one another"
+    return f"{parts} groups{told} joined only by whom they keep meeting ({', '.join(places)})"
 
 
 def members_of(held: Ringed, order: Ints) -> pd.DataFrame:
@@ -175,7 +195,9 @@ def rings_page(rings: pd.DataFrame, members: pd.DataFrame, *, currency: str, zon
         rows.append(
             {
                 "ring": row["ring"],
-                "who": row["evidence"] or f"{int(row['members']):,} linked",
+                "who": "; ".join(
+                    part for part in (row["evidence"] or f"{int(row['members']):,} linked", joined(row)) if part
+                ),
                 "meets": masked_in(str(row["meeting"]), met.get(row["ring"], "")) or NONE,
                 "events": int(row["events"]),
                 "money": ranged(row["money"], unit="money", currency=currency),

@@ -147,7 +147,15 @@ class Ringed:
                 "first_seen": pd.to_datetime(np.where(everything > 0, first, 0), unit="us"),
                 "last_seen": pd.to_datetime(np.where(everything > 0, last, 0), unit="us"),
                 "density": groups.density,
-                "found_by": np.where(groups.whole, "component", "dense block").astype(object),
+                "parts": np.array([len(sizes) for sizes in groups.parts], dtype=np.int64),
+                "joined_by": np.array(groups.joined_by, dtype=object),
+                "found_by": np.array(
+                    [
+                        "dense block" if not whole else "component" if len(sizes) == 1 else "meeting"
+                        for whole, sizes in zip(groups.whole, groups.parts, strict=True)
+                    ],
+                    dtype=object,
+                ),
             }
         )
         told, suspicious = self._told(frame, discovered(ranks), measured)

@@ -35,18 +35,25 @@ class Grouped:
     rings : int
         How many there are.
     whole : ndarray of bool, shape (rings,)
-        Whether a ring is a whole component; else it is a dense block of one that is too large.
+        Whether a ring is made of whole components; else it is a dense block of one that is too large.
+    parts : tuple of tuple of int
+        The accounts of each ring's groups that share nothing with one another, the largest first: one group where
+        everybody is linked, several where groups were joined because they keep meeting at one place.
+    joined_by : tuple of str
+        The columns of the places that joined each ring's groups; empty where none did.
     density : ndarray of float64, shape (rings,)
         The weight of a ring's links over the number of its accounts and shared values.
     densest, bound : float
         The density of the densest block found, and what no block exceeds.
     largest, joined : int
-        The accounts of the largest component without hubs, and with them.
+        The accounts of the largest component without hubs and before any are joined by a place, and with hubs.
     """
 
     ring: Ints
     rings: int
     whole: Mask
+    parts: tuple[tuple[int, ...], ...]
+    joined_by: tuple[str, ...]
     density: Floats
     densest: float
     bound: float
@@ -105,8 +112,9 @@ def grouped(web: Web, active: Mask, *, current: Mask | None = None, before: Mask
     accounts, held = len(active), tied(web, active)
     label, size = _components(held, active)
     largest = int(size.max(initial=0))
+    places: dict[int, str] = {}
     if current is not None and before is not None:
-        label, size = _met(web, label, size, active=active, current=current, before=before)
+        label, size, places = _met(web, label, size, active=active, current=current, before=before)
     everybody = tied(web, active, hubs=True)
     joined = int(_components(everybody, active)[1].max(initial=0))
     limit = too_large(int(np.count_nonzero(active)))
@@ -117,6 +125,7 @@ def grouped(web: Web, active: Mask, *, current: Mask | None = None, before: Mask
     ring[inside] = number[label[inside]]
     count = int(fits.sum())
     whole = [True] * count
+    joined_by = [places.get(group, "") for group in np.flatnonzero(fits).tolist()]
     for big in np.flatnonzero(size > limit):
         own = label[held.account] == big
         found = blocks(held.account[own], held.value[own], sizes=(accounts, held.values))
@@ -125,11 +134,14 @@ def grouped(web: Web, active: Mask, *, current: Mask | None = None, before: Mask
                 ring[block.rows] = count
                 count += 1
                 whole.append(False)
+                joined_by.append("")
     block = densest(held.account, held.value, sizes=(accounts, held.values))
     return Grouped(
         ring,
         count,
         np.array(whole, dtype=bool),
+        _parts(held, ring, count),
+        tuple(joined_by),
         _density(held, ring, count),
         block.density,
         block.bound,
@@ -145,8 +157,10 @@ def _components(held: Tied, active: Mask) -> tuple[Ints, Ints]:
     return own, np.bincount(own[active], minlength=int(label.max(initial=-1)) + 1)
 
 
-def _met(web: Web, label: Ints, size: Ints, *, active: Mask, current: Mask, before: Mask) -> tuple[Ints, Ints]:
-    """Return the components, those joined that keep meeting at one place beyond chance.
+def _met(
+    web: Web, label: Ints, size: Ints, *, active: Mask, current: Mask, before: Mask
+) -> tuple[Ints, Ints, dict[int, str]]:
+    """Return the components, those joined that keep meeting at one place beyond chance, and what joined which.
 
     A component of k events of which n meet a place that has the share p of all earlier events does so by chance
     with the binomial probability of n or more; of all components and places at most one in twenty is so joined.
@@ -155,12 +169,12 @@ def _met(web: Web, label: Ints, size: Ints, *, active: Mask, current: Mask, befo
 
     codes = web.account.codes
     if not len(size) or not web.places:
-        return label, size
+        return label, size, {}
     of = np.where(codes >= 0, label[np.maximum(codes, 0)], -1)
     of = np.where(current & (of >= 0) & (size[np.maximum(of, 0)] >= 2), of, -1)
     events = np.bincount(of[of >= 0], minlength=len(size))
     tests = max(1, len(web.places) * int((events > 0).sum()))
-    a, b = [], []
+    a, b, kinds = [], [], []
     offset = len(size)
     for place in web.places:
         value, at = place.coded.codes, np.flatnonzero((of >= 0) & (place.coded.codes >= 0))
@@ -172,9 +186,37 @@ def _met(web: Web, label: Ints, size: Ints, *, active: Mask, current: Mask, befo
         kept = (2 * n > events[group]) & (chance * tests < JOINED) & (usual.sum() > 0)
         a.append(group[kept])
         b.append(where[kept] + offset)
+        kinds.append(np.full(int(kept.sum()), len(kinds)))
         offset += place.coded.size
-    joined = components(np.concatenate(a), np.concatenate(b), nodes=offset)[label]
-    return joined, np.bincount(joined[active], minlength=int(joined.max(initial=-1)) + 1)
+    groups, met = np.concatenate(a), np.concatenate(b)
+    every = components(groups, met, nodes=offset)
+    names: dict[int, list[str]] = {}
+    whole = np.bincount(every[np.unique(groups)], minlength=int(every.max(initial=-1)) + 1)
+    ties = np.bincount(met, minlength=offset)[met]
+    at_one = np.zeros(len(whole), dtype=bool)
+    at_one[every[groups[ties == whole[every[groups]]]]] = True
+    # Where all of them keep meeting at one place, it alone is why they are one.
+    several = (ties > 1) & (~at_one[every[groups]] | (ties == whole[every[groups]]))
+    for group, kind in zip(every[groups[several]].tolist(), np.concatenate(kinds)[several].tolist(), strict=True):
+        names.setdefault(group, []).append(web.places[kind].name)
+    joined = every[label]
+    told = {group: ", ".join(dict.fromkeys(columns)) for group, columns in names.items()}
+    return joined, np.bincount(joined[active], minlength=int(joined.max(initial=-1)) + 1), told
+
+
+def _parts(held: Tied, ring: Ints, count: int) -> tuple[tuple[int, ...], ...]:
+    """Return how many accounts each ring's groups have that share nothing with one another, the largest first."""
+    at = np.flatnonzero(ring[held.account] >= 0)
+    keys = ring[held.account[at]] * np.int64(max(1, held.values)) + held.value[at]
+    values, value = np.unique(keys, return_inverse=True)
+    label = components(held.account[at], value + len(ring), nodes=len(ring) + len(values))[: len(ring)]
+    inside = np.flatnonzero(ring >= 0)
+    own = ring[inside] * np.int64(len(ring) + len(values)) + label[inside]
+    groups, sizes = np.unique(own, return_counts=True)
+    found: list[list[int]] = [[] for _ in range(count)]
+    for number, size in zip((groups // max(1, len(ring) + len(values))).tolist(), sizes.tolist(), strict=True):
+        found[number].append(size)
+    return tuple(tuple(sorted(sizes, reverse=True)) for sizes in found)
 
 
 def _density(held: Tied, ring: Ints, count: int) -> Floats:

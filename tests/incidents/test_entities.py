@@ -189,6 +189,42 @@ def test_rings_are_those_of_plain_merging():
     assert {frozenset(accounts(found, ring)) for ring in found.rings["ring"]} == plain
 
 
+def plain_parts(found: Entities, ring: int) -> list[int]:
+    """Return the sizes of a ring's groups by merging accounts over its links, one after the other."""
+    groups = [{name} for name in sorted(accounts(found, ring))]
+    links = found.edges[found.edges["ring"] == ring]
+    for _, sharing in links.groupby(["evidence", "b"])["a"]:
+        joined = [group for group in groups if group & set(sharing)]
+        groups = [group for group in groups if not group & set(sharing)] + [set().union(*joined)]
+    return sorted(map(len, groups), reverse=True)
+
+
+@settings(max_examples=6, deadline=None)
+@given(st.integers(3, 14), st.integers(0, 10_000), st.booleans())
+def test_words_on_how_a_ring_is_joined_are_those_of_merging_over_its_links(ring, seed, apart):
+    frame = events(ring=ring, seed=seed, honest=250)
+    if apart:  # three farms that share nothing but their seller
+        own = frame["buyer"].str.startswith("r")
+        frame.loc[own, "home"] = "home of " + frame.loc[own, "device"]
+    found = who(scope(frame))
+    notes = " ".join(found.notes)
+    assert len(found.rings)
+    for row in found.rings.to_dict("records"):
+        sizes = plain_parts(found, row["ring"])
+        assert row["parts"] == len(sizes)
+        assert (row["found_by"] == "component") == (len(sizes) == 1)
+        said = f"ring {row['ring']} is {len(sizes)} groups"
+        assert (said in notes) == (len(sizes) > 1)
+        assert ("groups joined only by" in str(found.ring(row["ring"]).headline())) == (len(sizes) > 1)
+        assert row["joined_by"] == ("seller" if len(sizes) > 1 else "")
+    if apart and ring >= 6:
+        top = found.rings.iloc[0]
+        assert top["parts"] == 3
+        assert top["members"] == ring
+        largest = max(plain_parts(found, int(number))[0] for number in found.rings["ring"])
+        assert f"linked by what they share, it has {largest}." in notes or "Hubs" not in notes
+
+
 # -- hubs -----------------------------------------------------------------------------------------------------
 
 

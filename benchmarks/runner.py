@@ -1,9 +1,10 @@
 """What does a guarded run cost over a bare kernel, and does a grid that is killed again and again end the same?
 
-    python benchmarks/runner.py [overhead] [kills]
+    python benchmarks/runner.py [overhead] [kills] [--pairs=5]
 
 A bare kernel is started with the interpreter at hand, given the playbook's parameters and code cells one by one, and
-shut down: no check, no page, no result written. Both are timed in turn from a process that has loaded its libraries.
+shut down: no check, no page, no result written. Both are timed in turn from a process that has loaded its libraries;
+each timing is printed as it comes, with the machine's load, and the table holds the medians.
 """
 
 from __future__ import annotations
@@ -48,12 +49,13 @@ TRIVIAL_CELLS = (
 
 def main() -> None:
     """Print one table."""
-    wanted = set(sys.argv[1:]) or {"overhead", "kills"}
+    wanted = {word for word in sys.argv[1:] if not word.startswith("--")} or {"overhead", "kills"}
+    pairs = next((int(word.removeprefix("--pairs=")) for word in sys.argv[1:] if word.startswith("--pairs=")), 5)
     rows: list[tuple[str, str, str]] = []
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         if "overhead" in wanted:
-            rows += overhead(Path(folder))
+            rows += overhead(Path(folder), pairs)
         if "kills" in wanted:
             rows += kills(Path(folder))
     wide = max(len(row[0]) for row in rows)
@@ -61,22 +63,22 @@ def main() -> None:
         print(f"{what:<{wide}}  {figure:>16}  {note}")
 
 
-def overhead(folder: Path) -> list[tuple[str, str, str]]:
+def overhead(folder: Path, pairs: int) -> list[tuple[str, str, str]]:
     """Return what a run costs over a bare kernel, of a real playbook and of a trivial one."""
     from riskbench.runner import find
 
     trivial = folder / "trivial.ipynb"
     trivial.write_text(json.dumps(_notebook("trivial", TRIVIAL_CELLS)), encoding="utf-8")
     rows = []
-    for name, path, times in (
-        ("threshold_calibration", find("threshold_calibration").path, 3),
-        ("trivial", trivial, 5),
-    ):
+    for name, path in (("threshold_calibration", find("threshold_calibration").path), ("trivial", trivial)):
         ours, bare = [], []
-        for turn in range(times):
+        for turn in range(pairs):
             first, second = (_run, _bare) if turn % 2 else (_bare, _run)
             for kind in (first, second):
-                (ours if kind is _run else bare).append(_timed(kind, path))
+                wall, cpu = _timed(kind, path)
+                (ours if kind is _run else bare).append((wall, cpu))
+                what = "run" if kind is _run else "bare kernel"
+                print(f"{name}: {what} {wall:.2f} s, CPU {cpu:.2f} s, load {os.getloadavg()[0]:.1f}", flush=True)
         for place, unit in ((0, "wall"), (1, "CPU")):
             a, b = (statistics.median(one[place] for one in held) for held in (ours, bare))
             rows.append((f"{name}: run / bare kernel, {unit}", f"{a:.2f} / {b:.2f} s", f"{100 * (a / b - 1):+.0f} %"))

@@ -17,7 +17,7 @@ from riskbench.incidents.cluster import Cluster
 from riskbench.incidents.handled import median, outcomes, pages, reviewed, scores, waved_through
 from riskbench.incidents.scope import Scope
 from riskbench.metrics.intervals import wilson
-from riskbench.rules.near import NearMiss, near_misses
+from riskbench.rules.near import NEAR_WORDS, NearMiss, near_misses
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,15 +25,14 @@ if TYPE_CHECKING:
 Mask = npt.NDArray[np.bool_]
 Rows = npt.NDArray[np.intp]
 
-#: A near miss that so large a share of the suspected events has in common is worth the headline.
-_MANY = 0.05
 _STATUS = {"live": 0, "shadow": 1, "draft": 2, "retired": 3}
 _RULES = (
     "rule title outcome status hits n hit_share hit_share_lower hit_share_upper decided elsewhere baseline_per_day "
-    "near_misses nearest"
+    "one_part near_misses nearest"
 ).split()
 _NEAR = (
-    "rule status part param cut op events got_through unknown n median_gap median_gap_share cut_50 cut_90 finding"
+    "rule status part param cut op events near_events got_through unknown n median_gap median_gap_share cut_50 cut_90 "
+    "finding"
 ).split()
 
 
@@ -46,11 +45,13 @@ class Coverage(Result):
     rules : DataFrame
         One row a rule, live ones first: rule, title, outcome, status, hits (suspected events hit), n (suspected
         events), hit_share with interval, decided (suspected events that this rule decides), elsewhere (hits on
-        other events of the window), baseline_per_day, near_misses (suspected events that one part of its condition
-        alone kept it from), nearest (that part).
+        other events of the window), baseline_per_day, one_part (suspected events that failed one part of its
+        condition only), near_misses (of them, those near the cut), nearest (the part that lies nearest).
     near : DataFrame
-        One row a rule and part of its condition: rule, status, part, param (`RULE.parameter`), cut, op, events
-        (just missed), got_through (of them, let through today), unknown (missed only because a value is missing),
+        One row a rule and part of its condition, live rules first, then by how many events are near, then by the
+        median distance: rule, status, part, param (`RULE.parameter`), cut, op, events (failed this part only),
+        near_events (of them, within a quarter of the cut, or one step from it for whole numbers),
+        got_through (of the events, let through today), unknown (missed only because a value is missing),
         n, median_gap and median_gap_share (distance of the value from the cut, and as a share of the cut),
         cut_50, cut_90 (the cut that would have caught so many per cent of them), finding (all that in words).
     outcomes : DataFrame
@@ -90,7 +91,7 @@ class Coverage(Result):
     @property
     def drawable(self) -> bool:
         """Whether any rule hit or just missed a suspected event."""
-        return bool(len(self.rules)) and bool((self.rules["hits"] + self.rules["near_misses"]).any())
+        return bool(len(self.rules)) and bool((self.rules["hits"] + self.rules["one_part"]).any())
 
     @property
     def height(self) -> float:
@@ -101,7 +102,8 @@ class Coverage(Result):
     def alt(self) -> str:
         """The picture in words."""
         told = [
-            f"{row.rule} hit {row.hits} and just missed {row.near_misses}" for row in _drawn(self.rules).itertuples()
+            f"{row.rule} hit {row.hits} and just missed {row.near_misses} of {row.one_part} that failed one part only"
+            for row in _drawn(self.rules).itertuples()
         ]
         return f"A bar for each rule, of {self.events} suspected events: {'; '.join(told) or 'no rule hit any'}."
 
@@ -111,16 +113,18 @@ class Coverage(Result):
         hit, near = 100 * shown["hit_share"].to_numpy(), 100 * (shown["near_misses"] / shown["n"]).to_numpy()
         colours = [BLUE if status == "live" else GREY for status in shown["status"]]
         ax.barh(place, hit, color=colours, height=0.6)
-        ax.barh(place, near, left=hit, color=ORANGE, height=0.6, alpha=0.55)
+        far = 100 * (shown["one_part"] / shown["n"]).to_numpy() - near
+        ax.barh(place, near, left=hit, color=ORANGE, height=0.6)
+        ax.barh(place, far, left=hit + near, color=ORANGE, height=0.6, alpha=0.25)
         ax.hlines(place, 100 * shown["hit_share_lower"], 100 * shown["hit_share_upper"], color="black", linewidth=1)
         ax.set_yticks(place, [_short(rule, 24) for rule in shown["rule"]])
         ax.set_xlim(0, 104)
-        style(ax, title="Suspected events hit (blue: live, grey: not) and just missed (orange)",
+        style(ax, title="Suspected events hit (blue; grey: not live), just missed (orange), failed one part (pale)",
               x="% of the suspected events; line: 95 % interval of the hits", y="")  # fmt: skip
 
 
 def _drawn(rules: pd.DataFrame) -> pd.DataFrame:
-    some = rules[(rules["hits"] > 0) | (rules["near_misses"] > 0)]
+    some = rules[(rules["hits"] > 0) | (rules["one_part"] > 0)]
     return some.head(12)
 
 
@@ -132,9 +136,9 @@ def coverage(scope: Scope, cluster: Cluster) -> Coverage:
     """Return what rules, score and reviewers did about the suspected events.
 
     Use it to see why an incident was not stopped: which rules hit, which just missed and by how much, what was
-    decided, and what reviewers said. A near miss is an event that one part of a rule's condition alone kept it
-    from; the table says by how much, and which cut would have caught it. Simulate such a cut before trusting it:
-    it also hits others.
+    decided, and what reviewers said. Events that failed one part of a rule's condition only are told with
+    their distance from the cut, and which cut would have caught them; a near miss is one close to it. Simulate such
+    a cut before trusting it: it also hits others.
 
     Parameters
     ----------
@@ -182,7 +186,7 @@ def coverage(scope: Scope, cluster: Cluster) -> Coverage:
     )
 
 
-def _rules(scope: Scope, rows: Rows, near: pd.DataFrame, missed: Mapping[str, int]) -> pd.DataFrame:
+def _rules(scope: Scope, rows: Rows, near: pd.DataFrame, missed: Mapping[str, tuple[int, int]]) -> pd.DataFrame:
     held = scope.hits
     days = scope.days[1]
     inside = np.zeros(scope.dataset.rows, dtype=bool)
@@ -198,38 +202,56 @@ def _rules(scope: Scope, rows: Rows, near: pd.DataFrame, missed: Mapping[str, in
         before = int(scope.baseline[hit].sum())
         part = str(nearest.loc[rule.id, "finding"]) if nearest is not None and rule.id in nearest.index else ""
         made.append((rule.id, rule.title or "", rule.outcome, rule.status, n, len(rows), share, low, high, decided,
-                     elsewhere, before / days if days > 0 else None, missed.get(rule.id, 0), part))  # fmt: skip
+                     elsewhere, before / days if days > 0 else None, *missed.get(rule.id, (0, 0)), part))  # fmt: skip
     frame = pd.DataFrame(made, columns=_RULES)
     order = sorted(range(len(frame)), key=lambda i: (_STATUS[frame["status"][i]], -frame["hits"][i], i))
     return frame.iloc[order].reset_index(drop=True)
 
 
-def _near(scope: Scope, rows: Rows, *, got_through: Mask) -> tuple[pd.DataFrame, dict[str, int]]:
-    """Return the near misses of every rule, and how many suspected events each rule just missed."""
+def _near(scope: Scope, rows: Rows, *, got_through: Mask) -> tuple[pd.DataFrame, dict[str, tuple[int, int]]]:
+    """Return what each rule's parts alone kept off; by rule, events that failed one part only, and the near ones."""
     events = scope.dataset.take(rows)
-    made, missed = [], {}
+    made: list[tuple[object, ...]] = []
+    missed = {}
     for rule in scope.book.rules:
         found = near_misses(rule, events)
-        anywhere = np.zeros(len(rows), dtype=bool)
+        anywhere, nearly = np.zeros(len(rows), dtype=bool), np.zeros(len(rows), dtype=bool)
         for miss in found:
             anywhere |= miss.missed
+            nearly |= miss.near
             n, through = int(miss.missed.sum()), int((miss.missed & got_through).sum())
             param = f"{miss.rule}.{miss.param}" if miss.param else ""
             gaps = (median(miss.gap[miss.missed]), median(miss.share[miss.missed]))
             cuts = (miss.cut_for(0.5), miss.cut_for(0.9))
             unknown = int(miss.unknown.sum())
-            row = (miss.rule, rule.status, miss.part, param, miss.cut, miss.op, n, through, unknown, len(rows))
+            row = (
+                miss.rule,
+                rule.status,
+                miss.part,
+                param,
+                miss.cut,
+                miss.op,
+                n,
+                int(miss.near.sum()),
+                through,
+                unknown,
+                len(rows),
+            )
             made.append((*row, *gaps, *cuts, _finding(miss)))
-        missed[rule.id] = int(anywhere.sum())
+        missed[rule.id] = (int(anywhere.sum()), int(nearly.sum()))
     frame = pd.DataFrame(made, columns=_NEAR)
     for name in ("cut", "median_gap", "median_gap_share", "cut_50", "cut_90"):
         frame[name] = frame[name].astype("Float64")
-    order = sorted(range(len(made)), key=lambda i: (_STATUS[made[i][1]], -made[i][7], -made[i][6], i))
-    return frame.iloc[order].reset_index(drop=True), missed
+    ranks = frame.assign(
+        _status=frame["status"].map(_STATUS), _far=frame["median_gap_share"].astype(float), _at=range(len(frame))
+    )
+    keys = ["_status", "near_events", "_far", "got_through", "_at"]
+    ranks = ranks.sort_values(keys, ascending=[True, False, True, False, True], na_position="last")
+    return frame.loc[ranks.index].reset_index(drop=True), missed
 
 
 def _finding(miss: NearMiss) -> str:
-    """Return a near miss in words: `TX-003.limit 1500000: 41 events lie under it, median 12 % below`."""
+    """Return what a part alone kept off in words: `TX-003.limit 1500000: 41 events lie under it, median 12 % below`."""
     n, unknown = int(miss.missed.sum()), int(miss.unknown.sum())
     name = f"{miss.rule}.{miss.param}" if miss.param else f"{miss.rule}: {miss.part}"
     events = "1 event" if n == 1 else f"{n:,} events"
@@ -248,9 +270,9 @@ def _finding(miss: NearMiss) -> str:
 
 
 def _findings(near: pd.DataFrame) -> pd.DataFrame:
-    """Return the near misses of live rules that matter most, for the page."""
+    """Return the nearest parts of live rules, for the page; its first row is the headline's."""
     some = near[(near["status"] == "live") & (near["events"] + near["unknown"] > 0)]
-    return some[["finding", "got_through", "cut_50", "cut_90"]].head(5).reset_index(drop=True)
+    return some[["finding", "events", "near_events", "got_through", "cut_50", "cut_90"]].head(5).reset_index(drop=True)
 
 
 def _through_fact(through: int | None, n: int, by: str) -> Fact:
@@ -262,7 +284,7 @@ def _through_fact(through: int | None, n: int, by: str) -> Fact:
 
 
 def _rule_facts(scope: Scope, rules: pd.DataFrame, near: pd.DataFrame, n: int) -> list[Fact]:
-    """Return the best live rule, and of the near misses that many events share the one that lies nearest."""
+    """Return the best live rule, and the nearest miss: the first row of the table, if any event of it is near."""
     if not scope.book.rules:
         return [Fact("Best rule", "no book given", "text")]
     live = rules[rules["status"] == "live"]
@@ -271,16 +293,17 @@ def _rule_facts(scope: Scope, rules: pd.DataFrame, near: pd.DataFrame, n: int) -
     hits = int(live["hits"].iloc[0])
     share, low, high = _ends(hits, n)
     facts = [Fact("Best live rule hit", share, "share", lower=low, upper=high, n=n, note=str(live["rule"].iloc[0]))]
-    some = near[(near["status"] == "live") & (near["got_through"] >= max(1, _MANY * n))]
+    some = near[(near["status"] == "live") & (near["near_events"] > 0)]
     if len(some):
-        nearest = some.sort_values("median_gap_share", kind="stable", na_position="last")
-        first = nearest.iloc[0]
+        first = some.iloc[0]
         name = str(first["param"]) or f"{first['rule']}: {first['part']}"
         said = str(first["finding"]).removeprefix(name).lstrip(": ")
-        said = f"cut {said}" if first["param"] else said
+        said = (
+            f"{int(first['near_events']):,} of {int(first['events']):,} near; {'cut ' if first['param'] else ''}{said}"
+        )
         facts.append(Fact("Nearest miss", _short(name, 40), "text", note=_short(said, 160)))
     else:
-        facts.append(Fact("Nearest miss", "none", "text", note="no live rule missed many of them by one part alone"))
+        facts.append(Fact("Nearest miss", "none", "text", note=f"no live rule missed one {NEAR_WORDS}"))
     return facts
 
 
@@ -317,7 +340,10 @@ def _notes(scope: Scope, cluster: Cluster) -> tuple[str, ...]:
     if not scope.book.rules:
         notes.append("No book given: what rules did is not measurable; history and verdicts are.")
     else:
-        notes.append("A near miss fails one part of a rule's condition and no other; an event can miss several rules.")
+        notes.append(
+            "Some events failed one part of a rule's condition and no other; a near miss is such an event whose value "
+            f"lies {NEAR_WORDS}. A part without a number has no distance. An event can miss several rules."
+        )
     if scope.dataset.roles.outcome is None:
         notes.append("No history of outcomes: what was decided at the time is not measurable.")
     if scope.dataset.roles.score is None:

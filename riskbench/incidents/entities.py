@@ -107,6 +107,8 @@ class Entities(Result):
         The column of those who are linked.
     currency : str
         The ISO code of the money.
+    time_zone : str
+        Where the clocks go by which pages tell moments; tables hold UTC.
     found : Found
         What further questions need.
     """
@@ -133,6 +135,7 @@ class Entities(Result):
     bound: float
     account: str
     currency: str
+    time_zone: str = "UTC"
     found: Found | None = None
 
     def headline(self) -> tuple[Fact, ...]:
@@ -144,7 +147,7 @@ class Entities(Result):
         if len(held):
             top = held.iloc[0]
             who, _, what = str(top["evidence"]).partition(" share ")
-            said = "; ".join(part for part in (f"share {what}" if what else "", joined(top)) if part)
+            said = "; ".join(part for part in (f"share {what}" if what else "", joined(top.to_dict())) if part)
             facts.append(Fact("The first", who, "text", note=said))
             facts.append(Fact("Money of the suspicious", _money(held), "money", currency=self.currency))
             share, rest = top["fraud_share"], top["share_elsewhere"]
@@ -198,7 +201,10 @@ class Entities(Result):
         ParameterError
             When there is no ring of that number.
         """
-        return ring_of(self.rings, self.members, self.edges, number=number, source=self, currency=self.currency)
+        return ring_of(
+            self.rings, self.members, self.edges,
+            number=number, source=self, currency=self.currency, time_zone=self.time_zone,
+        )  # fmt: skip
 
     def why(self, a: str, b: str) -> pd.DataFrame:
         """Return the cheapest chain of evidence between two accounts or values: why they are linked.
@@ -328,6 +334,7 @@ def who(
         bound=groups.bound,
         account=web.account.name,
         currency=currency,
+        time_zone=dataset.time_zone,
         pages=pages,
         found=Found(web, groups, rows, of[rows], by_number),
         notes=(

@@ -14,6 +14,7 @@ from riskbench.incidents.reading import NONE, plain, ranged
 from riskbench.incidents.scope import Scope
 from riskbench.metrics.intervals import Z95, wilson
 from riskbench.rules.hits import variants
+from riskbench.rules.near import NEAR_WORDS
 
 Mask = npt.NDArray[np.bool_]
 Rows = npt.NDArray[np.intp]
@@ -35,16 +36,19 @@ def pages(
                 "decides": row["outcome"] if row["status"] == "live" else f"{row['outcome']} ({row['status']})",
                 "suspected hit": row["hits"],
                 "share hit": ranged(row["hit_share"], row["hit_share_lower"], row["hit_share_upper"], unit="share"),
-                "just missed": row["near_misses"],
+                "failed one condition only": row["one_part"],
+                "of them near": row["near_misses"],
                 "others hit": row["elsewhere"],
                 "a day before": plain(row["baseline_per_day"]),
             }
             for row in rules.to_dict("records")
         ]))  # fmt: skip
     if len(near):
-        told["findings"] = ("Near misses of live rules: one part of the condition alone kept them out", pd.DataFrame([
+        caption = "Events that failed one condition of a live rule only, those with most near events first; near: "
+        told["findings"] = (f"{caption}{NEAR_WORDS}", pd.DataFrame([
             {
                 "finding": row["finding"],
+                "near": f"{row['near_events']:,} of {row['events']:,}",
                 "got through": row["got_through"],
                 "cut for half of them": _cut(row["cut_50"]),
                 "cut for 90 %": _cut(row["cut_90"]),

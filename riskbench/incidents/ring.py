@@ -108,7 +108,14 @@ class Ring(Result):
 
 
 def ring_of(
-    rings: pd.DataFrame, members: pd.DataFrame, edges: pd.DataFrame, *, number: object, source: Result, currency: str
+    rings: pd.DataFrame,
+    members: pd.DataFrame,
+    edges: pd.DataFrame,
+    *,
+    number: object,
+    source: Result,
+    currency: str,
+    time_zone: str = "UTC",
 ) -> Ring:
     """Return one ring of those that were found.
 
@@ -122,6 +129,8 @@ def ring_of(
         The answer that they are of.
     currency : str
         The ISO code of the money.
+    time_zone : str
+        Where the clocks go by which moments are told.
 
     Raises
     ------
@@ -146,7 +155,7 @@ def ring_of(
         told=str(row["told"]),
         made_of=str(row["evidence"]) or f"{int(row['members']):,} accounts are linked",
         honest=honest,
-        facts=_facts(row, currency),
+        facts=_facts(row, currency, time_zone),
         pages=_pages(mine, shared, links),
         notes=(*_notes(row, mine, links), *honest),
         provenance=dict(source.provenance),
@@ -205,10 +214,11 @@ def _shared(members: pd.DataFrame, links: pd.DataFrame) -> pd.DataFrame:
     return frame.sort_values(["accounts", "column", "value"], ascending=[False, True, True]).reset_index(drop=True)
 
 
-def _facts(row: Mapping[Any, Any], currency: str) -> tuple[Fact, ...]:
+def _facts(row: Mapping[Any, Any], currency: str, zone: str) -> tuple[Fact, ...]:
     share, rest = row["fraud_share"], row["share_elsewhere"]
     money = None if pd.isna(row["money"]) else float(row["money"])
     known = pd.notna(share)
+    seen = pd.Timestamp(row["first_seen"]).tz_localize("UTC").tz_convert(zone)
     return (
         Fact("Suspicious", "yes" if row["suspicious"] else "no", "text", note=str(row["told"])),
         Fact("Accounts", int(row["members"]), "count", note=joined(row)),
@@ -222,7 +232,7 @@ def _facts(row: Mapping[Any, Any], currency: str) -> tuple[Fact, ...]:
             note=f"elsewhere {number(float(rest), 'share')}" if known and pd.notna(rest) else "" if known
             else "no verdict yet",
         ),
-        Fact("First seen", moment(row["first_seen"]) + " UTC", "text", note=_KINDS.get(str(row["kind"]), "")),
+        Fact("First seen", f"{moment(seen)} {zone}", "text", note=_KINDS.get(str(row["kind"]), "")),
     )  # fmt: skip
 
 

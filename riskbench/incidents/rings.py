@@ -174,7 +174,7 @@ def _met(
     of = np.where(current & (of >= 0) & (size[np.maximum(of, 0)] >= 2), of, -1)
     events = np.bincount(of[of >= 0], minlength=len(size))
     tests = max(1, len(web.places) * int((events > 0).sum()))
-    a, b, kinds = [], [], []
+    a, b, kinds = [], [], list[Ints]()
     offset = len(size)
     for place in web.places:
         value, at = place.coded.codes, np.flatnonzero((of >= 0) & (place.coded.codes >= 0))

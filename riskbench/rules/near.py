@@ -22,6 +22,10 @@ Floats = npt.NDArray[np.float64]
 _FLIP = {">=": "<", ">": "<=", "<=": ">", "<": ">="}
 #: Digits to which a loosened cut is rounded, always to the side that catches more.
 _DIGITS = 3
+#: A value is near a cut within so large a share of it; a whole number also where it is one step away.
+NEAR = 0.25
+#: The same in words.
+NEAR_WORDS = f"within {100 * NEAR:.0f} % of the cut, or one step from it for whole numbers"
 #: Beyond it a rounded cut may be no number any more.
 _LARGEST = 1e300
 
@@ -66,6 +70,15 @@ class NearMiss:
     share: Floats
     value: Floats
     whole: bool
+
+    @property
+    def near(self) -> Mask:
+        """The events missed by little: the value lies within `NEAR` of the cut, or one whole step from it."""
+        with np.errstate(invalid="ignore"):
+            close = self.share <= NEAR
+            if self.whole:
+                close |= self.gap <= 1
+        return self.missed & close
 
     def cut_for(self, wanted: float, *, among: Mask | None = None) -> float | None:
         """Return the cut that catches a share of the events just missed; None where it is no comparison.
@@ -187,7 +200,8 @@ def _joined(rule: Rule, parts: list[tuple[Atom, bool, Mask, Mask, Floats]], data
         gap = np.where(own, far, gap)
         cut = _number(held)
         if cut:
-            share = np.where(own, far / abs(cut), share)
+            with np.errstate(over="ignore", invalid="ignore"):  # a cut so small that the share is beyond any number
+                share = np.where(own, far / abs(cut), share)
     value, whole = np.full(dataset.rows, np.nan), False
     if numeric:
         column = dataset.table.column(str(atom.column))

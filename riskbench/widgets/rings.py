@@ -79,8 +79,9 @@ class RingViewer(Panel):
         if number not in self._held:
             held = self._entities
             self._held[number] = ring_of(
-                held.rings, held.members, held.edges, number=number, source=held, currency=held.currency
-            )
+                held.rings, held.members, held.edges,
+                number=number, source=held, currency=held.currency, time_zone=held.time_zone,
+            )  # fmt: skip
         return self._held[number]
 
     def _make(self) -> None:

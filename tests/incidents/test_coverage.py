@@ -64,6 +64,41 @@ def test_a_near_miss_is_told_with_its_parameter_distance_and_cut(frame, held):
     assert days["unknown"] == int(some["age_days"].isna().sum())
 
 
+def test_a_near_miss_lies_within_the_stated_distance_and_the_headline_is_the_tables_first_row(frame, held):
+    scope, cluster = held
+    found = coverage(scope, cluster)
+    near = found.frame("near").set_index("param")
+    some = frame.iloc[cluster.rows]
+    under = some[(some["amount"] <= 900) & (some["pay"] == "cod")]
+    assert near.loc["TX-1.limit", "near_events"] == int((under["amount"] >= 0.75 * 900).sum()) > 0
+    own = np.where(some["land"] == "SG", 4, 2)
+    assert near.loc["TX-2.days", "near_events"] == int((some["age_days"] - own).between(0, 0.25 * own).sum())
+    first = found.pages["findings"][1].iloc[0]
+    nearest = next(fact for fact in found.headline() if fact.name == "Nearest miss")
+    assert str(first["finding"]).startswith(str(nearest.value))
+    assert nearest.note.startswith(f"{first['near']} near; ")
+    live = found.frame("near").query("status == 'live'")
+    assert live["near_events"].is_monotonic_decreasing
+    assert "within 25 % of the cut, or one step" in " ".join(found.notes) + found.pages["findings"][0]
+    assert (found.frame("near").loc[lambda rows: rows["cut"].isna(), "near_events"] == 0).all()
+
+
+def test_events_far_from_the_cut_are_no_near_miss():
+    book = rb.RuleBook.from_yaml(
+        """
+        book: far
+        domain: transactions
+        rules: [{id: TX-1, when: "amount > :limit", params: {limit: 100000}, outcome: review, status: live}]
+        """
+    )
+    frame = crafted.frame_of()
+    scope = crafted.scope(frame, book=book)
+    found = coverage(scope, crafted.suspected(scope, frame))
+    nearest = next(fact for fact in found.headline() if fact.name == "Nearest miss")
+    assert (nearest.value, found.frame("rules")["near_misses"].tolist()) == ("none", [0])
+    assert found.frame("rules")["one_part"].tolist() == [found.events]
+
+
 def test_outcomes_reviews_and_scores_are_plain_counts(frame, held):
     scope, cluster = held
     found = coverage(scope, cluster)
@@ -168,7 +203,8 @@ def test_any_events_add_up(rows):
     found = coverage(scope, Cluster(np.flatnonzero(scope.current), "all", None, "window"))
     n = int(scope.current.sum())
     rules = found.frame("rules")
-    assert (rules["hits"] + rules["near_misses"] <= n).all()
+    assert (rules["hits"] + rules["one_part"] <= n).all()
+    assert (rules["near_misses"] <= rules["one_part"]).all()
     assert rules["decided"].sum() <= n
     assert found.frame("outcomes")["events"].sum() == n
     assert (found.frame("near")["got_through"] <= found.frame("near")["events"]).all()

@@ -99,6 +99,14 @@ def test_no_id_stands_on_the_page_in_full(viewer) -> None:
     assert not [label for label, _ in viewer.pick.options if "-0-" in label]
 
 
+def test_moments_of_a_ring_are_those_of_the_places_clocks(entities) -> None:
+    there = replace(entities, time_zone="Asia/Jakarta", _cache={})
+    seen = pd.Timestamp(entities.rings["first_seen"].iloc[0]) + pd.Timedelta(hours=7)
+    said = str(there.ring(1).headline()[-1].value).replace("\xa0", " ")
+    assert said == f"{seen:%d %b %H:%M} Asia/Jakarta"
+    assert said in str(rb.ring_viewer(there).result.headline()[-1].value).replace("\xa0", " ")
+
+
 def test_honest_look_alikes_are_named_by_what_is_shared(viewer) -> None:
     viewer.value = 2
     said = " ".join(viewer.result.honest)

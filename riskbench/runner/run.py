@@ -40,7 +40,7 @@ _SCRATCH = ("session.json", "outcome.json", "worker.log", ".kernel")
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """A run that has ended.
+    r"""A run that has ended.
 
     Attributes
     ----------
@@ -63,6 +63,8 @@ class Run:
     --------
     >>> Run(id="a1", playbook="threshold_calibration", status="infeasible").exit_code
     3
+    >>> Run(id="a2", playbook="rule_health", status="failed", message="DataError: no rows\nWhere: step 2, Data")
+    Run(rule_health: failed, 0.0 s, DataError: no rows; Where: step 2, Data)
     """
 
     id: str
@@ -100,8 +102,11 @@ class Run:
         return bundle.read(self.folder)
 
     def __repr__(self) -> str:
-        facts = "; ".join(str(fact) for fact in self.headline)
-        return f"Run({self.playbook}: {self.status}, {self.seconds:.1f} s{', ' + facts if facts else ''})"
+        told = [str(fact) for fact in self.headline]
+        if self.status != "done":
+            lines = [" ".join(line.split())[:200] for line in self.message.splitlines() if line.strip()]
+            told += lines[:1] + [line for line in lines[1:] if line.startswith("Where: ")][:1]
+        return f"Run({self.playbook}: {self.status}, {self.seconds:.1f} s{', ' + '; '.join(told) if told else ''})"
 
 
 def run(

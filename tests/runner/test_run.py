@@ -296,3 +296,12 @@ def test_the_domain_stands_in_the_folder_unless_it_is_transactions():
     assert folder_name("tiny", {"domain": "kyc", "region": "ID"})[:-8] == "tiny-kyc-ID-"
     assert folder_name("tiny", {"domain": "transactions", "region": "ID"})[:-8] == "tiny-ID-"
     assert "/" not in folder_name("tiny", {"domain": "../x", "region": None})
+
+
+def test_a_run_that_did_not_end_well_says_why_on_one_line(tmp_path):
+    message = "The data does not fit: no rows\nGot: 0\nWhere: step 2, Data\nWhat to try: a longer window"
+    for status in ("failed", "infeasible", "interrupted"):
+        told = repr(rb.Run(id="a", playbook="tiny", status=status, message=message, seconds=1.5))
+        assert told == f"Run(tiny: {status}, 1.5 s, The data does not fit: no rows; Where: step 2, Data)"
+    assert repr(rb.Run(id="a", playbook="tiny", status="done", seconds=1.5)) == "Run(tiny: done, 1.5 s)"
+    assert len(repr(rb.Run(id="a", playbook="tiny", status="failed", message="x\r" * 5000))) < 400

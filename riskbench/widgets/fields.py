@@ -22,6 +22,16 @@ _PLACEHOLDERS = {
 }
 
 
+class Wiped:
+    """What a form's value says of a password that was wiped: it fits no parameter, so that nothing runs without it."""
+
+    def __repr__(self) -> str:
+        return "a password, which was wiped"
+
+
+WIPED = Wiped()
+
+
 class Field:
     """One parameter in a form: its control, its help, and what is wrong with it.
 
@@ -37,6 +47,8 @@ class Field:
         round whole numbers above 2**53.
     error, cause : str, RiskbenchError or None
         What is wrong with it, in words and as raised; empty and None when nothing is.
+    refused : object
+        What it said when it was wrong, as it was typed; a password is masked.
     row : widget
         All of it.
     """
@@ -45,6 +57,7 @@ class Field:
         import ipywidgets
 
         self.parameter, self.error = parameter, ""
+        self.refused: Any = None
         self.cause: RiskbenchError | None = None
         self.default: Any = parameter.default
         self.control = _control(parameter)
@@ -86,9 +99,10 @@ class Field:
         ParameterError
             When it does not fit, or holds a password, which is then wiped from the field.
         """
-        given = self.given
+        given = self.refused = self.given
         if secrets_in(given):
             self.control.value = ""
+            self.refused = WIPED
             raise ParameterError(
                 f"The parameter {self.parameter.name!r} held a password, so it was wiped",
                 hint="put the URL into an environment variable and write env:NAME",

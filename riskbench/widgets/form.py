@@ -62,8 +62,10 @@ class PlaybookForm(Panel):
     Attributes
     ----------
     value : dict
-        What is unlike the default of the playbook or workspace, as checked Python values: what `rb.run` takes. The
-        last that fitted, while a field is wrong.
+        What is unlike the default of the playbook or workspace, as checked Python values: what `rb.run` takes. While
+        a field is wrong it holds what was typed there, so that `rb.run` refuses it with the words beside the field.
+    ready : bool
+        Whether the value can be run; `errors` names the fields that are wrong.
     result : Result
         The planned run; once it has run, the run's summary.
     fields : mapping of str to Field
@@ -100,6 +102,7 @@ class PlaybookForm(Panel):
         rows = ipywidgets.VBox([field.row for field in self.fields.values()])
         self._compose(head, rows, ipywidgets.HBox([self._button, self._bar, self._step]), self._answer)
         self._check()
+        self._name_wrong()
 
     @property
     def result(self) -> Result:
@@ -112,6 +115,11 @@ class PlaybookForm(Panel):
     def running(self) -> bool:
         """Whether a run is under way."""
         return self._worker is not None and self._worker.is_alive()
+
+    @property
+    def ready(self) -> bool:
+        """Whether no field is wrong and the fields fit each other."""
+        return not (self._wrong() or self.errors)
 
     def run(self) -> None:
         """Start the run in the background: the notebook stays usable, the bar moves, the answer comes below.
@@ -202,6 +210,13 @@ class PlaybookForm(Panel):
         if not self._quiet:
             self.finished = None
             self._guard(self._check)()
+            self._name_wrong()
+
+    def _name_wrong(self) -> None:
+        """Name in `errors` the fields that are wrong; on the screen each says so itself."""
+        wrong = self._wrong()
+        if wrong:
+            self.errors = "\n".join(wrong)
 
     def _check(self) -> None:
         """Check every field, then what no field can be wrong in alone; raise what stands beside no field."""
@@ -215,16 +230,17 @@ class PlaybookForm(Panel):
                     values[name] = made
                 field.tell(None)
             except RiskbenchError as error:
+                values[name] = field.refused
                 field.tell(error)
         wrong = self._wrong()
+        self.value = values
+        self._disable(on=bool(wrong))
         if not wrong:
             try:
                 settle(self.playbook.parameters, {**self._workspace[domain], **values})
             except RiskbenchError:
                 self._disable(on=True)
                 raise
-            self.value = values
-        self._disable(on=bool(wrong))
 
     def _disable(self, *, on: bool) -> None:
         self._button.disabled = on or self.running
@@ -233,7 +249,7 @@ class PlaybookForm(Panel):
         return tuple(f"{name}: {field.error.splitlines()[0]}" for name, field in self.fields.items() if field.error)
 
     def _planned(self) -> PlannedRun:
-        wrong = (*self._wrong(), *([self.errors.splitlines()[0]] if self.errors else []))
+        wrong = self._wrong() or tuple(self.errors.splitlines()[:1])
         return PlannedRun(
             playbook=self.playbook.id,
             name=self.playbook.title,
@@ -250,7 +266,7 @@ class PlaybookForm(Panel):
             if field.default != field.parameter.default:
                 rest = "off: own data" if field.default is None else "workspace"
             how = "wrong" if field.error else "yes" if name in held else rest
-            yield name, "–" if value is None else redact(str(value)), how, field.parameter.help
+            yield name, "–" if value is None else redact(str(value))[:200], how, field.parameter.help
 
 
 def playbook_form(
@@ -259,7 +275,8 @@ def playbook_form(
     """Return a form made from a playbook's parameters: fill it in, see what is wrong beside each field, and run it.
 
     Use it to run a playbook without writing code. `.value` is what `rb.run` takes, so a form that was filled in by
-    hand can be run again by program. The page of a notebook keeps the table of parameters, not the form.
+    hand can be run again by program; of a form with a wrong field `rb.run` refuses it. The page of a notebook keeps
+    the table of parameters, not the form.
 
     Parameters
     ----------
@@ -275,7 +292,7 @@ def playbook_form(
     Returns
     -------
     PlaybookForm
-        `.value`, `.result`, `.fields`, `.run()`, `.wait()`, `.finished`.
+        `.value`, `.ready`, `.errors`, `.result`, `.fields`, `.run()`, `.wait()`, `.finished`.
 
     Raises
     ------
@@ -291,7 +308,13 @@ def playbook_form(
     >>> form.fields["orders"].control.value = "8000"
     >>> form.value
     {'weeks': 6, 'orders': 8000}
+    >>> form.fields["orders"].control.value = "abc"
+    >>> form.value, form.ready
+    ({'weeks': 6, 'orders': 'abc'}, False)
+    >>> form.fields["orders"].control.value = "8000"
     >>> form
     PlaybookForm(PlannedRun(Playbook: Rule health; Unlike the default: 2; Ready to run: yes))
     """
+    if values is not None and not isinstance(values, Mapping):
+        raise ParameterError("`values` is a mapping", got=repr(values)[:80], allowed='such as {"orders": 8000}')
     return PlaybookForm(find(name), dict(values or {}), out=out, store=store)

@@ -102,14 +102,68 @@ def test_a_wrong_field_says_so_beside_it_and_cannot_run(form, name, text, words)
     assert words in said(form, name)
     assert "<script>" not in form.fields[name]._said.value
     assert form._button.disabled
-    assert form.value == {"seed": 8}, "the last that fitted"
+    assert form.value == {"seed": 8, name: text}, "as typed, so that it cannot run"
+    assert not form.ready
+    assert form.errors.startswith(f"{name}: ")
     assert given(form)[name][1] == "wrong"
     assert "no: 1 to mend" in repr(form)
     with pytest.raises(ParameterError, match=name):
         form.run()
     typed(form, name, first)
     assert said(form, name) == ""
+    assert (form.ready, form.errors, form.value) == (True, "", {"seed": 8})
     assert not form._button.disabled
+
+
+@pytest.fixture
+def no_process(monkeypatch):
+    def started(*_, **__):
+        raise AssertionError("a process was started")
+
+    monkeypatch.setattr(sys.modules["riskbench.runner.run"], "carry_out", started)
+
+
+WRONG = ("abc", "", "-1", "[1", "a: [", "3%", "1e999", "tomorrow", "{a: 1}", "x" * 5000, HOSTILE, "env:NOT_SET", "–")
+
+
+@pytest.mark.parametrize("book", catalogue(), ids=lambda book: book.id)
+def test_a_value_with_a_wrong_field_is_refused_before_a_process_starts(book, tmp_path, monkeypatch, no_process):
+    monkeypatch.chdir(tmp_path)
+    form = rb.playbook_form(book.id, out=tmp_path / "runs")
+    wrong = 0
+    for name, field in form.fields.items():
+        if not hasattr(field.control, "placeholder"):  # a box or a list holds no wrong value
+            continue
+        first = field.control.value
+        for text in WRONG:
+            typed(form, name, text)
+            if not form.ready:
+                wrong += 1
+                assert form.errors
+                kind = ParameterError if field.cause is None else type(field.cause)
+                with pytest.raises(kind) as refused:
+                    rb.run(book.id, form.value, out=tmp_path / "runs")
+                if field.error:
+                    assert field.error.splitlines()[0].casefold() in str(refused.value).casefold()
+        typed(form, name, first)
+        assert form.ready
+    assert wrong > len(form.fields)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_value_whose_password_was_wiped_is_refused(form, no_process):
+    for name, field in form.fields.items():
+        if hasattr(field.control, "placeholder"):
+            first = field.control.value
+            typed(form, name, "postgresql://ana:pa55word@db/risk")
+            assert "pa55word" not in repr(form.value)
+            with pytest.raises(ParameterError, match="wiped") as refused:
+                rb.run("threshold_calibration", form.value)
+            assert "pa55word" not in str(refused.value)
+            typed(form, name, "x")
+            typed(form, name, first)
+    with pytest.raises(ParameterError, match="mapping"):
+        rb.playbook_form("threshold_calibration", values=[1])
 
 
 def test_observers_hear_of_each_checked_value(form):
@@ -118,7 +172,7 @@ def test_observers_hear_of_each_checked_value(form):
     typed(form, "seed", "8")
     typed(form, "seed", "x")
     typed(form, "seed", "9")
-    assert heard == [{"seed": 8}, {"seed": 9}]
+    assert heard == [{"seed": 8}, {"seed": "x"}, {"seed": 9}], "a wrong one is heard of as it was typed"
 
 
 def test_with_a_source_the_samples_defaults_are_off_and_come_back(form, tmp_path):

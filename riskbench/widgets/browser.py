@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
-from riskbench.config import redact
+from riskbench.config import redact, secrets_in
 from riskbench.display import Fact, Result, html, result
-from riskbench.errors import ParameterError, RiskbenchError
+from riskbench.errors import ParameterError, RiskbenchError, StoreError
 from riskbench.store import STATUSES, Entry, Ledger
 from riskbench.widgets.panel import Panel
 from riskbench.widgets.runs import RunsApart, RunSummary
@@ -68,7 +68,7 @@ class RunBrowser(Panel):
         super().__init__()
         import ipywidgets
 
-        self._out, self._store = Path(out), store
+        self._out, self._store = _folder(out), _store(store)
         self._entries: tuple[Entry, ...] = ()
         self._shown: tuple[Entry, ...] = ()
         self._answer: Result | None = None
@@ -97,7 +97,7 @@ class RunBrowser(Panel):
             self.pick,
             self._detail,
         )
-        self._guard(self.refresh)()
+        self.refresh()
 
     @property
     def picked(self) -> tuple[str, ...]:
@@ -138,10 +138,11 @@ class RunBrowser(Panel):
         self.pick.value = tuple(found)
 
     def _read(self) -> tuple[Entry, ...]:
-        file = self._out / "riskbench.db"
-        if self._store is None and not file.is_file():
+        named = self._store or str(self._out / "riskbench.db")
+        file = _file(named)
+        if file is not None and not file.is_file():
             return ()
-        with Ledger(self._store or str(file)) as ledger:
+        with Ledger(named) as ledger:
             return ledger.entries(limit=MOST)
 
     def _filter(self) -> None:
@@ -158,11 +159,7 @@ class RunBrowser(Panel):
         self.pick.options = [(_line(entry), entry.id) for entry in self._shown]
         self.pick.value = kept
         many = len(self._entries)
-        some = (
-            f"{len(self._shown)} of {many} runs, started as told in UTC"
-            if many
-            else f"No runs yet in {str(self._out)!r}"
-        )
+        some = f"{len(self._shown)} of {many} runs, started as told in UTC" if many else self._none
         self._count.value = html.notes([some + (f"; only the newest {MOST}" if many >= MOST else "")])
         self._picked()
 
@@ -208,7 +205,44 @@ class RunBrowser(Panel):
             for entry in self._shown
         ]
         columns = ["run", "started", "status", "playbook", "region", "seconds", "answer"]
-        return RunList(runs=pd.DataFrame(rows, columns=columns), of=len(self._entries))
+        return RunList(
+            runs=pd.DataFrame(rows, columns=columns),
+            of=len(self._entries),
+            notes=() if self._entries else (self._none,),
+        )
+
+    @property
+    def _none(self) -> str:
+        """Where no runs are: the folder, or the store that was named."""
+        return f"No runs yet in {redact(self._store or repr(str(self._out)), secrets_in(self._store))}"
+
+
+def _folder(out: object) -> Path:
+    if not isinstance(out, str | Path):
+        raise ParameterError("The folder of the runs is a path", got=repr(out)[:80], allowed="text or Path")
+    return Path(out)
+
+
+def _store(store: object) -> str | None:
+    """Return the store as named, where there can be one: looking into it makes no file and no folder."""
+    if store is None:
+        return None
+    if not isinstance(store, str) or not store.strip():
+        raise ParameterError("A store is named by its URL", got=repr(store)[:80], allowed="text")
+    file = _file(store)
+    if file is not None and not file.parent.is_dir():
+        raise StoreError(
+            "The store cannot be opened: its folder is not there",
+            got=redact(store, secrets_in(store)),
+            hint="the ledger is riskbench.db in the folder of the runs, unless another store was named",
+        )
+    return store
+
+
+def _file(store: str) -> Path | None:
+    """Return the file of a store; None where it is none."""
+    text = store.removeprefix("sqlite:///").partition("?")[0]
+    return None if "://" in text or text in ("", ":memory:") else Path(text)
 
 
 def _first(entry: Entry) -> str:
@@ -246,6 +280,13 @@ def run_browser(*, out: str | Path = "runs", store: str | None = None) -> RunBro
     -------
     RunBrowser
         `.value`, `.picked`, `.result`, `.select(run)`, `.refresh()`.
+
+    Raises
+    ------
+    StoreError
+        When the store that is named is not there or cannot be read.
+    ParameterError
+        When the folder is no path.
 
     Examples
     --------

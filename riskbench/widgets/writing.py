@@ -35,6 +35,8 @@ class BookWriter:
     def __init__(self, panel: Bookish, *, folder: str | Path | None = None) -> None:
         import ipywidgets
 
+        if folder is not None and not isinstance(folder, str | Path):
+            raise ParameterError("The folder of rule books is a path", got=repr(folder)[:80], allowed="text or Path")
         self._panel, self._folder = panel, folder
         self.path = ipywidgets.Text(
             placeholder="books/proposed.yaml", description="rule book", layout=ipywidgets.Layout(width="380px")

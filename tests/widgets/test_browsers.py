@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 import riskbench as rb
-from riskbench.errors import ParameterError
+from riskbench.errors import ParameterError, StoreError
 from riskbench.store import Ledger
+from riskbench.widgets.writing import BookWriter
 
 HOSTILE = "<script>alert(1)</script>\"'&"
 FACT = {"name": f"Cut {HOSTILE}", "value": 0.5, "unit": "share", "text": f"50 % {HOSTILE}", "note": ""}
@@ -128,13 +129,33 @@ def test_refresh_keeps_what_is_picked_and_finds_what_is_new(out):
 def test_a_folder_without_runs_is_no_error_and_is_not_made(tmp_path):
     browser = rb.run_browser(out=tmp_path / "none")
     assert browser.errors == ""
-    assert "No runs yet" in browser._count.value
+    assert "No runs yet in" in browser._count.value
+    assert "No runs yet in" in browser.result._repr_html_()
+    assert str(tmp_path / "none") in browser.result.notes[0]
     assert not (tmp_path / "none").exists()
 
 
-def test_a_store_that_cannot_be_read_is_told_inside(tmp_path):
+def test_a_store_that_cannot_be_read_is_an_error_and_is_not_made(tmp_path):
     (tmp_path / "riskbench.db").write_text("not a database")
-    browser = rb.run_browser(out=tmp_path)
+    with pytest.raises(StoreError, match="cannot be opened"):
+        rb.run_browser(out=tmp_path)
+    nowhere = tmp_path / "none"
+    for store in ("foo://x", str(nowhere / "ledger.db"), f"sqlite:///{nowhere}/ledger.db"):
+        with pytest.raises(StoreError) as error:
+            rb.run_browser(out=tmp_path / "runs", store=store)
+        assert "store" in str(error.value)
+    unused = rb.run_browser(store=str(tmp_path / "x.db"))
+    assert unused.result.notes == (f"No runs yet in {tmp_path / 'x.db'}",)
+    assert {path.name for path in tmp_path.iterdir()} == {"riskbench.db"}
+    for wrong in ({"out": 3}, {"out": None}, {"store": 3}, {"store": " "}):
+        with pytest.raises(ParameterError):
+            rb.run_browser(**wrong)
+
+
+def test_a_store_that_goes_away_is_told_inside(out):
+    browser = rb.run_browser(out=out)
+    (out / "riskbench.db").write_text("not a database")
+    browser.refresh_button.click()
     assert "store" in browser.errors
     assert browser.result.kind == "run_list"
 
@@ -194,3 +215,9 @@ def _html(widget):
         yield widget.value
     for child in getattr(widget, "children", ()):
         yield from _html(child)
+
+
+@pytest.mark.parametrize("folder", [3, True, b"books", ["books"]])
+def test_the_folder_of_rule_books_is_a_path(folder):
+    with pytest.raises(ParameterError, match="folder of rule books"):
+        BookWriter(None, folder=folder)

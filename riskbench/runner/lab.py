@@ -43,7 +43,7 @@ def open_lab(
     Raises
     ------
     ParameterError
-        When there is no such folder, or its settings cannot be written.
+        When there is no such folder, its settings cannot be written, or the user is root and `more` does not allow it.
     ConfigError
         When it is no workspace.
     """
@@ -54,6 +54,7 @@ def open_lab(
     if not there:
         raise ParameterError(f"There is no folder {str(folder)[:200]!r}", hint="`riskbench new DIR` makes a workspace")
     root = _root(Path(folder))
+    _may_begin(more)
     kept = root / ".jupyter" / "lab"
     try:
         if not kept.resolve().is_relative_to(root):
@@ -82,6 +83,16 @@ def open_lab(
             "npm_config_logs_max": "0",  # an extension asks npm what it has, which would leave a log at home
         }
         return _serve(command, root, environment)
+
+
+def _may_begin(more: Sequence[str]) -> None:
+    """Refuse what JupyterLab refuses: to run as root unasked; a configuration that the user has named may ask."""
+    asked = any("allow-root" in text or "allow_root" in text for text in more)
+    if getattr(os, "geteuid", lambda: 1)() == 0 and not asked and not os.environ.get("JUPYTER_CONFIG_DIR"):
+        raise ParameterError(
+            "JupyterLab does not run as root unless it is told to",
+            hint="as root JupyterLab wants: riskbench lab -- --allow-root",
+        )
 
 
 def _root(folder: Path) -> Path:

@@ -45,6 +45,7 @@ def asked(monkeypatch) -> dict:
         return 0
 
     monkeypatch.setattr(lab, "_serve", serve)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000, raising=False)
     return held
 
 
@@ -158,3 +159,14 @@ def test_what_is_no_workspace_is_not_opened(bench, asked, tmp_path, monkeypatch)
 
 def test_a_server_that_fails_gives_its_own_exit_code(bench):
     assert lab._serve([sys.executable, "-c", "raise SystemExit(7)"], bench, dict(os.environ)) == 7
+
+
+def test_root_is_told_what_to_add_before_anything_is_started(bench, asked, monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 0, raising=False)
+    with pytest.raises(ParameterError, match="riskbench lab -- --allow-root") as error:
+        lab.open_lab()
+    assert error.value.exit_code == 2
+    assert not asked
+    assert not (bench / ".jupyter").exists()
+    assert lab.open_lab(more=["--allow-root"]) == 0
+    assert asked["command"][-1] == "--allow-root"

@@ -6,14 +6,14 @@ import difflib
 from collections.abc import Iterable, Mapping
 
 
-def nearest(name: str, choices: Iterable[str]) -> str | None:
-    """Return the choice that looks most like `name`, or None when nothing does.
+def nearest(name: str, choices: Iterable[str], *, least: float = 0.6) -> str | None:
+    """Return the choice that looks most like `name`, or None when nothing does: `least` of 1 is the same text.
 
     >>> nearest("amuont", ["amount", "region"])
     'amount'
     """
     by_fold = {str(choice).casefold(): str(choice) for choice in choices}
-    close = difflib.get_close_matches(str(name).casefold(), list(by_fold), n=1, cutoff=0.6)
+    close = difflib.get_close_matches(str(name).casefold(), list(by_fold), n=1, cutoff=least)
     return by_fold[close[0]] if close else None
 
 

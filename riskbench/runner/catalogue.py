@@ -123,7 +123,7 @@ class Catalogue(Result):
         near = ""
         if not kept:
             known = dict.fromkeys([*(book.id for book in held), *(word for book in held for word in _spoken(book))])
-            near = next((close for word in asked if (close := nearest(word, known)) is not None), "")
+            near = next((close for word in asked if (close := _close(word, known)) is not None), "")
         told = " ".join(words.split())[:80]
         note = f"No playbook speaks of {told!r}" + (f"; the nearest word is {near!r}." if near else ".")
         rows = self.playbooks.set_index("id", drop=False)
@@ -318,6 +318,11 @@ def _of(held: tuple[Playbook, ...], name: str, wanted: str | None) -> tuple[Play
             hint=f"did you mean {close!r}?" if close else None,
         )
     return kept
+
+
+def _close(word: str, known: Iterable[str]) -> str | None:
+    """Return the word that this one is a slip of: it begins alike, and most of its letters are there."""
+    return nearest(word, [held for held in known if held[:1].casefold() == word[:1].casefold()], least=0.75)
 
 
 def _words(text: str) -> tuple[str, ...]:

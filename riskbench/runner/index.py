@@ -13,9 +13,11 @@ from importlib import metadata
 from pathlib import Path
 from urllib.parse import quote
 
+from riskbench.config import redact, secrets_in
 from riskbench.display.page import save_page
 from riskbench.display.thumbnail import thumbnail
 from riskbench.display.wording import private
+from riskbench.errors import listed
 from riskbench.runner import bundle
 from riskbench.runner.catalogue import Catalogue, Playbook
 from riskbench.store import Entry, Ledger
@@ -30,6 +32,8 @@ _ALT = re.compile(r'\balt="([^"]*)"')
 _PICTURES = 560_000
 _LARGEST = 20_000_000
 _FACTS = 4
+#: Of what a run was asked: so many parameters, each cut after so many letters.
+_ASKED, _LONG = 6, 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +161,8 @@ def _figure(drawn: Picture | None) -> str:
 def _last(book: Playbook, entry: Entry, beside: Path) -> str:
     """Return how the newest run ended, its first facts, and the way to its pages."""
     when = _safe(entry.started[:16].replace("T", " "))
-    lines = [f'<p>Last run <span class="status">{_safe(entry.status)}</span> {when} UTC</p>']
+    asked = _asked(book, entry)
+    lines = [f'<p>Last run <span class="status">{_safe(entry.status)}</span> {when} UTC{asked}</p>']
     if entry.status == "done":
         shown = [str(bundle.fact(held)) for held in entry.headline[:_FACTS]]
         lines.append("<ul>" + "".join(f"<li>{_safe(text)}</li>" for text in shown) + "</ul>" if shown else "")
@@ -170,6 +175,18 @@ def _last(book: Playbook, entry: Entry, beside: Path) -> str:
     ]
     lines.append(f"<p>{' · '.join(links)}</p>" if links else "")
     return f'<div class="last {_safe(entry.status)}">{"".join(lines)}</div>'
+
+
+def _asked(book: Playbook, entry: Entry) -> str:
+    """Return the region of a run and what else was asked unlike the default, as they were shown then."""
+    told = []
+    for held in book.parameters:
+        value = entry.parameters.get(held.name)
+        unlike = held.name in entry.parameters and value != held.default and not (value is None and held.sample_only)
+        if unlike or (held.name == "region" and value is not None):
+            text = redact("none" if value is None else str(value), secrets_in(value))
+            told.append(f"{held.name} {text if len(text) <= _LONG else text[: _LONG - 1] + '…'}")
+    return f", with {_safe(listed(told, most=_ASKED))}" if told else ""
 
 
 def _link(folder: str | None, page: str, beside: Path) -> str | None:

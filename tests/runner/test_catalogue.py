@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import riskbench as rb
 from riskbench.errors import PlaybookError
 from riskbench.runner.catalogue import catalogue, find, read_playbook, sample_book, shipped_folder
 
@@ -87,3 +88,12 @@ def test_two_parameters_cells_are_refused(tmp_path):
     path.write_text(json.dumps({"nbformat": 4, "cells": [cell, cell], "metadata": {}}), encoding="utf-8")
     with pytest.raises(PlaybookError, match="2 cells tagged"):
         read_playbook(path)
+
+
+@pytest.mark.parametrize("word", ["nonsense", "kics", "kyx", "unicorn", "banana"])
+def test_a_word_that_is_like_none_is_met_with_no_suggestion(word):
+    found = rb.find_playbooks(word)
+    assert found.near == ""
+    assert found.notes[-1] == f"No playbook speaks of {word!r}."
+    assert rb.find_playbooks("tresholds").near == "threshold"
+    assert rb.find_playbooks("calibraton").near == "calibration"

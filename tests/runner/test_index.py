@@ -199,3 +199,17 @@ def test_a_page_that_cannot_be_written_is_one_message(work, name):
     with pytest.raises(ParameterError):
         write_index(rb.find_playbooks("rule_health"), name)
     assert list(work.iterdir()) == []
+
+
+def test_the_last_run_says_its_region_and_what_was_asked_unlike_the_default(work):
+    asked = {"region": "NO", "weeks": 6, "domain": "transactions", "source": "postgresql://u:pa55word@h/<d>"}
+    with Ledger("runs/riskbench.db" if Path("runs").mkdir() is None else "") as ledger:
+        ledger.begin("20260101-aaaa", "rule_health", asked)
+        ledger.end("20260101-aaaa", "done")
+    text, _ = shown(write_index(rb.find_playbooks(), "index.html"))
+    line = next(line for line in re.findall(r"<p>Last run.*?</p>", text))
+    assert "region NO" in line
+    assert "weeks 6" in line
+    assert "domain" not in line, "as the default"
+    assert "pa55word" not in text
+    assert "<d>" not in line

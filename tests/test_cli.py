@@ -468,3 +468,11 @@ def test_a_history_that_was_changed_ends_with_one(told):
     changed.close()
     code, out, _ = told("incidents", "verify", "--store", "book.db")
     assert (code, "event 1 was changed" in out) == (1, True)
+
+
+def test_a_page_without_findings_is_told_what_is_not_looked_for(told, tmp_path):
+    page = tmp_path / "page.html"
+    page.write_text("<p>Ana Silva called.</p>", encoding="utf-8")
+    code, out, _ = told("check-page", str(page))
+    assert code == 0
+    assert out.strip().endswith("nothing found; names of people in free text are not looked for")

@@ -96,6 +96,8 @@ class Explanation(Result):
         if self.checked is not None:
             held = self.checked
             told = f"{held.rows} rows by the oracle on {held.trees} trees: at most {held.apart:.1g} apart"
+            if not held.trees:  # a linear model: its values are its weights times the distance to the reference
+                told = f"base and values against the score of every event: at most {held.added_apart:.1g} apart"
             facts.append(Fact("Checked", told, "text"))
         return tuple(facts)
 

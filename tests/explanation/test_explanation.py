@@ -304,3 +304,12 @@ def test_a_large_reference_is_checked_on_a_part(fit, monkeypatch):
     assert 0 < checked.trees < 25
     assert checked.apart < 1e-9
     assert rb.explain(model, frame.iloc[:20], perturbation="path").checked.apart < 1e-9
+
+
+def test_a_linear_model_says_how_it_is_checked():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(200, 3)), columns=["a", "b", "c"])
+    model = LogisticRegression().fit(frame, rng.random(200) < 0.5)
+    told = next(str(fact) for fact in rb.explain(model, frame).headline() if str(fact).startswith("Checked"))
+    assert "trees" not in told
+    assert "base and values against the score of every event" in told

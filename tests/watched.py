@@ -18,6 +18,9 @@ region: str | None = None  # one region
 asof: str | None = None  # only verdicts known by then
 book: str | None = None  # the rule book
 weight: float = 1.0  # what an alert weighs
+extra: str | None = None  # a file with a number more
+seed: int = 7  # of draws
+orders: int = 3000  # of the sample
 """
 
 COUNT = """
@@ -55,7 +58,7 @@ frame = held.frame("rules")[["rule", "hits"]]
 big = events.frame(["buyer", "amount"]).query("amount > 300")
 members = big.groupby("buyer", as_index=False).agg(events=("amount", "size"))
 members = members.assign(buyer=members["buyer"].map(str))
-alerts = int(frame["hits"].sum())
+alerts = int(frame["hits"].sum()) + (int(open(extra).read()) if extra else 0)
 watch = Watch(rules=frame, members=members, alerts=alerts, weight=run.weight, spread=float(events.rows))
 watch
 """

@@ -17,7 +17,7 @@ from riskbench.runner.apart import compared, cuts_between, on_the_same_events, r
 from riskbench.runner.deltas import SAME, Delta, deltas, in_words, lead, parts_in_words, table
 from riskbench.runner.kept import Kept, recall
 from riskbench.runner.run import Run
-from riskbench.runner.shares import DATA, Shares, factors_between, parameters_between, shared
+from riskbench.runner.shares import Shares, factors_between, parameters_between, part_of, shared
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -287,10 +287,10 @@ def _remarks(before: Kept, after: Kept, factors: Sequence[str], shares: Shares, 
 
 def _parameters(before: Kept, after: Kept) -> pd.DataFrame:
     old, new = before.parameters, after.parameters
-    rows = []
-    for name in parameters_between(before, after):
-        part = "data" if name in DATA else "rules" if name == "book" else "parameters"
-        rows.append((name, part, _said(old.get(name)), _said(new.get(name))))
+    rows = [
+        (name, part_of(name, before, after) or "not read", _said(old.get(name)), _said(new.get(name)))
+        for name in parameters_between(before, after)
+    ]
     return pd.DataFrame(rows, columns=["parameter", "part", "before", "after"])
 
 

@@ -24,7 +24,9 @@ Part = Literal["data", "rules", "parameters", "code", "unexplained"]
 #: What a run can be mixed of, in the order in which it is told.
 FACTORS: tuple[Part, ...] = ("data", "rules", "parameters")
 #: Parameters that say what the events are; `book` says what the rules are; all others are parameters.
-DATA = frozenset({"source", "query", "roles", "domain", "region", "start", "end", "asof", "currency", "orders", "seed"})
+_DATA = frozenset({"source", "query", "roles", "domain", "region", "start", "end", "asof", "currency"})
+#: Parameters that make the sample; with a source of one's own the seed is that of other draws, and no size is read.
+_SAMPLE: Mapping[str, Part | None] = {"seed": "parameters", "orders": None}
 MOST_RUNS = 6
 #: Rooms whose code changes no number.
 _SHOWS = frozenset({"cli", "widgets", "display", "privacy", "(top)"})
@@ -56,13 +58,13 @@ class Shares:
 
 def factors_between(before: Kept, after: Kept) -> tuple[Part, ...]:
     """Return in what two runs differ: data, rules, parameters, code."""
-    names = parameters_between(before, after)
+    parts = {part_of(name, before, after) for name in parameters_between(before, after)}
     found: list[Part] = []
-    if set(names) & DATA or _mark(before, "data", "fingerprint") != _mark(after, "data", "fingerprint"):
+    if "data" in parts or _mark(before, "data", "fingerprint") != _mark(after, "data", "fingerprint"):
         found.append("data")
     if _mark(before, "book", "hash") != _mark(after, "book", "hash"):
         found.append("rules")
-    if set(names) - DATA - {"book"} or _files(before) != _files(after):
+    if "parameters" in parts or _files(before) != _files(after):
         found.append("parameters")
     if _code(before) != _code(after):
         found.append("code")
@@ -73,6 +75,13 @@ def parameters_between(before: Kept, after: Kept) -> tuple[str, ...]:
     """Return the parameters that differ, in the order of the playbook."""
     old, new = before.parameters, after.parameters
     return tuple(name for name in dict.fromkeys([*new, *old]) if old.get(name) != new.get(name))
+
+
+def part_of(name: str, before: Kept, after: Kept) -> Part | None:
+    """Return what a parameter belongs to: data, rules or parameters; None where no run reads it."""
+    if name in _SAMPLE and all(kept.parameters.get("source") is not None for kept in (before, after)):
+        return _SAMPLE[name]
+    return "data" if name in _DATA or name in _SAMPLE else "rules" if name == "book" else "parameters"
 
 
 def _mark(kept: Kept, part: str, name: str) -> Any:
@@ -199,18 +208,22 @@ def _carried_out(
     Raises
     ------
     RiskbenchError
-        When the data of either run is not what it was, no book was kept, or a case does not end well.
+        When the data or a file of either run is not what it was, no book was kept, or a case does not end well.
     """
     values, stop = {False: today.values_of(before), True: today.values_of(after)}, threading.Event()
     for kept, name in ((before, "before"), (after, "after")) if "data" in factors else ((after, "both"),):
         _same_data(kept, name)
+    read = ((before, "before"), (after, "after")) if "parameters" in factors else ((after, "both"),)
+    for kept, name in read:
+        _same_files(kept, name)
     with tempfile.TemporaryDirectory(prefix="riskbench-diff-") as folder:
         apart = Path(folder)
         books = {late: _book(kept, apart / f"book-{late}.yaml") for late, kept in ((False, before), (True, after))}
         cases = []
         for number, corner in enumerate(wanted):
             mixed = {
-                name: values[(_factor(name)) in corner].get(name) for name in values[True].keys() & values[False].keys()
+                name: values[part_of(name, before, after) in corner].get(name)
+                for name in values[True].keys() & values[False].keys()
             }
             if "book" in mixed:
                 mixed["book"] = books["rules" in corner]
@@ -234,15 +247,13 @@ def _carried_out(
             finally:
                 stop.set()
                 pool.shutdown(cancel_futures=True)
+        for kept, name in read:
+            _same_files(kept, name)
         return dict(zip(wanted, facts, strict=True))
 
 
 class _StoppedError(RiskbenchError):
     """A mixed case that cannot be had."""
-
-
-def _factor(name: str) -> Part:
-    return "data" if name in DATA else "rules" if name == "book" else "parameters"
 
 
 def _same_data(kept: Kept, name: str) -> None:
@@ -260,6 +271,20 @@ def _same_data(kept: Kept, name: str) -> None:
         raise _StoppedError(f"The data of {which} is not there any more: {error.what}") from None
     if now["fingerprint"] != _mark(kept, "data", "fingerprint"):
         raise _StoppedError(f"The data of {which} is not there any more: its source holds something else now")
+
+
+def _same_files(kept: Kept, name: str) -> None:
+    """Refuse files behind other parameters that hold something else now: a mixed case would read them.
+
+    Raises
+    ------
+    RiskbenchError
+        When one is gone, or something else.
+    """
+    which = "both runs" if name == "both" else f"the run {name}"
+    moved = today.inputs_moved(kept)
+    if moved:
+        raise _StoppedError(f"What {listed([f'`{one}`' for one in moved])} held in {which} is not there any more")
 
 
 def _book(kept: Kept, path: Path) -> str | None:

@@ -28,8 +28,10 @@ from riskbench.store import Ledger
 if TYPE_CHECKING:
     from riskbench.rules.book import RuleBook
 
-#: Parameters that name a file, looked up from where the run was started.
+#: Parameters that always name a file; others do where the run's stamp says so.
 _PATHS = ("source", "book", "model")
+#: What a text holds that names a file rather than a region.
+_LIKE_A_PATH = re.compile(r"[./\\*?\[]")
 _UNVOUCHED = "no ledger vouches for the run's record, so what it names is not read"
 _INJECTED = "injected-parameters"
 
@@ -51,13 +53,24 @@ def values_of(kept: Kept) -> dict[str, Any]:
                 f"The password in {name!r} was masked, so it is not at hand any more",
                 hint="name such a source as env:NAME, then it can be read again",
             )
-    cwd = kept.mark("at").get("cwd")
-    return {name: _from(cwd, value) if name in _PATHS else value for name, value in values.items()}
+    cwd, named = kept.mark("at").get("cwd"), {*_PATHS, *kept.mark("inputs")}
+    return {
+        name: _from(cwd, value, wholly=name in _PATHS) if name in named else value for name, value in values.items()
+    }
 
 
-def _from(cwd: object, value: Any) -> Any:
-    """Return a relative path as it was meant where the run was started, if that is still there."""
+def _from(cwd: object, value: Any, *, wholly: bool) -> Any:
+    """Return relative paths as they were meant where the run was started, if they are still there.
+
+    A mere word is taken for a path only where it can be nothing else (`wholly`).
+    """
+    if isinstance(value, Mapping):
+        return {key: _from(cwd, inner, wholly=wholly) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_from(cwd, inner, wholly=wholly) for inner in value]
     if not isinstance(value, str) or not isinstance(cwd, str) or value == "sample":
+        return value
+    if not (wholly or value.startswith(PREFIX) or _LIKE_A_PATH.search(value)):
         return value
     where = resolve(value) if value.startswith(PREFIX) else value
     if "://" in where or Path(where).is_absolute():
@@ -94,8 +107,9 @@ def data_of(kept: Kept) -> dict[str, Any]:
 def inputs_moved(kept: Kept) -> list[str]:
     """Return the parameters whose files hold something else now, but for data and rule book, which are read."""
     then = kept.mark("inputs")
-    names = [name for name in then if name not in ("source", "book") and then[name] is not None]
-    now = inputs_of({name: values_of(kept).get(name) for name in names})
+    values, cwd = values_of(kept), kept.mark("at").get("cwd")
+    names = [name for name in then if name not in ("source", "book")]
+    now = inputs_of({name: _from(cwd, values.get(name), wholly=True) for name in names})
     return [name for name in names if now.get(name) != then[name]]
 
 

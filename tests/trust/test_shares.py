@@ -196,3 +196,20 @@ def test_data_that_is_gone_is_said(cases, monkeypatch):
     assert "There is no such file" in found.why
     monkeypatch.setattr(today, "data_of", lambda held: {"fingerprint": "another"})
     assert "holds something else now" in shares.shared(kept("a", 1.0), kept("b", 7.0, book="i", weight=2.0)).why
+
+
+def test_seed_and_size_are_data_only_where_the_sample_is_read(cases):
+    cases({})
+
+    def pair(source, **other):
+        ends = [kept("a", 3.0), kept("b", 4.0)]
+        for end, more in zip(ends, ({"seed": 7, "orders": 10}, {"seed": 7, "orders": 10, **other}), strict=True):
+            end.entry.parameters.update(source=source, book="h", **more)
+        return ends
+
+    assert shares.factors_between(*pair(None, seed=8)) == ("data",)
+    assert shares.factors_between(*pair(None, orders=8)) == ("data",)
+    assert shares.factors_between(*pair("a.csv", seed=8)) == ("parameters",)
+    assert shares.factors_between(*pair("a.csv", orders=8)) == ()
+    assert shares.shared(*pair("a.csv", seed=8)).parts == {"Value": {"parameters": 1}}
+    assert shares.part_of("orders", *pair("a.csv", orders=8)) is None

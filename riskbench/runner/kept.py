@@ -31,13 +31,16 @@ _MOST_RECORD, _MOST_RESULTS, _MOST_PAGE = 5_000_000, 50_000_000, 100_000_000
 _MOST_TABLE, _MOST_CELLS, _MOST_FACTS = 200_000_000, 20_000_000, 50
 _NAME, _TEXT = 200, 2_000
 _LEDGER = "riskbench.db"
+#: What of the stamp stands in the ledger alone, and what else stands in both places.
+LEDGERS, _BOTH = ("seal", "at"), ("playbook", "status", "parameters", "headline")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Kept:
     """An earlier run: what its folder says of it, and what the ledger says.
 
-    Where the ledger knows the run, it is believed; a folder can be changed by anybody.
+    Where the ledger knows the run, it is believed, and so is the run.json that it vouches for; a folder can be changed
+    by anybody.
 
     Attributes
     ----------
@@ -73,24 +76,29 @@ class Kept:
     @property
     def playbook(self) -> str:
         """The playbook's id."""
-        return self.entry.playbook if self.entry is not None else _text(self.record.get("playbook"))
+        return _text(self._told("playbook"))
 
     @property
     def status(self) -> str:
         """How the run ended."""
-        return str(self.entry.status) if self.entry is not None else _text(self.record.get("status"))
+        return _text(self._told("status"))
 
     @property
     def parameters(self) -> dict[str, Any]:
         """Every parameter's value, secrets masked."""
-        held = self.entry.parameters if self.entry is not None else self.record.get("parameters")
+        held = self._told("parameters")
         return dict(held) if isinstance(held, Mapping) else {}
 
     @property
     def stamp(self) -> dict[str, Any]:
         """What the run rests on."""
-        held = self.entry.stamp if self.entry is not None else self.record.get("stamp")
-        return dict(held) if isinstance(held, Mapping) else {}
+        held = self._told("stamp")
+        own = {name: self.entry.stamp.get(name) for name in LEDGERS if name in self.entry.stamp} if self.entry else {}
+        return {**held, **own} if isinstance(held, Mapping) else own
+
+    def _told(self, name: str) -> Any:
+        """Return what run.json says where the ledger vouches for it or there is none, else what the ledger says."""
+        return self.record.get(name) if self.entry is None or self.vouched else getattr(self.entry, name)
 
     def mark(self, name: str) -> dict[str, Any]:
         """Return one part of the stamp; empty when there is none."""
@@ -100,7 +108,7 @@ class Kept:
     @cached_property
     def facts(self) -> tuple[Fact, ...]:
         """The headline."""
-        return facts_of(self.entry.headline if self.entry is not None else self.record.get("headline"))
+        return facts_of(self._told("headline"))
 
     @property
     def sealed(self) -> dict[str, str]:
@@ -109,14 +117,21 @@ class Kept:
         whole = held.items() if isinstance(held, Mapping) and len(held) <= seal.MOST_FILES else ()
         return {name: mark for name, mark in whole if isinstance(name, str) and isinstance(mark, str)}
 
-    @property
+    @cached_property
     def vouched(self) -> bool:
         """Whether the ledger vouches for run.json as it lies there."""
-        told = self.mark("seal").get(RECORD)
+        if self.entry is None or self.folder is None or not self.record or self.record.get("id") != self.entry.id:
+            return False
+        told = self.entry.stamp.get("seal")
         try:
-            return self.entry is not None and self.folder is not None and seal.digest(self.folder, RECORD) == told
+            return isinstance(told, Mapping) and seal.digest(self.folder, RECORD) == told.get(RECORD)
         except PlaybookError:
             return False
+
+    @property
+    def contradicted(self) -> list[str]:
+        """What the ledger's row says otherwise than the run.json that it vouches for."""
+        return contradictions(self.entry, self.record) if self.entry is not None and self.vouched else []
 
     @cached_property
     def book(self) -> RuleBook | None:
@@ -144,6 +159,18 @@ class Kept:
         """Return one table of a result; None when there is none that can be read safely."""
         file = result["tables"].get(name)
         return None if file is None or self.folder is None else _table(self.folder, file)
+
+
+def contradictions(entry: Entry, record: Mapping[str, Any]) -> list[str]:
+    """Return what a ledger's row says otherwise than the run.json of its run: playbook, status, parameters and such."""
+    said = [name for name in _BOTH if _json(getattr(entry, name)) != _json(record.get(name))]
+    stamp = {name: mark for name, mark in entry.stamp.items() if name not in LEDGERS}
+    return [*said, *(["stamp"] if _json(stamp) != _json(record.get("stamp")) else [])]
+
+
+def _json(held: object) -> str:
+    """Return one text for equal values; `true` and 1 are not equal."""
+    return json.dumps(held, sort_keys=True, default=str)
 
 
 def recall(run: Run | str | Path, *, out: str | Path = "runs", store: str | None = None) -> Kept:

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from riskbench.errors import PlaybookError, RiskbenchError
+from riskbench.errors import PlaybookError, RiskbenchError, listed
 from riskbench.runner import bundle, seal
 from riskbench.runner.catalogue import sample_book
 from riskbench.runner.folder import RECORD, folder_name
 from riskbench.runner.inputs import inputs_of
+from riskbench.runner.kept import contradictions
 from riskbench.runner.process import Job
 from riskbench.runner.run import PAGES, Run
 from riskbench.store import Entry, Ledger, Status
@@ -107,5 +108,8 @@ def touched(entry: Entry, target: Path) -> str:
         return str(error).partition("\n")[0] or "its run.json cannot be read"
     if (record.get("id"), record.get("status")) != (entry.id, entry.status):
         return "its folder holds another run"
+    said = contradictions(entry, record)
+    if said:
+        return f"the ledger's {listed(said)} of it are not what its run.json says"
     missing = [name for name in (*PAGES, "notebook.ipynb") if name not in record["seal"]]
     return f"{missing[0]} was never written" if missing else ""

@@ -28,8 +28,18 @@ def touched(kept: Kept) -> Touched:
     The ledger keeps the hash of run.json, and run.json those of the other files: to change one unseen, somebody would
     have to change the ledger.
     """
-    if kept.handed is not None and (kept.folder is None or kept.handed.parent != kept.folder):
-        return _handed(kept)
+    page = kept.handed
+    if page is not None and not (kept.folder == page.parent and page.name in {*kept.sealed, *kept.mark("seal")}):
+        found = _handed(kept)
+        if found.moved is not False or kept.folder != page.parent:
+            return found  # a copy that lies among the run's own files does not make them right
+    said = kept.contradicted
+    if said:
+        return Touched(
+            moved=True,
+            why=f"the ledger's {listed(said)} of this run are not what its sealed run.json says",
+            rows=tuple((RECORD, f"the ledger says another {name}") for name in said),
+        )
     if kept.folder is None:
         return Touched(moved=None, why=kept.problem or "there is no run folder")
     told = kept.mark("seal").get(RECORD)

@@ -205,13 +205,70 @@ def test_a_file_that_is_no_page_of_a_run_is_refused(place: Place, tmp_path):
         rb.verify_run(tmp_path / "empty")
 
 
-def _edit_ledger(place: Place, change) -> None:
+def _edit_ledger(place: Place, change, headline=lambda facts: None) -> None:
+    """Make the run another one: in its run.json, and in the ledger that vouches for that."""
+    record = place.record()
     with sqlite3.connect(place.out / "riskbench.db") as held:
-        (text, parameters) = held.execute("SELECT stamp, parameters FROM riskbench_runs").fetchone()
-        stamp, values = json.loads(text), json.loads(parameters)
+        (text,) = held.execute("SELECT stamp FROM riskbench_runs").fetchone()
+        stamp, values = json.loads(text), record["parameters"]
         change(stamp, values)
-        held.execute("UPDATE riskbench_runs SET stamp = ?, parameters = ?", (json.dumps(stamp), json.dumps(values)))
+        headline(record["headline"])
+        record["stamp"] = {name: mark for name, mark in stamp.items() if name not in ("seal", "at")}
+        (place.first / "run.json").write_text(json.dumps(record), encoding="utf-8")
+        if "seal" in stamp:
+            stamp["seal"]["run.json"] = seal.digest(place.first, "run.json")
+        row = [json.dumps(part) for part in (stamp, values, record["headline"])]
+        held.execute("UPDATE riskbench_runs SET stamp = ?, parameters = ?, headline = ?", row)
     held.close()
+
+
+def forged(held):
+    held[2]["value"] = 9
+
+
+@pytest.mark.parametrize(
+    ("column", "change"),
+    [
+        ("headline", forged),
+        ("parameters", lambda held: held.update(weight=9.0)),
+        ("stamp", lambda held: held["data"].update(fingerprint="another")),
+        ("status", "infeasible"),
+        ("playbook", "other"),
+    ],
+)
+def test_a_ledger_that_says_otherwise_than_the_record_it_vouches_for_was_edited(place: Place, column, change):
+    with sqlite3.connect(place.out / "riskbench.db") as held:
+        (text,) = held.execute(f"SELECT {column} FROM riskbench_runs").fetchone()
+        value = change
+        if not isinstance(change, str):
+            change(told := json.loads(text))
+            value = json.dumps(told)
+        held.execute(f"UPDATE riskbench_runs SET {column} = ?", (value,))
+    held.close()
+    found = rb.verify_run(place.first)
+    assert found.verdict == "edited by hand"
+    assert why(found, "edited by hand")[1] == (
+        f"the ledger's {column} of this run are not what its sealed run.json says"
+    )
+    assert found.files.to_numpy().tolist() == [["run.json", f"the ledger says another {column}"]]
+    assert found.playbook == "watch", "facts are those of the sealed record"
+    assert why(found, "data moved")[0] == why(found, "rules moved")[0] == "no"
+
+
+@pytest.mark.parametrize("name", ["lead.html", "notebook.ipynb"])
+def test_an_edited_copy_among_the_files_of_its_run_shows(place: Place, name):
+    copy = place.first / f"signed{Path(name).suffix}"
+    shutil.copy(place.first / name, copy)
+    found = rb.verify_run(copy)
+    assert found.verdict == "still true", "byte for byte"
+    copy.write_text(copy.read_text("utf-8").replace("89", "98"), encoding="utf-8")
+    found = rb.verify_run(copy)
+    assert found.verdict == "edited by hand"
+    assert found.files.to_numpy().tolist() == [[copy.name, "unlike every sealed page of its run"]]
+    assert rb.verify_run(place.first).verdict == "still true", "the run itself is whole"
+    shutil.copy(place.first / name, copy)
+    (place.first / "results.json").write_text("{}")
+    assert rb.verify_run(copy).verdict == "edited by hand", "a good copy does not make the others good"
 
 
 def test_a_run_of_before_there_were_seals_says_so(place: Place):
@@ -259,13 +316,8 @@ def test_the_sample_is_made_again_from_its_seed(place: Place):
 
 
 def test_the_headline_is_worked_out_again(place: Place):
-    """One real run: the ledger is made to tell of a figure that does not come out again."""
-    with sqlite3.connect(place.out / "riskbench.db") as held:
-        (text,) = held.execute("SELECT headline FROM riskbench_runs").fetchone()
-        facts = json.loads(text)
-        facts[2]["value"] += 1
-        held.execute("UPDATE riskbench_runs SET headline = ?", (json.dumps(facts),))
-    held.close()
+    """One real run: record and ledger are made to tell of a figure that does not come out again."""
+    _edit_ledger(place, lambda *_: None, headline=lambda facts: facts[2].update(value=facts[2]["value"] + 1))
     before = sorted(path.name for path in place.out.iterdir())
     found = rb.verify_run(place.first, rerun=True)
     assert found.verdict == "numbers differ"
@@ -285,6 +337,7 @@ def test_what_has_lapsed_since_is_remarked(place: Place, monkeypatch):
 
     def change(stamp, _):
         stamp["book"] |= {"hash": book.hash}
+        stamp["seal"]["inputs/book.yaml"] = seal.digest(place.first, "inputs/book.yaml")
 
     _edit_ledger(place, change)
     with sqlite3.connect(place.out / "riskbench.db") as held:

@@ -250,9 +250,7 @@ class Session(Result):
         if self.values.get("source") is None and "minute_cost" not in stated:
             from riskbench.data.marketplace.region import minute_cost
 
-            region = self.values.get("region")
-            origin = "the sample region's" if region is not None else "the sample regions' average"
-            return Costs(**{**stated, "minute_cost": minute_cost(region)}, origins={"minute_cost": origin})
+            stated["minute_cost"] = minute_cost(self.values.get("region"))
         return Costs.from_mapping(stated)
 
     def constraints(self) -> tuple[Constraint, ...]:

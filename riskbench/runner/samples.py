@@ -50,7 +50,7 @@ def write_sample(folder: Path, *, orders: int, region: str | None, seed: int) ->
 
 
 def write_events(folder: Path, *, book: str, beside: str, orders: int, region: str, seed: int) -> tuple[Path, ...]:
-    """Write a small sample of orders as Parquet, with the parameter file that names its columns and a rule book.
+    """Write a sample of orders as Parquet, with the parameter file: its columns, a rule book, a reviewer's minute.
 
     Parameters
     ----------
@@ -60,6 +60,7 @@ def write_events(folder: Path, *, book: str, beside: str, orders: int, region: s
         The rule book, and the folder of the events, as the parameter file names them: relative to a workspace.
     """
     from riskbench.data.marketplace import sample
+    from riskbench.data.marketplace.region import minute_cost
     from riskbench.data.marketplace.writing import write_parquet
 
     events = sample("transactions", region, orders=orders, seed=seed)
@@ -68,6 +69,7 @@ def write_events(folder: Path, *, book: str, beside: str, orders: int, region: s
         "domain": "transactions",
         "roles": _plain(events.roles),
         "book": book,
+        "costs": {"minute_cost": minute_cost(region)},
     }
     return write_parquet(folder / "transactions.parquet", events.table), _dump(held, folder / "transactions.yaml")
 

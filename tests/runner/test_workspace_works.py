@@ -25,6 +25,10 @@ def test_its_playbook_runs_with_its_book_and_data(bench):
     assert ended.status == "done", ended.message
     assert ended.folder.parent.resolve() == bench / "runs"
     assert ended.parameters["book"] == "rules/transactions.yaml"
+    found = {fact.name: fact for fact in ended.headline}
+    assert "no cut" not in str(found["Best cut found"].value), "the sample is large enough for a cut that pays"
+    assert ended.parameters["costs"] == {"minute_cost": 700.0}, "in rupiahs"
+    assert Path("data/transactions.parquet").stat().st_size < 2_000_000
     assert ended.stamp["book"]["hash"] == rb.RuleBook.read("rules/transactions.yaml").hash
 
 

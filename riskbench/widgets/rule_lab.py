@@ -169,7 +169,7 @@ class RuleLab(Panel):
         self.again = ipywidgets.Button(description="Reset", tooltip="take all edits back")
         self.writer = BookWriter(self, folder=folder)
         self.writer.button.tooltip = "write the edited rule book to a YAML file"
-        self._view = ipywidgets.HTML()
+        self._answer_line, self._view = ipywidgets.HTML(), ipywidgets.HTML()
         self._list = ipywidgets.VBox()
         for control in (self.filter, self.shown):
             control.observe(self._guard(lambda _: self._turn(-self._page)), names="value")
@@ -182,6 +182,7 @@ class RuleLab(Panel):
             ipywidgets.HBox(
                 [self.filter, self.shown, self.earlier, self.position, self.further, self.again], layout=wrap
             ),
+            self._answer_line,
             self._list,
             self._view,
             self.writer.box,
@@ -236,13 +237,14 @@ class RuleLab(Panel):
 
     def _show(self) -> None:
         self._rules_shown()
+        self._answer_line.value = html.facts(self._found.headline())
         self._view.value = self._seen()
         self.writer.show()
 
     def _seen(self) -> str:
         found = self._found
         told = found.frame("measures").rename(columns={"before": "today", "after": "proposed", "difference": "change"})
-        parts = [html.facts(found.headline()), html.table(told, caption="Beside today; 95 %, paired", rows=len(told))]
+        parts = [html.table(told, caption="Beside today; 95 %, paired", rows=len(told))]
         swaps = found.frame("swaps")
         if len(swaps):
             caption = f"The {found.flips:,} events that flip"

@@ -241,6 +241,16 @@ def test_many_rules_are_found_and_paged_and_only_those_seen_have_controls() -> N
     assert len(lab._steps().table) == 101
 
 
+def test_the_answer_stands_above_the_rules_and_moves_with_them(lab) -> None:
+    children = list(lab.box.children)
+    assert children.index(lab._answer_line) == children.index(lab._list) - 1
+    assert children.index(lab._view) > children.index(lab._list)
+    before = lab._answer_line.value
+    lab._rows["TX-2"].live.value = False
+    assert lab._answer_line.value != before
+    assert all(fact.name in lab._answer_line.value for fact in lab.result.headline())
+
+
 def test_only_the_label_of_a_rule_that_changes_is_sent_anew(lab) -> None:
     sent: list = []
     for name, row in lab._rows.items():

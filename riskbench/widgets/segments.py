@@ -72,7 +72,7 @@ class SegmentExplorer(Panel):
         scope, self._found, usual = _opened(source, window)
         self._named = None if columns is None else tuple(columns)
         self._load(scope)
-        first = _several(by, self._dims) or tuple(self._dims)[:1]
+        first = _several(by, self._dims) or self._told() or tuple(self._dims)[:1]
         usual = usual if usual in self._measures else next(iter(self._measures))
         name = usual if measure is None else _known(measure, self._measures, "measure")
         row, wide = ipywidgets.Layout(flex_flow="row wrap"), ipywidgets.Layout(width="98%", max_width="720px")
@@ -95,6 +95,8 @@ class SegmentExplorer(Panel):
             options=[("(found by the investigation)", None), *((words, words) for words in self._found)],
             description="found", layout=wide,
         )  # fmt: skip
+        # The slider's own readout is too narrow for two days.
+        self.window.readout, self._days = False, ipywidgets.HTML()
         self._numbers, self._bars = ipywidgets.HTML(), ipywidgets.HTML()
         for control in (*self.columns, self.measure):
             control.observe(self._guard(self._turned), names="value")
@@ -105,6 +107,7 @@ class SegmentExplorer(Panel):
             ipywidgets.HTML(html.heading(self.title)),
             ipywidgets.HBox([*self.columns, self.measure], layout=row),
             self.window,
+            self._days,
             *([self.found] if self._found else []),
             self.segment,
             self._numbers,
@@ -158,6 +161,11 @@ class SegmentExplorer(Panel):
             with self._silence():
                 self._turn(tuple(chosen))
         self._break(chosen)
+
+    def _told(self) -> tuple[str, ...]:
+        """Return the columns of the first segment that was found and can be shown; none where nothing was."""
+        names = next(iter(self._found.values()), ((), ""))[0]
+        return names if names and len(names) <= MOST_COLUMNS and all(name in self._dims for name in names) else ()
 
     def _code(self, column: str, value: object) -> int:
         """Return the code of a column's value.
@@ -245,6 +253,8 @@ class SegmentExplorer(Panel):
         caption, told = made.pages["segments"]
         self._numbers.value = html.facts(self._result.headline()) + html.table(told, caption=caption, rows=SHOWN)
         self._bars.value = bars(self._result)
+        first, last = self.window.value
+        self._days.value = f'<span style="{html.INK}">from {escape(first)} to {escape(last)}, both included</span>'
 
     def _turned(self, _: object) -> None:
         if not self._quiet:
@@ -444,7 +454,8 @@ def segment_explorer(
     Parameters
     ----------
     source : Investigation or Dataset
-        What to look into. Of an investigation its window, its measure and the segments that it found; of events the
+        What to look into. Of an investigation its window, its measure and the segments that it found, on whose first
+        columns it opens; of events the
         last week against all the time before.
     by : str or sequence of str, optional
         One to three columns to start from.

@@ -154,6 +154,17 @@ def test_an_investigation_brings_its_window_measure_and_segments():
     panel.close()
 
 
+def test_it_opens_on_the_columns_of_the_segment_that_was_found():
+    found = rb.investigate(rb.Incident("2026-02-05", "2026-02-12"), events())
+    panel = rb.segment_explorer(found, columns=["kind", "city"])
+    names = found.segments.frame()["columns"].iloc[0]
+    assert names == "city"
+    assert panel.by == ("city",)
+    assert rb.segment_explorer(found, by="kind").by == ("kind",)
+    assert "from 2026-02-05 to 2026-02-11, both included" in panel._days.value
+    assert not panel.window.readout
+
+
 def test_what_cannot_be_explored_is_said():
     with pytest.raises(ParameterError, match="investigation or a dataset"):
         rb.segment_explorer(events().frame())

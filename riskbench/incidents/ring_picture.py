@@ -22,9 +22,21 @@ T = TypeVar("T", bound=Hashable)
 
 #: The most that stand in one column; the rest is counted in words.
 MOST = 16
-#: Marker and colour of each kind of value, in the order in which they tie the ring; accounts are blue circles.
-LOOKS = (("s", ORANGE), ("^", GREEN), ("D", PURPLE), ("v", SKY), ("P", YELLOW), ("X", RED))
+#: Marker and colour of each kind of value, by words of its column, alike in every picture; accounts are blue circles.
+KINDS = (
+    (("address", "home", "zip", "postal", "street"), ("s", ORANGE)),
+    (("device", "phone", "fingerprint"), ("^", GREEN)),
+    (("card", "wallet", "payment"), ("D", PURPLE)),
+    (("ip", "network"), ("v", SKY)),
+    (("bank", "iban", "payout", "payee"), ("P", YELLOW)),
+)
+#: Looks of columns of no such kind.
+OTHERS = (("X", RED), ("p", GREY), ("h", "#666666"), ("<", RED), (">", GREY))
 ACCOUNT, PLACE = ("o", BLUE), ("*", GREY)
+
+
+#: The lines to a meeting place end where the words of the accounts begin.
+_WORDS_BEGIN = 0.7
 
 
 def short(name: str, other: str) -> str:
@@ -36,6 +48,23 @@ def short(name: str, other: str) -> str:
     plain = "".join(sign if sign.isprintable() and ord(sign) < 0x250 else "?" for sign in name)
     held = masked(plain)
     return held if len(held) > 1 else other
+
+
+def looks_of(columns: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Return each column's marker and colour: by what it holds, not by its place, so that all pictures agree.
+
+    >>> looks_of(["device_id", "address_id"]) == looks_of(["address_id", "device_id"])
+    True
+    """
+    looks: dict[str, tuple[str, str]] = {}
+    for column in sorted(dict.fromkeys(columns)):
+        parts = column.lower().split("_")
+        known = (look for words, look in KINDS if any(word in parts for word in words))
+        used = set(looks.values())
+        spare = [look for look in OTHERS if look not in used] or list(OTHERS)
+        look = next((look for look in known if look not in used), None)
+        looks[column] = look or spare[sum(map(ord, column)) % len(spare)]
+    return looks
 
 
 def ordered(links: list[tuple[str, str]], left: list[str], right: list[str]) -> tuple[list[str], list[str]]:
@@ -160,7 +189,7 @@ def draw(
     accounts = members[members["role"] == "account"]
     values = members[members["role"] == "shared"]
     kinds = list(dict.fromkeys([*values["column"], *edges["evidence"]]))
-    looks = {kind: LOOKS[at % len(LOOKS)] for at, kind in enumerate(kinds)}
+    looks = looks_of(kinds)
     links = [(str(a), f"{kind}\n{b}") for a, b, kind in zip(edges["a"], edges["b"], edges["evidence"], strict=True)]
     ties = pd.Series([b for _, b in links]).value_counts() if links else pd.Series(dtype=int)
     wanted = sorted(ties.index, key=lambda name: (-int(ties[name]), name))[:most]
@@ -175,7 +204,7 @@ def draw(
     meeting = members[members["role"] == "meeting"]
     for place in meeting.itertuples():
         for name in left:
-            ax.plot([0, 1], [0.5, heights[name]], color="#CCCCCC", linewidth=0.7, zorder=1)
+            ax.plot([0, _WORDS_BEGIN], [0.5, heights[name]], color="#CCCCCC", linewidth=0.7, zorder=1)
         ax.scatter([0], [0.5], marker=PLACE[0], s=180, color=PLACE[1], zorder=3, label=noun(str(place.column), 1))
         ax.text(0, 0.5 - 0.05, short(str(place.entity), ""), ha="center", va="top", fontsize=8, parse_math=False)
         ax.text(0, 0.5 - 0.1, f"meets {place.evidence}", ha="center", va="top", fontsize=8, color=GREY)

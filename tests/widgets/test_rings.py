@@ -15,7 +15,7 @@ import riskbench as rb
 from riskbench.errors import ParameterError
 from riskbench.incidents.entities import Entities
 from riskbench.incidents.ring import COLUMN, Ring
-from riskbench.incidents.ring_picture import gathered
+from riskbench.incidents.ring_picture import gathered, looks_of
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 
@@ -105,6 +105,13 @@ def test_moments_of_a_ring_are_those_of_the_places_clocks(entities) -> None:
     said = str(there.ring(1).headline()[-1].value).replace("\xa0", " ")
     assert said == f"{seen:%d %b %H:%M} Asia/Jakarta"
     assert said in str(rb.ring_viewer(there).result.headline()[-1].value).replace("\xa0", " ")
+
+
+@given(st.permutations(["device_id", "address_id", "card_id", "ip", "bank_account_id", "voucher"]), st.integers(1, 6))
+def test_a_kind_of_value_looks_alike_in_every_picture(columns, most) -> None:
+    looks = looks_of(columns[:most])
+    assert len(set(looks.values())) == len(looks)
+    assert all(looks_of([column])[column] == look for column, look in looks.items())
 
 
 def test_honest_look_alikes_are_named_by_what_is_shared(viewer) -> None:

@@ -119,7 +119,7 @@ class Coverage(Result):
         ax.hlines(place, 100 * shown["hit_share_lower"], 100 * shown["hit_share_upper"], color="black", linewidth=1)
         ax.set_yticks(place, [_short(rule, 24) for rule in shown["rule"]])
         ax.set_xlim(0, 104)
-        style(ax, title="Suspected events hit (blue; grey: not live), just missed (orange), failed one part (pale)",
+        style(ax, title="Hit (blue; grey: not live), just missed (orange), one part far off (pale)",
               x="% of the suspected events; line: 95 % interval of the hits", y="")  # fmt: skip
 
 

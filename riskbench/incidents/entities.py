@@ -317,7 +317,8 @@ def who(
     }
     members = members_of(held, order)
     currency = dataset.currency.code if dataset.has("amount") else ""
-    pages = {"hubs": hubs_page(hubs)} if len(hubs) else {}
+    loaded = _burdened(held, hubs)
+    pages = {"hubs": hubs_page(hubs, look=loaded)} if len(hubs) else {}
     if len(shown):
         pages["rings"] = rings_page(shown, members, currency=currency, zone=dataset.time_zone)
     return Entities(
@@ -341,7 +342,7 @@ def who(
             *scope.notes,
             *_notes(web, groups, active, rings),
             *_joined(groups, held.ranked, shown),
-            *_loaded(held, hubs),
+            *_loaded(loaded),
         ),
         provenance={**provenance, "seconds": round(time.perf_counter() - begun, 3)},
     )
@@ -407,14 +408,23 @@ def _joined(groups: Grouped, ranked: npt.NDArray[np.int64], shown: pd.DataFrame)
     )
 
 
-def _loaded(held: Ringed, hubs: pd.DataFrame) -> tuple[str, ...]:
-    """Return the remark on hubs that bear far more fraud than the window does."""
+def _burdened(held: Ringed, hubs: pd.DataFrame) -> list[str]:
+    """Return the hubs that bear far more fraud than the window does."""
     known = held.current & (held.fraud | held.good)
-    names = burdened(hubs, frauds=int((known & held.fraud).sum()), labelled=int(known.sum()))
+    return burdened(hubs, frauds=int((known & held.fraud).sum()), labelled=int(known.sum()))
+
+
+def _loaded(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the remark on hubs that bear far more fraud than the window does."""
     if not names:
         return ()
     told = listed([masked(name) for name in names], most=5)
-    return (f"Hubs with far more fraud than the window, to be looked at by themselves: {told}.",)
+    return (
+        (
+            "Hubs with far more fraud than the window (a hub can itself be the fraud), to be looked at by "
+            f"themselves: {told}."
+        ),
+    )
 
 
 def _notes(web: Web, groups: Grouped, active: Mask, rings: pd.DataFrame) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from riskbench.incidents.history import Standing
 from riskbench.incidents.lifecycle import CLOSED, MEANING, STAGES, allowed, span_words
 from riskbench.incidents.record_page import pages
 from riskbench.incidents.remedies import RemedyList, remedy_list
-from riskbench.incidents.severity import RULE, SEVERITIES, assess
+from riskbench.incidents.severity import RULE, SEVERITIES, assess, reason
 from riskbench.incidents.wording import Scrubber
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class IncidentRecord(Result):
     def headline(self) -> tuple[Fact, ...]:
         """Return the state, the severity and the three times."""
         owner = self.owner
-        by = "set by a person" if self.held.rated else "by the rule"
+        by = "set by a person" if self.held.rated else reason(self.criteria)
         return (
             Fact(self.id, self.state, "text", note=self.name),
             Fact("Severity", self.severity, "text", note=by),

@@ -209,13 +209,14 @@ def rings_page(rings: pd.DataFrame, members: pd.DataFrame, *, currency: str, zon
     return "Rings, the suspicious first; local times, ids masked", pd.DataFrame(rows)
 
 
-def hubs_page(hubs: pd.DataFrame) -> tuple[str, pd.DataFrame]:
-    """Return the values with most accounts of the window that join nobody, masked."""
+def hubs_page(hubs: pd.DataFrame, *, look: Sequence[str] = ()) -> tuple[str, pd.DataFrame]:
+    """Return the values with most accounts of the window that join nobody, masked, those to be looked at marked."""
     shown = hubs.head(5)
     told = [
-        f"{frauds:,} of {n:,} verdicts" if n else NONE
+        f"{frauds:,} of {n:,} verdicts ({ranged(frauds / n, unit='share')})" if n else NONE
         for frauds, n in zip(shown["frauds"], shown["labelled"], strict=True)
     ]
+    named = set(look)
     frame = pd.DataFrame(
         {
             "column": shown["column"],
@@ -224,9 +225,11 @@ def hubs_page(hubs: pd.DataFrame) -> tuple[str, pd.DataFrame]:
             "of them in the window": shown["in_window"],
             "events": shown["events"],
             "told fraud": told,
+            "mark": ["look: may be the fraud itself" if str(name) in named else "" for name in shown["value"]],
         }
     )
-    return f"Values that too many share join nobody; the first {len(shown)}, masked", frame
+    caption = f"Values that too many share join nobody, but can be the fraud themselves; the first {len(shown)}, masked"
+    return caption, frame
 
 
 def burdened(hubs: pd.DataFrame, *, frauds: int, labelled: int) -> list[str]:

@@ -88,5 +88,24 @@ def assess(facts: Mapping[str, Any], *, stopped: bool = False) -> tuple[Severity
     return SEVERITIES[level], pd.DataFrame(rows, columns=["criterion", "stated", "says"])
 
 
+def reason(criteria: pd.DataFrame) -> str:
+    """Return in words what decided the severity by the rule, from what each criterion said.
+
+    >>> reason(assess({"exposed": 890.0, "weekly_appetite": 100.0, "people": 40, "running": False})[1])
+    'money exposed: 8.9 times the accepted loss of a week'
+    """
+    rows = list(criteria[["criterion", "stated", "says"]].itertuples(index=False, name=None))
+    told = [SEVERITIES.index(says) for _, _, says in rows if says in SEVERITIES]
+    worst = max(told, default=-1)
+    decided = [
+        (name, stated)
+        for name, stated, says in rows
+        if (says in SEVERITIES and SEVERITIES.index(says) == worst)
+        or says in ("high at least", "high until one is stated")
+        or (says == "one step worse" and worst < len(SEVERITIES) - 1)
+    ]
+    return "; ".join(f"{name}: {stated}" for name, stated in decided) or "by the rule"
+
+
 def _step(value: float, steps: tuple[float, ...]) -> int:
     return sum(value >= step for step in steps)

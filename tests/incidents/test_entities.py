@@ -257,6 +257,10 @@ def test_a_hub_that_bears_the_fraud_is_named_although_it_joins_nobody():
     found = who(scope(frame))
     assert {"one farm", "one drop"} <= set(found.hubs["value"])
     assert any("looked at by themselves: one…" in note for note in found.notes)
+    caption, told = found.pages["hubs"]
+    assert "can be the fraud themselves" in caption
+    assert "look: may be the fraud itself" in set(told["mark"])
+    assert "(100.0 %)" in " ".join(told["told fraud"]).replace("\xa0", " ")
     page = found._repr_html_() + " ".join(found.notes)
     assert "one farm" not in page
     assert "one drop" not in page

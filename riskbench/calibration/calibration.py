@@ -14,16 +14,16 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskbench.calibration.choose import (
-    Choice,
     Pair,
     bounds_of,
     choose,
+    choose_or,
     choose_pair,
     costs_frame,
     limits,
     pair_frame,
 )
-from riskbench.calibration.curve import Today, curve, frame_at, thin
+from riskbench.calibration.curve import exact_frame, frame_at, later_frame, thin
 from riskbench.calibration.pages import Page, a_week, plateau_page, promise_page, segments_page
 from riskbench.calibration.picture import draw_curve
 from riskbench.calibration.plateau import plateau_ends, plateau_frame, redrawn
@@ -36,15 +36,12 @@ from riskbench.calibration.swept import swept, today_cut
 from riskbench.calibration.words import facts, promise_words, provenance, remarks
 from riskbench.data.dataset import Dataset
 from riskbench.data.doors import a_dataset
-from riskbench.data.outcomes import Ladder
 from riskbench.data.roles import Domain
 from riskbench.data.windows import Span, Window
 from riskbench.display import Fact, Result, result
 from riskbench.errors import ParameterError
 from riskbench.metrics.constraints import Constraint
-from riskbench.metrics.costs import Costs
-from riskbench.metrics.curve import TruthTable
-from riskbench.metrics.price import Price
+from riskbench.metrics.costs import GIVEN, Costs
 from riskbench.rules.hits import acting, apply, resolve
 
 if TYPE_CHECKING:
@@ -52,6 +49,8 @@ if TYPE_CHECKING:
 
     from riskbench.calibration.reading import CutReading
     from riskbench.rules.book import RuleBook
+    from riskbench.rules.comparison.comparison import Comparison
+    from riskbench.rules.simulation import Simulation
     from riskbench.rules.sweep import Sweep
 
 #: A column of more values than this is no segment.
@@ -169,6 +168,22 @@ class Calibration(Result):
         from riskbench.calibration.applied import applied
 
         return applied(self, self.given if book is None else book, per_segment=per_segment)
+
+    def compare(self, before: Simulation, after: Simulation, *, checks: Result | None = None) -> Comparison:
+        """Return what changes from one book to another on the later window, which the choice of the cut did not see.
+
+        Use it instead of `rb.compare` where the second book holds the cut: events that chose a cut flatter it. It is
+        called surely better only where the decision record recommends it. The simulations are of the calibration's
+        own events; without a later window the page says that the events are those of the choice.
+
+        Raises
+        ------
+        DataError
+            When the simulations are of other events than the calibration.
+        """
+        from riskbench.calibration.judged import compared
+
+        return compared(self, before, after, checks=checks)
 
     def at(self, threshold: float) -> CutReading:
         """Return what another cut does, exactly; with two cuts, what starting to review there does.
@@ -387,9 +402,9 @@ def calibrate_sweep(
         reader=Reader(study, drawn, today, levels, constraints, codes, names, cut),
         lazy={
             "segment_plateaus": partial(_segment_plateaus, study, constraints, by, seed),
-            "curve_exact": partial(_exact_frame, drawn.table, study.price(), study.steps, today),
+            "curve_exact": partial(exact_frame, drawn.table, study.price(), study.steps, today),
             "curve_later": partial(
-                _later_frame,
+                later_frame,
                 None if later is None else later.table,
                 study.price(),
                 study.steps,
@@ -413,20 +428,15 @@ def calibrate_sweep(
     )
 
 
-def choose_or(study: Study, constraints: tuple[Constraint, ...], otherwise: Choice) -> Choice:
-    """Return the best single cut, or another choice where no single cut keeps to the constraints."""
-    from riskbench.errors import InfeasibleError
-
-    try:
-        return choose(study, constraints)
-    except InfeasibleError:
-        return otherwise
-
-
 def _given(costs: Costs, named: tuple[str, ...]) -> tuple[str, ...]:
     """Return the costs that were given: those named, and those that are not at their default."""
     usual = Costs().to_dict()
-    return tuple(name for name, value in costs.to_dict().items() if name in named or value != usual[name])
+    told = costs.origins
+    return tuple(
+        name
+        for name, value in costs.to_dict().items()
+        if told.get(name, GIVEN if name in named or value != usual[name] else "") == GIVEN
+    )
 
 
 def _pages(
@@ -438,20 +448,6 @@ def _pages(
         "plateau": plateau_page(plateau, counted=counted, per=per, window=first.words, length=first.length),
         "segments": segments_page(segments, counted=counted, per=per, window=judged.words, length=judged.length),
     }
-
-
-def _exact_frame(table: TruthTable, price: Price, steps: Ladder, today: Today) -> pd.DataFrame:
-    return frame_at(curve(table, price, steps), np.arange(table.points), today)
-
-
-def _later_frame(
-    table: TruthTable | None, price: Price, steps: Ladder, cut: float, today: Today | None
-) -> pd.DataFrame:
-    if table is None or today is None:
-        return pd.DataFrame(columns=["threshold"])
-    later = curve(table, price, steps)
-    points = thin(later, [later.table.point(cut)])
-    return frame_at(later, points, today)
 
 
 def _own_weekly(

@@ -142,6 +142,14 @@ class Pair:
     net: float
 
 
+def choose_or(study: Study, constraints: tuple[Constraint, ...], otherwise: Choice) -> Choice:
+    """Return the best single cut, or another choice where no single cut keeps to the constraints."""
+    try:
+        return choose(study, constraints)
+    except InfeasibleError:
+        return otherwise
+
+
 def choose_pair(study: Study, constraints: Sequence[Constraint]) -> Pair:
     """Return the best pair of cuts: review from the first, block from the second.
 

@@ -250,3 +250,17 @@ def thin(drawn: Curve, keep: Sequence[int], *, most: int = SHOWN) -> npt.NDArray
 def best(net: Floats, feasible: npt.NDArray[np.bool_]) -> int:
     """Return the feasible point of highest net value; of equals the one with the fewest hits."""
     return int(np.argmax(np.where(feasible, net, -np.inf)))
+
+
+def exact_frame(table: TruthTable, price: Price, steps: Ladder, today: Today) -> pd.DataFrame:
+    """Return every point of a curve."""
+    return frame_at(curve(table, price, steps), np.arange(table.points), today)
+
+
+def later_frame(table: TruthTable | None, price: Price, steps: Ladder, cut: float, today: Today | None) -> pd.DataFrame:
+    """Return the curve of the later window; no rows where there is none."""
+    if table is None or today is None:
+        return pd.DataFrame(columns=["threshold"])
+    later = curve(table, price, steps)
+    points = thin(later, [later.table.point(cut)])
+    return frame_at(later, points, today)

@@ -56,7 +56,7 @@ class Decision(Result):
         What the cut promised on the choose window and what came later, in words and in numbers.
     assumptions : DataFrame
         Each cost, the cut when it is halved and doubled, and what the proposed cut would then give away over the
-        window that it was chosen on: cost, value, source ("given", "default"), cut_halved, cut_doubled,
+        window that it was chosen on: cost, value, source ("given", "default", or whose it is), cut_halved, cut_doubled,
         regret_halved, regret_doubled, reading.
     unmeasured : DataFrame
         What is not measurable, and why: what, why.
@@ -227,7 +227,8 @@ def _recommendation(held: Calibration, leak: str | None) -> tuple[bool, str, str
     promise = held.holdout.to_dict("records")[0]
     unit: Unit = "money"
     per = " ".join(part for part in ("" if held.currency else held.counted, a_week(held.per)) if part)
-    worth = f"{number(gain, unit, currency=held.currency)} {per} ({number(low, unit)} to {number(high, unit)})"
+    ends = " to ".join(number(end, unit, signed=True) for end in (low, high))
+    worth = f"{number(gain, unit, currency=held.currency, signed=True)} {per} ({ends})"
     span = f"{number(low, unit, currency=held.currency, signed=True)} to {number(high, unit, signed=True)} {per}"
     keep = "Keep the live rules as they are" if held.today is None else f"Keep today's cut of {_short(held.today)}"
     same = held.today == held.threshold and held.threshold_block is None and not len(held.weekly_own) and not row["n"]
@@ -261,6 +262,12 @@ def _recommendation(held: Calibration, leak: str | None) -> tuple[bool, str, str
     else:
         why, reason = f"the gain is within chance: {span}", f"the difference is within chance, {worth}."
     return False, keep, reason or f"{why}.", why
+
+
+def recommended(held: Calibration, checks: Result | None = None) -> tuple[bool, str]:
+    """Return whether the evidence is for the proposed cut, and why in a few words."""
+    adopt, _, _, short = _recommendation(held, _leak(held, checks))
+    return adopt, short
 
 
 def _leak(held: Calibration, checks: Result | None) -> str | None:
@@ -341,7 +348,7 @@ def _assumptions(held: Calibration) -> pd.DataFrame:
         if double["capped"]:
             full = double["value"] == double["stated"]
             reading += "; doubling changes nothing: it is 1 already" if full else "; doubled, it is capped at 1"
-        source = "given" if name in held.given_costs else "default"
+        source = "given" if name in held.given_costs else held.assumptions.origins.get(str(name), "default")
         cuts, regrets = ([row[part] for row in (half, double)] for part in ("threshold", "regret"))
         rows.append((name, half["stated"], source, *cuts, *regrets, reading))
     columns = "cost value source cut_halved cut_doubled regret_halved regret_doubled reading".split()

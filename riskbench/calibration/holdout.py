@@ -18,7 +18,7 @@ FEWEST_WEEKS = 4
 def promise_sum(
     weeks: Floats, total: float, variance: float, *, length: float, later: float, optimism: float = 0.0
 ) -> tuple[float, float, float]:
-    """Return a sum's value per week and the 95 % interval that its later weekly mean should fall into.
+    """Return the value per week that a sum promises, and the 95 % interval that its later weekly mean should fall into.
 
     Two sources of chance are weighed and the wider one counts: events come by chance (`variance`, Poisson), and
     weeks differ (Student's t over whole weeks; weeks that resemble their neighbours count for fewer). With
@@ -33,7 +33,7 @@ def promise_sum(
     length, later : float
         Weeks in the choose window and in the later one.
     optimism : float
-        How much of the total is luck of having chosen on it; the interval is moved down by it.
+        How much of the total is luck of having chosen on it; the value and its interval are moved down by it.
 
     Examples
     --------
@@ -44,7 +44,7 @@ def promise_sum(
     half = Z95 * math.sqrt(max(variance, 0.0) / length * (1 / length + 1 / later))
     half = max(half, _between(weeks, later))
     middle = rate - optimism / length
-    return rate, middle - half, middle + half
+    return middle, middle - half, middle + half
 
 
 def promise_ratio(

@@ -13,6 +13,8 @@ from riskbench.display.fact import Unit
 
 Page = tuple[str, pd.DataFrame]
 
+#: Where a cost comes from, as a page says it.
+_SOURCES = {"given": "given", "default": "a default"}
 #: How a cost is printed where it is no share.
 _COUNTED = {"future_orders": "orders", "review_minutes": "minutes"}
 
@@ -158,7 +160,7 @@ def cuts_page(cuts: pd.DataFrame, *, counted: str, per: str, length: float, prop
 def assumptions_page(
     assumptions: pd.DataFrame, *, currency: str, counted: str, per: str, window: str, length: float
 ) -> Page:
-    """Return each cost as it was given or taken by default, and what another value would do."""
+    """Return each cost, where it comes from, and what another value would do."""
     week = a_week(per)
     rows = []
     for row in assumptions.to_dict("records"):
@@ -171,8 +173,8 @@ def assumptions_page(
             shown = f"{100 * row['value']:g} %"
         cuts = (told_apart([row[column]])[0] for column in ("cut_halved", "cut_doubled"))
         regrets = (number(row[column] / length, "money") for column in ("regret_halved", "regret_doubled"))
-        rows.append((name, shown, row["source"], *cuts, *regrets, row["reading"]))
-    columns = ["cost", "value", "given or default", "best cut if halved", "best cut if doubled"]
+        rows.append((name, shown, _SOURCES.get(row["source"], row["source"]), *cuts, *regrets, row["reading"]))
+    columns = ["cost", "value", "comes from", "best cut if halved", "best cut if doubled"]
     columns += [f"regret {week} if halved", f"regret {week} if doubled", "reading"]
     caption = (
         f"Assumptions: the costs. Regret is what keeping the cut would then give away, in {counted} {week}, on {window}"

@@ -104,7 +104,8 @@ def holdout_frame(study: Study, cut: float, *, optimism: float) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        measure, per ("week", "1,000 events", or empty for rates), value (on the choose window), lower, upper
+        measure, per ("week", "1,000 events", or empty for rates), value (on the choose window; net value less what
+        the choice owes to luck), lower, upper
         (95 % prediction interval for the later window), observed (on the later window), kept (whether it lies
         inside), n (events behind the value), weeks (whole weeks behind the interval).
     """

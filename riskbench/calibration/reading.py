@@ -46,6 +46,8 @@ _CHOSEN = (
     "Read off the exact curve on {}, the window that the proposed cut was chosen on: a cut that was picked because it "
     "looks best here promises less than it shows."
 )
+#: What tells these figures from the promise and from what came later.
+WHERE = "where the cut was chosen"
 #: More segments than these do not stand on a page.
 _SHOWN = 12
 
@@ -104,14 +106,17 @@ class CutReading(Result):
         row, week, weeks = self.row.to_dict("records")[0], a_week(self.per), self.window_weeks
         rates = {held["measure"]: held for held in self.measures.to_dict("records")}
         made = [
-            Fact(f"Cut of {self.name}", told_apart([self.threshold])[0], "text", note=_beside(self)),
             Fact(
-                money_name(f"Net value {week}", self.currency, self.counted),
+                f"Cut of {self.name}", told_apart([self.threshold])[0], "text",
+                note="; ".join(part for part in (_beside(self), f"{WHERE}: {self.window}") if part),
+            ),
+            Fact(
+                money_name(f"Net value {week}, {WHERE}", self.currency, self.counted),
                 row["net_value"] / weeks, unit, lower=row["lower"] / weeks, upper=row["upper"] / weeks,
                 n=int(row["alerts"]), currency=self.currency,
             ),
             Fact(
-                money_name(f"Change against today {week}", self.currency, self.counted),
+                money_name(f"Change against today {week}, {WHERE}", self.currency, self.counted),
                 row["added_net_value"] / weeks, unit, lower=row["added_lower"] / weeks,
                 upper=row["added_upper"] / weeks, currency=self.currency, signed=True,
             ),
@@ -121,7 +126,7 @@ class CutReading(Result):
             known = not math.isnan(held["value"])
             made.append(
                 Fact(
-                    name.capitalize(),
+                    f"{name.capitalize()}, {WHERE}",
                     held["value"] if known else None,
                     "share",
                     lower=held["lower"] if known else None,
@@ -304,7 +309,7 @@ def measures_page(measures: pd.DataFrame, *, held: Calibration, cut: float) -> P
     columns = ["measure", f"at {here}", "95 % range", f"proposed: {proposed}", f"today: {today}"]
     if columns[1] == columns[3]:
         columns[1] = f"at {here} "
-    return f"On {held.window}; sums {a_week(held.per)}", pd.DataFrame(rows, columns=columns)
+    return f"On {held.window}, {WHERE}; sums {a_week(held.per)}", pd.DataFrame(rows, columns=columns)
 
 
 def segments_page(segments: pd.DataFrame, *, held: Calibration, cut: float) -> Page:
@@ -328,7 +333,7 @@ def segments_page(segments: pd.DataFrame, *, held: Calibration, cut: float) -> P
         held.by or "segment", f"events {week}", f"alerts {week}", "precision", "recall", "review rate", "insult rate",
         "approval rate", f"net value {week} ({held.counted})",
     ]  # fmt: skip
-    return f"Each segment at {told_apart([cut])[0]}, with 95 % ranges", pd.DataFrame(rows, columns=columns)
+    return f"Each segment at {told_apart([cut])[0]}, {WHERE}, with 95 % ranges", pd.DataFrame(rows, columns=columns)
 
 
 def _share(row: Mapping[Hashable, Any], rate: str, *, ends: bool = False) -> str:

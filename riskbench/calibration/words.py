@@ -203,7 +203,7 @@ def remarks(
             notes.append(f"On the later window the cut breaks a limit: {rates}.")
     if optimism > 0:
         notes.append(
-            "The promise of net value is lowered by what the choice owes to luck: "
+            "The promised net value is lower than that of the curve, by what the choice owes to luck: "
             f"{number(optimism / windows.choose.length, 'money', currency=study.currency)} "
             f"{'' if study.currency else study.counted + ' '}per {windows.per}."
         )

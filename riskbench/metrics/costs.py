@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,8 @@ from riskbench.errors import ParameterError, listed, nearest
 
 Minor = npt.NDArray[np.int64]
 
+#: Where a cost comes from that was stated.
+GIVEN = "given"
 #: The largest value of the costs that are no shares: beyond it a figure is a slip of the pen.
 _LARGEST = {"future_orders": 1e4, "review_minutes": 1e4, "minute_cost": 1e9}
 
@@ -44,9 +46,12 @@ class Costs:
         Share of frauds that fail a challenge.
     challenge_drop : float, 0..1
         Share of good customers who give up at a challenge.
+    origins : mapping of str to str
+        Where a cost comes from, in words, where it is neither given nor a default; pages print it.
 
     Examples
     --------
+    >>> from riskbench import Costs
     >>> Costs().good_cost("stop")  # the order's margin, and a fifth of three later ones
     1.6
     """
@@ -60,16 +65,16 @@ class Costs:
     review_catch: float = 0.9
     challenge_catch: float = 0.6
     challenge_drop: float = 0.05
+    origins: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        for spec in fields(self):
-            value = getattr(self, spec.name)
-            top = _LARGEST.get(spec.name, 1.0)
+        for name, value in self.to_dict().items():
+            top = _LARGEST.get(name, 1.0)
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= top:
                 raise ParameterError(
-                    f"The cost {spec.name!r} is out of range",
+                    f"The cost {name!r} is out of range",
                     got=repr(value),
-                    allowed=f"a number in 0..{top:,.0f}" if spec.name in _LARGEST else "a share in 0..1",
+                    allowed=f"a number in 0..{top:,.0f}" if name in _LARGEST else "a share in 0..1",
                 )
 
     @classmethod
@@ -85,7 +90,7 @@ class Costs:
             return cls()
         if isinstance(costs, Costs):
             return costs
-        known = [spec.name for spec in fields(cls)]
+        known = [spec.name for spec in fields(cls) if spec.name != "origins"]
         for name in costs:
             if name not in known:
                 close = nearest(str(name), known)
@@ -94,11 +99,11 @@ class Costs:
                     allowed=listed(known),
                     hint=f"did you mean {close!r}?" if close else None,
                 )
-        return cls(**costs)
+        return cls(**costs, origins=dict.fromkeys(costs, GIVEN))
 
     def to_dict(self) -> dict[str, float]:
         """Return the costs by name."""
-        return asdict(self)
+        return {spec.name: getattr(self, spec.name) for spec in fields(self) if spec.name != "origins"}
 
     def told(self, currency: str = "") -> str:
         """Return the costs as one line, the money among them with its currency.
@@ -116,7 +121,8 @@ class Costs:
         each = f"{unit}{self.review_minutes * self.minute_cost:,.2f}"
         minutes = f"{self.review_minutes:g} minutes at {unit}{self.minute_cost:g}"
         stated = self.minute_cost != Costs.__dataclass_fields__["minute_cost"].default or not currency
-        return f"{told}; a review costs {each}: {minutes}{'' if stated else ', a default that nobody stated'}"
+        origin = self.origins.get("minute_cost", GIVEN if stated else "a default that nobody stated")
+        return f"{told}; a review costs {each}: {minutes}{'' if origin == GIVEN else f', {origin}'}"
 
     def scaled(self, name: str, factor: float) -> Costs:
         """Return the costs with one of them multiplied, at most to its largest value."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -14,6 +14,7 @@ from riskbench.errors import DataError, ParameterError, PlaybookError, Riskbench
 from riskbench.privacy import personal_columns
 from riskbench.runner import bundle, injected
 from riskbench.runner.catalogue import find, read_playbook, sample_book
+from riskbench.runner.imported import imported
 from riskbench.runner.parameters import Parameter, settle
 from riskbench.runner.seal import keep_book
 
@@ -250,7 +251,10 @@ class Session(Result):
         if self.values.get("source") is None and "minute_cost" not in stated:
             from riskbench.data.marketplace.region import minute_cost
 
-            stated["minute_cost"] = minute_cost(self.values.get("region"))
+            region = self.values.get("region")
+            origin = "the sample region's" if region is not None else "the sample regions' average"
+            told = Costs.from_mapping({**stated, "minute_cost": minute_cost(region)})
+            return replace(told, origins={**told.origins, "minute_cost": origin})
         return Costs.from_mapping(stated)
 
     def constraints(self) -> tuple[Constraint, ...]:
@@ -290,6 +294,7 @@ class Session(Result):
             notes=list(answer.notes),
             data_errors=errors,
             answer=answer.kind,
+            modules=imported(notebook=os.environ.get(NOTEBOOK)),
         )
         return Finished(playbook=self.playbook, facts=answer.headline(), results=len(results))
 

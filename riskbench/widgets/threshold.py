@@ -14,7 +14,7 @@ import traitlets
 
 from riskbench.calibration.calibration import Calibration
 from riskbench.calibration.pages import a_week, told_apart
-from riskbench.calibration.reading import CutReading
+from riskbench.calibration.reading import WHERE, CutReading
 from riskbench.display import chart, html, number
 from riskbench.display.steps import MOST_STEPS, Steps
 from riskbench.errors import ParameterError
@@ -196,7 +196,8 @@ def _numbers(reading: CutReading) -> str:
         f'<span aria-hidden="true">{"✓" if kept else "✗"}</span> {escape(str(words))}</div>'
         for words, kept in zip(reading.limits["words"], reading.limits["kept"], strict=True)
     )
-    return html.facts(reading.headline()) + limits + html.table(page, caption=caption, rows=20)
+    told = html.notes([f"Read on {reading.window}, {WHERE}; what it promises and what came later stand above."])
+    return told + html.facts(reading.headline()) + limits + html.table(page, caption=caption, rows=20)
 
 
 def _other_book(held: Calibration, book: RuleBook | None) -> str:
@@ -239,7 +240,7 @@ def steps_of(held: Calibration, cut: float) -> Steps:
         names = [word for word, at in (("proposed", held.threshold), ("today's", today)) if one == at]
         spans = (
             f"{number(row[part] / weeks, 'money', currency=held.currency, signed=part == 'added_net_value')} "
-            f"({number(row[low] / weeks, 'money')} to {number(row[high] / weeks, 'money')})"
+            f"({' to '.join(number(row[end] / weeks, 'money', signed=part[0] == 'a') for end in (low, high))})"
             for part, low, high in (("net_value", "lower", "upper"), ("added_net_value", "added_lower", "added_upper"))
         )
         rates = (
@@ -250,12 +251,14 @@ def steps_of(held: Calibration, cut: float) -> Steps:
         counts = (number(row[part] / weeks, "average") for part in ("alerts", "frauds"))
         rows.append((f"{shown} ({', '.join(names)})" if names else shown, *spans, *counts, *rates, *caught))
     columns = [
-        f"cut of {held.name}", f"net value {week}", f"change against today {week}", f"alerts {week}",
-        f"frauds alerted {week}", "precision", "recall", "alert rate", "review rate", "insult rate", "approval rate",
+        f"cut of {held.name}, read {WHERE}", f"net value {week}, {WHERE}",
+        f"change against today {week}, {WHERE}", f"alerts {week}",
+        f"frauds alerted {week}", "precision", f"recall, {WHERE}", "alert rate", "review rate",
+        f"insult rate, {WHERE}", "approval rate",
         *([f"value caught {week}"] if held.currency else []),
     ]  # fmt: skip
     return Steps(
-        label=f"Cut of {held.name}",
+        label=f"Cut of {held.name}, read on {held.window}, {WHERE}",
         table=pd.DataFrame(rows, columns=columns),
         at=int(np.flatnonzero(cuts == cut)[0]),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import json
 import re
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
+import riskbench as rb
 from riskbench.data.roles import DOMAINS
 from riskbench.runner.catalogue import catalogue, shipped_folder
 
@@ -126,6 +128,25 @@ def test_values_come_from_the_run_and_not_from_raw_names(code, book):
         }
         own = {"book"}  # a step may name its result like the parameter that it comes from
         assert not (loads & names) - own, cell["id"]
+
+
+def test_stated_costs_reach_every_verb_that_takes_them(code, book):
+    """A verb that is not told the costs counts with defaults, and one page then gives two answers."""
+    if "costs" not in {parameter.name for parameter in book.parameters}:
+        return
+    asked = 0
+    for cell in code[1:]:
+        for node in ast.walk(ast.parse(cell["source"])):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+                continue
+            if not (isinstance(node.func.value, ast.Name) and node.func.value.id == "rb"):
+                continue
+            if "costs" not in inspect.signature(getattr(rb, node.func.attr)).parameters:
+                continue
+            asked += 1
+            told = {word.arg: ast.unparse(word.value) for word in node.keywords}
+            assert told.get("costs") == "run.costs", f"{cell['id']}: rb.{node.func.attr} is not told the stated costs"
+    assert asked, "some verb of the playbook counts costs"
 
 
 def test_every_step_has_its_question_above(held):

@@ -10,6 +10,7 @@ from riskbench.errors import PlaybookError, RiskbenchError, listed
 from riskbench.runner import bundle, seal
 from riskbench.runner.catalogue import sample_book
 from riskbench.runner.folder import RECORD, folder_name
+from riskbench.runner.imported import moved
 from riskbench.runner.inputs import inputs_of
 from riskbench.runner.kept import contradictions
 from riskbench.runner.process import Job
@@ -29,9 +30,9 @@ def standing(job: Job, out: Path, ledger: Ledger, *, today: Mapping[str, Any]) -
     entry = ledger.answered(job.playbook.id, job.shown, ANSWERED)
     if entry is None:
         return None, "no run with these parameters has ended with an answer"
-    moved = what_moved(entry.stamp, job, today=today)
-    if moved:
-        return None, f"{' and '.join(moved)} since run {entry.id}"
+    other = what_moved(entry.stamp, job, today=today)
+    if other:
+        return None, f"{' and '.join(other)} since run {entry.id}"
     changed = touched(entry, out / folder_name(job.playbook.id, job.shown))
     if changed:
         return None, f"{changed} (run {entry.id})"
@@ -53,6 +54,9 @@ def what_moved(stamp: Mapping[str, Any], job: Job, *, today: Mapping[str, Any]) 
     told: list[str] = []
     if stamp.get("code") != today["code"]:
         told.append("the playbook's code has changed")
+    other, unknown = moved(stamp.get("modules"), notebook=str(job.playbook.path), cwd=str(Path.cwd()))
+    told += [f"its own module {name!r} has changed" for name in other]
+    told += [f"its own module {name!r} cannot be checked" for name in unknown]
     if stamp.get("versions") != today["versions"]:
         were = stamp.get("versions") or {}
         names = [name for name, version in today["versions"].items() if were.get(name) != version]

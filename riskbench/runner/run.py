@@ -61,6 +61,7 @@ class Run:
 
     Examples
     --------
+    >>> from riskbench import Run
     >>> Run(id="a1", playbook="threshold_calibration", status="infeasible").exit_code
     3
     >>> Run(id="a2", playbook="rule_health", status="failed", message="DataError: no rows\nWhere: step 2, Data")
@@ -326,6 +327,7 @@ def stamp_of(
         "score": session.get("score"),
         "inputs": dict(inputs or {}),
         "code": playbook.code_hash,
+        "modules": session.get("modules") or {},
         "sources": seal.sources(),
         "versions": versions(),
     }

@@ -93,7 +93,12 @@ def _files(kept: Kept) -> dict[str, Any]:
 
 
 def _code(kept: Kept) -> tuple[Any, ...]:
-    return _marks(kept.stamp.get("code"), kept.mark("sources"), kept.mark("versions"))
+    code = _with(kept.stamp.get("code"), kept.mark("modules"))
+    return _marks(code, kept.mark("sources"), kept.mark("versions"))
+
+
+def _with(code: Any, modules: Mapping[str, Any]) -> Any:
+    return (code, *sorted((name, str(mark)) for name, mark in modules.items())) if modules else code
 
 
 def _marks(playbook: Any, sources: Mapping[str, Any], packages: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -104,7 +109,8 @@ def _marks(playbook: Any, sources: Mapping[str, Any], packages: Mapping[str, Any
 def code_today(kept: Kept) -> tuple[Any, ...] | None:
     """Return the code that a run of this playbook would have now; None where there is no such playbook."""
     try:
-        return _marks(today.playbook_of(kept).code_hash, seal.sources(), versions())
+        code = _with(today.playbook_of(kept).code_hash, today.modules_of(kept))
+        return _marks(code, seal.sources(), versions())
     except RiskbenchError:
         return None
 

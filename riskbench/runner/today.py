@@ -19,6 +19,7 @@ from riskbench.config.secrets import MASK, PREFIX
 from riskbench.errors import DataError, ParameterError, PlaybookError, RiskbenchError, listed
 from riskbench.runner import seal
 from riskbench.runner.catalogue import Playbook, find, sample_book
+from riskbench.runner.imported import as_now, moved
 from riskbench.runner.inputs import inputs_of
 from riskbench.runner.kept import Kept
 from riskbench.runner.run import Run, carry_out, prepare, versions, writable
@@ -172,9 +173,29 @@ def _playbook(kept: Kept) -> tuple[bool | None, str]:
         now = playbook_of(kept)
     except RiskbenchError as error:
         return None, error.what
-    if now.code_hash == then:
-        return False, "its code cells are the same"
-    return True, "; ".join(_cells(kept, now)) or "its code cells say something else"
+    if now.code_hash != then:
+        return True, "; ".join(_cells(kept, now)) or "its code cells say something else"
+    modules = kept.mark("modules")
+    if modules and kept.entry is None:
+        return None, _UNVOUCHED
+    other, unknown = moved(modules, notebook=str(now.path), cwd=cwd_of(kept))
+    if other:
+        return True, f"other code in {listed(other, most=5)}"
+    if unknown:
+        return None, f"its code cells are the same, but of {listed(unknown, most=5)} that cannot be told"
+    return False, f"its code cells{' and the modules beside it' if modules else ''} are the same"
+
+
+def cwd_of(kept: Kept) -> str:
+    """Return where a run was started, or where we are where that is not told."""
+    told = kept.mark("at").get("cwd")
+    return told if isinstance(told, str) else str(Path.cwd())
+
+
+def modules_of(kept: Kept) -> dict[str, str | None]:
+    """Return the hash of each module of the playbook's own that a run has loaded, as it stands now."""
+    names = kept.mark("modules") if kept.entry is not None else ()
+    return as_now(names, notebook=str(playbook_of(kept).path), cwd=cwd_of(kept))
 
 
 def _cells(kept: Kept, now: Playbook) -> Iterator[str]:

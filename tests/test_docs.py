@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import builtins
 import doctest
 import importlib.util
 import inspect
@@ -16,6 +18,7 @@ from typing import Any
 import house
 import pytest
 
+import riskbench as rb
 from riskbench.data.checks import CHECKS
 from riskbench.data.outcomes import LADDERS
 from riskbench.data.roles import DOMAINS, MEASURES
@@ -268,3 +271,29 @@ def test_the_place_is_recognised():
 def test_only_the_machine_that_tests_knows_where_public_data_lies():
     place = "shared/" + "data"
     assert [house.name_of(path) for path in _own_files() if place in path.read_text(encoding="utf-8")] == [".ci/run"]
+
+
+def _unbound(example: str) -> set[str]:
+    """Names that an example uses and neither imports nor makes."""
+    made, used = set(dir(builtins)) | {"rb"}, set()
+    for node in ast.walk(ast.parse(example)):
+        if isinstance(node, ast.Name):
+            (made if isinstance(node.ctx, ast.Store) else used).add(node.id)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            made |= {(name.asname or name.name).partition(".")[0] for name in node.names}
+        elif isinstance(node, ast.arg):
+            made.add(node.arg)
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            made.add(node.name)
+    return used - made
+
+
+def test_the_example_of_every_public_name_runs_alone():
+    assert _unbound("frame = pd.DataFrame()\nf = lambda x: x + y") == {"pd", "y"}
+    told = {}
+    for name in rb.__all__:
+        held = getattr(rb, name)
+        if inspect.isclass(held) or inspect.isfunction(held):
+            examples = doctest.DocTestParser().get_examples(held.__doc__ or "")
+            told[name] = _unbound("\n".join(example.source for example in examples))
+    assert {name: names for name, names in told.items() if names} == {}

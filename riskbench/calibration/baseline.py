@@ -189,6 +189,8 @@ def score_baseline(
 
     Examples
     --------
+    >>> import numpy as np, pandas as pd
+    >>> from riskbench import score_baseline
     >>> from riskbench.data.read import read
     >>> rng = np.random.default_rng(0)
     >>> amount = rng.lognormal(3, 1, 2_000).round(2)

@@ -109,6 +109,8 @@ def check(
 
     Examples
     --------
+    >>> import pandas as pd
+    >>> from riskbench import check
     >>> from riskbench.data.read import read
     >>> frame = pd.DataFrame({"id": [1, 1], "placed": ["2024-01-02", "2024-01-01"]})
     >>> print(check(read(frame, roles={"id": "id", "time": "placed"})).frame()[["code", "count"]].to_string())

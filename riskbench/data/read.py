@@ -99,6 +99,7 @@ def read(
 
     Examples
     --------
+    >>> from riskbench import read
     >>> import pandas as pd
     >>> frame = pd.DataFrame({"order": [1, 2], "placed": ["2026-11-11", "2026-11-12"], "fraud": [0, 1]})
     >>> read(frame, roles={"id": "order", "time": "placed", "label": "fraud"})

@@ -72,6 +72,7 @@ class Roles:
 
     Examples
     --------
+    >>> from riskbench import Roles
     >>> Roles(id="order_id", time="placed_at", label="fraud").named()
     {'id': 'order_id', 'time': 'placed_at', 'label': 'fraud'}
     """

@@ -48,6 +48,7 @@ class Feature:
 
     Examples
     --------
+    >>> from riskbench import Feature
     >>> Feature("device_orders_1h", "count", by="device_id", window="1h").seconds
     3600
     """
@@ -193,6 +194,7 @@ def velocity(dataset: Dataset, features: Mapping[str, Mapping[str, object] | Fea
 
     Examples
     --------
+    >>> from riskbench import Dataset, velocity
     >>> import pandas as pd, pyarrow as pa
     >>> from riskbench.data import Roles
     >>> from riskbench.engine.table import Table

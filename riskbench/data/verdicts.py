@@ -59,6 +59,7 @@ class LabelRecipe:
 
     Examples
     --------
+    >>> from riskbench import LabelRecipe
     >>> print(LabelRecipe(sources=("appeal", "chargeback"), window_days=90).words)
     appeal before chargeback; within 90 days of the event; silence is unknown
     """

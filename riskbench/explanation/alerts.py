@@ -163,6 +163,8 @@ def explain_alerts(
 
     Examples
     --------
+    >>> import numpy as np, pandas as pd
+    >>> from riskbench import explain_alerts
     >>> rng = np.random.default_rng(0)
     >>> june = pd.DataFrame({"amount": rng.lognormal(3, 1, 4_000), "age": rng.integers(0, 900, 4_000)})
     >>> july = pd.DataFrame({"amount": rng.lognormal(3.5, 1, 4_000), "age": rng.integers(0, 900, 4_000)})

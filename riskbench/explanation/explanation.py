@@ -371,6 +371,8 @@ def explain(
 
     Examples
     --------
+    >>> import numpy as np, pandas as pd
+    >>> from riskbench import explain
     >>> from sklearn.ensemble import HistGradientBoostingClassifier
     >>> rng = np.random.default_rng(0)
     >>> events = pd.DataFrame({"amount": rng.lognormal(3, 1, 2_000).round(2), "age": rng.integers(0, 900, 2_000)})

@@ -36,6 +36,7 @@ class Incident:
 
     Examples
     --------
+    >>> from riskbench import Incident
     >>> Incident("2026-11-11", "2026-11-13", title="Refused deliveries")
     Incident('Refused deliveries', 2026-11-11 00:00 to 2026-11-13 00:00 UTC)
     """

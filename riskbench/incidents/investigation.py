@@ -216,6 +216,7 @@ def investigate(
 
     Examples
     --------
+    >>> from riskbench import Incident, investigate
     >>> import riskbench as rb
     >>> events = rb.sample(orders=5_000)
     >>> found = investigate(Incident("2026-11-09", "2026-11-13"), events, asof="2026-11-15")

@@ -34,6 +34,7 @@ class Links:
 
     Examples
     --------
+    >>> from riskbench import Links
     >>> Links(("device_id", "card"), account="buyer_id", hubs={"device_id": 20})
     Links(device_id, card; of buyer_id)
     """

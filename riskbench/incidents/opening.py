@@ -52,6 +52,7 @@ def open_record(
 
     Examples
     --------
+    >>> from riskbench import open_record
     >>> import riskbench as rb
     >>> found = rb.investigate(rb.Incident("2026-11-10", "2026-11-13"), rb.sample(orders=5_000))
     >>> with rb.open_casebook("sqlite://") as casebook:

@@ -236,6 +236,7 @@ def scan(
 
     Examples
     --------
+    >>> from riskbench import scan
     >>> import riskbench as rb
     >>> found = scan(rb.sample("transactions", "ID", orders=5000, seed=1), measures=["alerts"], entities=[])
     >>> found.frame().columns[:3].tolist()

@@ -47,6 +47,7 @@ class Constraint:
 def at_most(rate: Rate, bound: float) -> Constraint:
     """Return the constraint that a rate stays at or under a limit.
 
+    >>> from riskbench import at_most
     >>> print(at_most("review_rate", 0.02))
     review_rate at most 0.02
     """
@@ -56,6 +57,7 @@ def at_most(rate: Rate, bound: float) -> Constraint:
 def at_least(rate: Rate, bound: float) -> Constraint:
     """Return the constraint that a rate stays at or over a limit.
 
+    >>> from riskbench import at_least
     >>> print(at_least("approval_rate", 0.97))
     approval_rate at least 0.97
     """

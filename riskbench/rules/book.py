@@ -68,6 +68,7 @@ class RuleBook:
 
     Examples
     --------
+    >>> from riskbench import RuleBook
     >>> book = RuleBook.from_yaml('''
     ... book: demo
     ... domain: transactions

@@ -38,6 +38,7 @@ class Deviation:
 
     Examples
     --------
+    >>> from riskbench import Deviation
     >>> Deviation("TX-001", "JKT", params={"limit": 5}, reason="payday", approver="ana", expires="2027-01-31").what
     'limit 5'
     """

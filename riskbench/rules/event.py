@@ -194,6 +194,7 @@ def explain_event(
 
     Examples
     --------
+    >>> import pandas as pd
     >>> import riskbench as rb
     >>> events = rb.read(pd.DataFrame({"id": ["a", "b"], "amount": [450.0, 900.0], "pay": ["cod", "card"]}),
     ...     roles=rb.Roles(id="id"))

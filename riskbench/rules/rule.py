@@ -65,6 +65,7 @@ class Rule:
 
     Examples
     --------
+    >>> from riskbench import Rule
     >>> rule = Rule("TX-1", "amount > :limit", "review", params={"limit": 100}, regions={"JKT": {"limit": 200}})
     >>> rule.values(), rule.values("JKT")
     ({'limit': 100}, {'limit': 200})

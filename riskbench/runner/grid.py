@@ -176,6 +176,7 @@ def run_grid(
 
     Examples
     --------
+    >>> from riskbench import run_grid
     >>> run_grid("threshold_calibration", grid={"region": ["ID", "VN"], "orders": [1]})
     Traceback (most recent call last):
         ...

@@ -128,6 +128,8 @@ def verify_run(
 
     Examples
     --------
+    >>> from pathlib import Path
+    >>> from riskbench import verify_run
     >>> import json, tempfile
     >>> folder = Path(tempfile.mkdtemp())
     >>> record = {"id": "20260102-0000000a", "playbook": "watch", "status": "done"}

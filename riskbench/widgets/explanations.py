@@ -315,6 +315,7 @@ def explanation_browser(
 
     Examples
     --------
+    >>> import pandas as pd
     >>> from sklearn.linear_model import LogisticRegression
     >>> import riskbench as rb
     >>> events = pd.DataFrame({"amount": [1.0, 2.0, 8.0, 9.0], "age": [5.0, 1.0, 4.0, 2.0]})

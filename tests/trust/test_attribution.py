@@ -51,7 +51,7 @@ def test_all_three_moved(place: Place, monkeypatch):
     mean = (2 * count[0, 0] + count[1, 0] + count[0, 1] + 2 * count[1, 1]) / 6
     assert weighed["parameters"] == pytest.approx(1.5 * mean)
     told = [str(fact) for fact in found.headline()]
-    assert told[0] == "The two runs differ in: data, rules, parameters"
+    assert told[0] == "The two runs differ in: data (source), rules (book), parameters (weight)"
     assert [line.partition(":")[0] for line in told[2:]] == ["of it by data", "of it by rules", "of it by parameters"]
 
 

@@ -202,6 +202,7 @@ def marketplace(
 
     Examples
     --------
+    >>> from riskbench import marketplace
     >>> market = marketplace(orders=2000, region="BR", seed=1)
     >>> market.datasets["transactions"].currency.code
     'BRL'
@@ -252,6 +253,7 @@ def sample(
 
     Examples
     --------
+    >>> from riskbench import sample
     >>> sample(region="BR", orders=1000)
     Dataset(synthetic transactions, BR: transactions, 1,034 events, 36 columns, 2026-05-18 to 2026-11-16)
     """

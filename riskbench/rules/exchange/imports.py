@@ -125,6 +125,7 @@ def import_rules(
 
     Examples
     --------
+    >>> from riskbench import import_rules
     >>> found = import_rules('''
     ... CASE WHEN amount > 900 AND country NOT IN ('ID') THEN 'DECLINE'
     ...      WHEN regexp_like(email, 'x') THEN 'review'

@@ -138,6 +138,7 @@ def prove(
 
     Examples
     --------
+    >>> import pandas as pd
     >>> import riskbench as rb
     >>> frame = pd.DataFrame({"id": [1, 2, 3], "note": ["it's", None, "ok"]})
     >>> book = rb.RuleBook.from_yaml('''

@@ -80,7 +80,8 @@ class RuleHealth(Result):
         shown = self._drawn
         place = np.arange(len(shown))
         urgent = list(FINDINGS)[:5]
-        colours = [ORANGE if name in urgent[:3] else BLUE if name in urgent else SKY for name in shown.index]
+        first = self.findings["finding"].iloc[0]
+        colours = [ORANGE if name == first else BLUE if name in urgent else SKY for name in shown.index]
         ax.barh(place, shown.to_numpy(), height=0.6, color=colours)
         ax.set_yticks(place, list(shown.index))
         ax.locator_params(axis="x", integer=True)

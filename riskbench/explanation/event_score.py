@@ -119,20 +119,14 @@ class EventScore(Result):
         ends = self.base + np.cumsum(moves)
         starts = ends - moves
         place = np.arange(len(rows))[::-1]
-        span = float(np.ptp([*ends, *starts])) or 1.0
         ax.barh(
             place, moves, left=starts, height=0.62, color=[chart.RED if move > 0 else chart.BLUE for move in moves],
             hatch=["" if move > 0 else "//" for move in moves], edgecolor="white", linewidth=0,
         )  # fmt: skip
         for at, end, after in zip(place[:-1], ends[:-1], place[1:], strict=True):
             ax.plot([end, end], [at - 0.31, after + 0.31], color=chart.GREY, linewidth=0.7)
-        for at, start, end, move in zip(place, starts, ends, moves, strict=True):
-            side = 1 if move >= 0 else -1
-            ax.text(
-                (max if move >= 0 else min)(start, end) + side * 0.012 * span, at, f"{move:+.3g}",
-                ha="left" if move >= 0 else "right", va="center", fontsize=8, zorder=4,
-                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
-            )  # fmt: skip
+        for at, move in zip(place, moves, strict=True):  # in a column of their own, clear of every line
+            ax.text(1.01, at, f"{move:+.3g}", transform=ax.get_yaxis_transform(), ha="left", va="center", fontsize=8)
         ax.axvline(self.base, color=chart.GREY, linewidth=0.9, linestyle=":")
         ax.axvline(self.score, color="black", linewidth=0.9, linestyle="--")
         ax.set_yticks(place, [_short(name, value) for name, value, _ in rows], parse_math=False)

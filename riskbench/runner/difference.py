@@ -99,7 +99,7 @@ class RunDiff(Result):
         if self.same:
             note = "the code has moved" if "code" in self.factors else ""
             return (Fact("The two runs are", "the same", "text", note=note),)
-        told = listed(self.factors) if self.factors else "their results alone"
+        told = listed(map(self._named, self.factors)) if self.factors else "their results alone"
         found = [Fact("The two runs differ in", told, "text")]
         if self.lead is not None:
             found.append(self.lead.as_fact())
@@ -108,6 +108,11 @@ class RunDiff(Result):
                 unit: Unit = "average" if self.lead.unit == "count" else self.lead.unit
                 found.append(Fact(f"of it by {part}", change, unit, currency=money, signed=True))
         return tuple(found[:6])
+
+    def _named(self, part: str) -> str:
+        """Return a part with the parameters that make it differ."""
+        names = self.parameters.loc[self.parameters["part"] == part, "parameter"]
+        return f"{part} ({listed(names, most=4)})" if len(names) else part
 
     @property
     def _shares(self) -> list[tuple[str, float]]:
@@ -211,6 +216,9 @@ def diff_runs(
 
     Examples
     --------
+    >>> from pathlib import Path
+    >>> from riskbench.display import Fact
+    >>> from riskbench import diff_runs
     >>> import json, tempfile
     >>> folders = []
     >>> for letter, limit, alerts in (("a", 0.05, 120), ("b", 0.03, 80)):
@@ -220,7 +228,7 @@ def diff_runs(
     ...     _ = (folders[-1] / "run.json").write_text(json.dumps(record))
     >>> found = diff_runs(*folders, out=folders[0])
     >>> found
-    RunDiff(The two runs differ in: parameters; Alerts: change: -40; of it by parameters: -40)
+    RunDiff(The two runs differ in: parameters (limit); Alerts: change: -40; of it by parameters: -40)
     >>> found.frame("parameters")
       parameter        part before after
     0     limit  parameters   0.05  0.03

@@ -31,6 +31,8 @@ _SHAPES = (
     *((re.compile(rf"(?:.* )?(?:{shape}){_TAIL}?\Z"), kind) for shape, kind in _KINDS),
     *((re.compile(rf"(?:.* )?(?:{shape}){_TAIL}\Z"), kind) for shape, kind in _NAMED),
 )
+#: What a merge, a copy or a hash puts behind a name.
+_SUFFIX = re.compile(r"(?<=\w) (?:x|y|left|right|\d{1,2}|md5|sha\d*)\Z")
 _CAMEL, _GAP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])"), re.compile(r"[\W_]+")
 #: Entities that a reviewer must be able to look up: business partners, and what is judged.
 _TRACEABLE = re.compile(
@@ -61,6 +63,7 @@ def personal_kind(column: str) -> str | None:
     name = plain_name(column)
     if _TRACEABLE.search(name):
         return None
+    name = _SUFFIX.sub("", name)
     return next((kind for shape, kind in _SHAPES if shape.match(name)), None)
 
 
@@ -90,6 +93,6 @@ def is_value(text: str, column: str) -> bool:
         return False
     if re.fullmatch(r"[a-z]+-[0-9a-f]{8}", held):
         return False
-    name = plain_name(column)
+    name = _SUFFIX.sub("", plain_name(column))
     named = any((found := shape.match(name)) and found["tail"] for shape, _ in _SHAPES)
     return named or held.count(".") > 2 or not _COUNT.match(held)

@@ -11,7 +11,7 @@ from riskbench.privacy.shapes import ADDRESS, DEVICE, MAIL, SHAPES
 from riskbench.privacy.tokens import Key, current_key
 
 #: What a text must hold to hold a detail: a digit, an at sign, or the colons and dashes of an address.
-_PERHAPS = re.compile(r"[0-9@]|(?:[A-Fa-f]{2}[:-]){5}")
+_PERHAPS = re.compile(r"[0-9@]|(?:[A-Fa-f]{2}[:-]){5}|(?:[A-Fa-f]{4}\.){2}|[\[(]at[\])]")
 _WORDS = {
     "card number": "(card number hidden)",
     "bank account number": "(bank account hidden)",
@@ -28,13 +28,30 @@ _TOKENS = {
     "device id": "device",
     "IP address": "ip",
 }
-#: Not seen by a reader, and between digits not by a detector either.
-_UNSEEN = re.compile("[\u00ad\u034f\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
+#: Marks that are not seen, of other categories than Cf: joiners, variation selectors, fillers and blanks.
+_BLANK = frozenset((0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0)).union(
+    range(0x180B, 0x1810), range(0xFE00, 0xFE10), range(0xE0000, 0xE1000)
+)
 _DASHES, _SPACES = re.compile("[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]"), re.compile("[^\\S\n]")
+_AT = re.compile(r" ?(?:@|%40|[\[(]at[\])]) ?")
 #: What hiding one detail may bring to light is hidden too; a text that never ends is hidden whole.
 _ROUNDS = 4
 #: What was found in texts up to this long is remembered.
 _REMEMBERED = 2_000
+
+
+class _Read(dict[int, str | None]):
+    """How a reader sees each letter: a digit of any script as ours, and nothing of what is not seen."""
+
+    def __missing__(self, code: int) -> str | None:
+        letter = chr(code)
+        digit = unicodedata.decimal(letter, None)
+        unseen = code in _BLANK or unicodedata.category(letter) == "Cf"
+        self[code] = None if unseen else letter if digit is None else str(digit)
+        return self[code]
+
+
+_READ = _Read()
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +163,7 @@ def seen(text: str) -> str:
     >>> seen("4111\u200b1111 \uff14\uff11")
     '41111111 41'
     """
-    held = unicodedata.normalize("NFKC", _UNSEEN.sub("", text))
+    held = text if text.isascii() else unicodedata.normalize("NFKC", text.translate(_READ))
     return _SPACES.sub(" ", _DASHES.sub("-", held))
 
 
@@ -162,7 +179,7 @@ def pseudonym(value: str, *, key: Key | None = None) -> str | None:
 
 def _word(kind: str, value: str, key: Key | None) -> str:
     if kind == MAIL:
-        return f"(e-mail at {value.rpartition('@')[2]} hidden)"
+        return f"(e-mail at {_AT.split(value)[-1]} hidden)"
     if kind in (ADDRESS, DEVICE):
         return (key or current_key()).pseudonym(value, _TOKENS[kind])
     return _WORDS[kind]

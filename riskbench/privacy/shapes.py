@@ -14,8 +14,14 @@ MAIL, CARD, ACCOUNT, PHONE = "e-mail address", "card number", "bank account numb
 NATIONAL, DEVICE, ADDRESS = "national id", "device id", "IP address"
 #: How far back a word may stand that says what a number is.
 _BACK = 28
-#: No number goes on where a detail ends, nor does it begin within a word or an amount.
-_AHEAD, _BEHIND = r"(?![\w]|[.,-]\d)", r"(?<![\w.,-])"
+#: Words that a detail is glued to.
+_GLUED = "ip cc hp pan nik ktp ssn cpf tel card cnpj iban imei phone"
+_GLUE = "|".join(f"(?<=(?i:{word}))" for word in _GLUED.split())
+#: No number goes on where a detail ends, nor does it begin within a word or behind a point or a sign. Commas, brackets
+#: and underscores end it: an amount is grouped by threes, which no shape is.
+_AHEAD, _BEHIND = r"(?![^\W_]|[.-]\d)", rf"(?:(?<![^\W_])(?<![.-])|(?<=[A-Za-z])(?:{_GLUE}))"
+#: The same, for what a table of floats writes with a point and noughts behind it.
+_AHEAD_FLOAT = r"(?![^\W_]|-\d|\.(?!0+(?!\d))\d)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,10 @@ def _said(found: Match[str], words: re.Pattern[str]) -> bool:
     return words.search(found.string[max(0, found.start() - _BACK) : found.start()]) is not None
 
 
+#: What may stand between a word and the number that it tells of.
+_LINK = r"(?:[\s_]*(?:no|nr|num|number|nomor|id|code)\b\.?)?[\"']?\s*(?:[:=#]|->?)?\s*[\"'(\[]?\Z"
+
+
 def _any(_: Match[str]) -> bool:
     return True
 
@@ -45,7 +55,7 @@ def _any(_: Match[str]) -> bool:
 #: How a network's cards begin, and how long they are.
 _NETWORKS = (
     (re.compile(r"4"), (16, 19)),
-    (re.compile(r"5[1-5]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720"), (16,)),
+    (re.compile(r"5[1-5]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720|220[0-4]|9792"), (16,)),
     (re.compile(r"3[47]"), (15,)),
     (re.compile(r"30[0-5]|3095|36|3[89]"), (14, 16)),
     (re.compile(r"6011|64[4-9]|65"), (16, 19)),
@@ -57,7 +67,7 @@ _NETWORKS = (
 
 
 def _card(found: Match[str]) -> bool:
-    held = _plain(found[0])
+    held = _plain(found[0].replace("%20", " "))
     known = any(len(held) in sizes and shape.match(held) for shape, sizes in _NETWORKS)
     return known and digits.luhn(held) and len(set(held)) > 1
 
@@ -75,18 +85,34 @@ _IBAN = dict(
 )
 
 
+_LENGTHS = {size: "|".join(code for code in _IBAN if _IBAN[code] == size) for size in sorted(set(_IBAN.values()))}
+_IBANS = "|".join(rf"(?:{codes})[ -]?\d\d(?:[ -]?[A-Z0-9]){{{int(size) - 4}}}" for size, codes in _LENGTHS.items())
+
+
 def _iban(found: Match[str]) -> bool:
-    held = _plain(found[0])
-    return int(_IBAN.get(held[:2], "0")) == len(held) and digits.mod97(held)
+    return digits.mod97(_plain(found[0]).upper())
 
 
 # -- phones ------------------------------------------------------------------------------------------------
 
-_CALL = re.compile(
-    r"\b(tele)?(phones?|fone|fon|fono|foon|pon|fonnummer)\b|\b(tel|telp|tlf|mobile|mobil|cell|celular|whatsapp|wa|sms"
-    r"|msisdn|no\.? ?hp|nomor hp|contact|call|sđt|điện thoại|móvil|teléfono|โทร|電話)\b",
+#: Words that head a phone; those that may head a count as well need a sign, a colon or `number` behind them.
+_CALLS = re.compile(
+    r"(?:(?<![^\W_])(?:(?:tele)?phone|fone|fon|fono|foon|pon|fonnummer|tel|telp|tlf|celular|whatsapp|msisdn|no\.? ?hp"
+    r"|nomor hp|hp|sđt|điện thoại|móvil|teléfono)|โทร|電話|wa\.me/)" + _LINK,
     re.IGNORECASE,
 )
+_PERHAPS_CALLS = re.compile(
+    r"(?<![^\W_])(?:(?:tele)?phones|mobile|mobil|cell|sms|wa|contact|call)"
+    r"(?:[\s_]*(?:no|nr|num|number)\b\.?[\"']?\s*[:=#]?|[\"']?\s*[:=#])\s*[\"'(\[]?\Z",
+    re.IGNORECASE,
+)
+#: What stands before an amount or a change of one, and numbers of groups of three.
+_MONEY = re.compile(
+    r"(?<![^\W_])(?:(?:IDR|VND|THB|PHP|MYR|SGD|TWD|BRL|MXN|COP|CLP|USD|EUR|GBP|JPY|CNY|INR|KRW|AUD|NOK|SEK|DKK|PLN|Rp)\.?"
+    r"|(?i:change[sd]?|net|delta|diff(?:erence)?|effect|gain(?:ed)?|amount|total|sum|sav(?:ed|ings?)|costs?|lift|gmv"
+    r"|revenue|loss|money))\s*[:=]?\s*\Z|[$€£¥₫฿₱]\s?\Z"
+)
+_GROUPED = re.compile(r"\d{1,3}(?: \d{3})+\Z")
 #: The numbers of the sample's countries, and of the largest others, after the country's code.
 _COUNTRIES = {
     "1": r"[2-9]\d\d[2-9]\d{6}", "52": r"1?[2-9]\d{9}", "55": r"[1-9]{2}(9\d{8}|[2-5]\d{7})", "57": r"3\d{9}|60\d{8}",
@@ -107,35 +133,74 @@ _AMOUNT = re.compile(r"[+\-]?(?:\d{1,3}(?:\.\d{3})+|\d+\.\d+)\Z")
 _DATE = re.compile(r"(?:19|20)\d\d[-/. ]?[01]\d[-/. ]?[0-3]\d|[0-3]?\d[-/.][01]?\d[-/.](?:19|20)\d\d")
 
 
+def _called(found: Match[str]) -> bool:
+    """Return whether the words right before a number say that it is a phone."""
+    held = found[0].strip("() ")
+    return _said(found, _CALLS) or (_said(found, _PERHAPS_CALLS) and not _GROUPED.match(held))
+
+
 def _abroad(found: Match[str]) -> bool:
-    if _AMOUNT.match(found[0]):
-        return _said(found, _CALL)
     held = _plain(found[0])
-    return _NATIONAL_PART.match(held) is not None or (8 <= len(held) <= 15 and _said(found, _CALL))
+    if _called(found):
+        return 8 <= len(held) <= 15
+    if _AMOUNT.match(found[0]) or _said(found, _MONEY):
+        return False
+    first = re.match(r"\+(\d+)", found[0])
+    if _GROUPED.match(found[0][1:]) and first is not None and first[1] not in _COUNTRIES:
+        return False  # groups of three: of an amount, where the first is no country
+    return _NATIONAL_PART.match(held) is not None
+
+
+def _zeros(found: Match[str]) -> bool:
+    return _called(found) or (
+        _phone(found) and not found[0].isdigit() and _NATIONAL_PART.match(_plain(found[0])[2:]) is not None
+    )
+
+
+def _phone(found: Match[str]) -> bool:
+    """Return whether a number that is written like a phone is no part of a grouped amount."""
+    text, start, end = found.string, found.start(), found.end()
+    if _said(found, _MONEY):
+        return False
+    before, after = text[max(0, start - 2) : start], text[end : end + 5]
+    of_more = re.match(r"\d[ ,.]\Z", before) or re.match(r"[ ,]\d{3}(?!\d)", after)
+    return not (of_more and _GROUPED.match(found[0]))
+
+
+def _american(found: Match[str]) -> bool:
+    held = _plain(found[0])
+    return (held[1] != "9" and held[1:3] != "11" and held[4:6] != "11") or _called(found)
 
 
 def _told_phone(found: Match[str]) -> bool:
-    return _said(found, _CALL) and not _DATE.match(found[0]) and not _AMOUNT.match(found[0])
+    return _called(found) and not _DATE.match(found[0]) and not _AMOUNT.match(found[0])
 
 
 # -- national ids ------------------------------------------------------------------------------------------
 
 _PERSON = re.compile(
-    r"\b(nik|ktp|cpf|cnpj|ssn|social security|pesel|aadhaar|aadhar|uid|cccd|cmnd|căn cước|citizen|resident|national"
-    r"|identity|id card|id no|id number|passport|nric|fin|mykad|cédula|cedula|dni|nie|curp|rfc|身分證|身份证"
-    r"|บัตรประชาชน)\b",
+    r"(?:(?<![^\W_])(?:nik|ktp|cpf|cnpj|ssn|social security|pesel|aadhaar|aadhar|uid|cccd|cmnd|căn cước|citizen"
+    r"|resident|national|identity|id card|passport|nric|fin|mykad|cédula|cedula|dni|nie|curp|rfc)|id(?= (?:no|number))"
+    r"|身分證|身份证|บัตรประชาชน)" + _LINK,
     re.IGNORECASE,
 )
+_SSN = re.compile(r"(?<![^\W_])(?:ssn|social security)" + _LINK, re.IGNORECASE)
+_PASSPORT = re.compile(r"(?<![^\W_])passport" + _LINK, re.IGNORECASE)
 
 
 def _ssn(found: Match[str]) -> bool:
     return found[1] not in ("000", "666") and found[1] < "900" and found[2] != "00" and found[3] != "0000"
 
 
+def _uid(found: Match[str]) -> bool:
+    held = _plain(found[0])
+    return digits.verhoeff(held) and not (held[:2] in ("19", "20") and held[4:6] in ("19", "20"))  # years
+
+
 def _dni(found: Match[str]) -> bool:
     held = _plain(found[0]).upper()
     day = held[-1] in "TZ" and digits.birthday(held[:8]) if held[0].isdigit() else False
-    return digits.dni(held) and (not day or _said(found, _PERSON))
+    return digits.dni(held) and ((not day and found[0][-1].isupper()) or _said(found, _PERSON))
 
 
 def _mykad(found: Match[str]) -> bool:
@@ -155,7 +220,11 @@ def _twelve(found: Match[str]) -> bool:
 
 _IMEI = re.compile(r"\bimei", re.IGNORECASE)
 _MAC = re.compile(r"\bmac\b", re.IGNORECASE)
-_VERSION = re.compile(r"(?:\bv|version|release|==|>=|<=|~=|build)\s?\Z", re.IGNORECASE)
+_VERSION = re.compile(
+    r"(?:(?<![^\W_])(?:v|ver|version|release|package|pkg|lib|library|build)\.?\s?[:=]?\s?|==|>=|<=|~=|[^\W_]_)\Z",
+    re.IGNORECASE,
+)
+_IP = re.compile(r"(?<![^\W_])ip_\Z", re.IGNORECASE)
 
 
 def _mac(found: Match[str]) -> bool:
@@ -163,12 +232,14 @@ def _mac(found: Match[str]) -> bool:
 
 
 def _ipv4(found: Match[str]) -> bool:
+    text = found[0].replace("[", "").replace("]", "").lower().removeprefix("ip-").replace("-", ".")
     try:
-        held = ipaddress.IPv4Address(found[0])
+        held = ipaddress.IPv4Address(text)
     except ValueError:
         return False
-    hidden = held.is_loopback or held.is_unspecified or held.is_multicast or found[0].startswith("255.")
-    return not hidden and not _said(found, _VERSION)
+    hidden = held.is_loopback or held.is_unspecified or held.is_multicast or text.startswith("255.")
+    small = all(int(part) < 100 for part in text.split("."))
+    return not hidden and not (small and _said(found, _VERSION) and not _said(found, _IP)) and not _said(found, _MONEY)
 
 
 def _ipv6(found: Match[str]) -> bool:
@@ -182,8 +253,18 @@ def _ipv6(found: Match[str]) -> bool:
     return not held.is_loopback and len(groups[0]) > 2
 
 
-def _shape(kind: str, pattern: str, proof: Callable[[Match[str]], bool] = _any, *, bare: bool = False) -> Shape:
-    whole = pattern if bare else f"{_BEHIND}(?:{pattern}){_AHEAD}"
+#: How domains end, where the text around an address would fit code as well.
+_ENDS = (
+    "com|net|org|io|co|id|vn|th|ph|my|sg|tw|br|mx|cl|ar|pe|es|fr|de|it|nl|be|pl|se|no|dk|fi|uk|us|ca|au|nz|jp|kr|cn|hk|in"
+    "|ru|tr|za|ae|edu|gov|info|biz|app|dev|shop|online|example|test"
+)
+
+
+def _shape(
+    kind: str, pattern: str, proof: Callable[[Match[str]], bool] = _any, *, bare: bool = False, ahead: str = _AHEAD
+) -> Shape:
+    begin = r"(?=[\d(])" if pattern.startswith(("\\d", "\\(", "(\\d", "[1-9]", "[2-9]", "[1-8]", "0")) else ""
+    whole = pattern if bare else f"{begin}{_BEHIND}(?:{pattern}){ahead}"
     return Shape(kind, re.compile(whole), proof)
 
 
@@ -191,17 +272,32 @@ def _shape(kind: str, pattern: str, proof: Callable[[Match[str]], bool] = _any, 
 SHAPES: tuple[Shape, ...] = (
     _shape(
         MAIL,
-        r"(?<![\w.+%'-])[\w.+%'-]+@[\w-]{1,63}(?:\.[\w-]{1,63})*\.[^\W\d_][\w-]{1,62}",
+        r"(?<![\w.+%'-])[\w.+%'-]+(?:@|%40)[\w-]{1,63}(?:\.[\w-]{1,63})*\.[^\W\d_][\w-]{1,62}"
+        r"(?:@[\w.-]+)*",
         bare=True,
     ),
-    _shape(ACCOUNT, r"[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?", _iban),
+    _shape(
+        MAIL,
+        r"(?<![\w.+%'-])[\w.+%'-]{1,64}(?: ?@ | @| ?[\[(]at[\])] ?)(?:[\w-]{1,63}\.){1,4}"
+        rf"(?i:{_ENDS})(?![\w-])",
+        bare=True,
+    ),
+    _shape(ACCOUNT, f"(?i:{_IBANS})", _iban),
     _shape(
         CARD,
         r"\d{14,19}|\d{4}[ -]?\d{4}[ -]?\d{4}[ -]?\d{4}(?:[ -]?\d{3})?"
         r"|3\d{3}[ -]\d{6}[ -]\d{4,5}",
         _card,
+        ahead=_AHEAD_FLOAT,
     ),
-    _shape(NATIONAL, r"[1-9]\d{15}", lambda found: digits.nik(found[0])),
+    _shape(CARD, r"\d{4}(?P<gap>  |[./_+:]|%20)\d{4}(?P=gap)\d{4}(?P=gap)\d{4}", _card),
+    _shape(
+        CARD,
+        r"\d{4}(?P<line>[ -])\d{4}(?:\n\d{4}(?P=line)\d{4}|(?P=line)\d{4}\n\d{4})|\d{4}\n\d{4}([ -])\d{4}\2\d{4}",
+        _card,
+    ),
+    _shape(NATIONAL, r"[1-9]\d{15}", lambda found: digits.nik(found[0]), ahead=_AHEAD_FLOAT),
+    _shape(NATIONAL, r"\d\d\.\d\d\.\d\d\.\d{6}\.\d{4}", lambda found: digits.nik(_plain(found[0]))),
     _shape(NATIONAL, r"[1-9]\d{3}(?P<nik>[ .-])\d{4}(?P=nik)\d{4}(?P=nik)\d{4}", lambda f: digits.nik(_plain(f[0]))),
     _shape(NATIONAL, r"[1-9]\d{16}[\dXx]", lambda found: digits.resident(found[0])),
     _shape(NATIONAL, r"\d{3}\.\d{3}\.\d{3}-\d{2}", lambda found: digits.cpf(_plain(found[0]))),
@@ -213,21 +309,27 @@ SHAPES: tuple[Shape, ...] = (
     _shape(NATIONAL, r"\d{14}", lambda f: _said(f, _PERSON) and digits.cnpj(f[0]) and not digits.birthday(f[0][:8])),
     _shape(NATIONAL, r"\d{11}", _eleven),
     _shape(NATIONAL, r"\d{12}", _twelve),
-    _shape(NATIONAL, r"[2-9]\d{3}(?P<uid>[ -])\d{4}(?P=uid)\d{4}", lambda found: digits.verhoeff(_plain(found[0]))),
+    _shape(NATIONAL, r"[2-9]\d{3}(?P<uid>[ -])\d{4}(?P=uid)\d{4}", _uid),
+    _shape(NATIONAL, r"0\d{3} \d{4} \d{4}", lambda found: _said(found, _PERSON)),
+    _shape(NATIONAL, r"\d{9}", lambda found: _said(found, _SSN)),
+    _shape(NATIONAL, r"[A-Za-z]{1,2}\d{6,8}", lambda found: _said(found, _PASSPORT)),
     _shape(NATIONAL, r"\d-\d{4}-\d{5}-\d{2}-\d", lambda found: digits.thai(_plain(found[0]))),
     _shape(NATIONAL, r"[1-8]\d{12}", lambda found: _said(found, _PERSON) and digits.thai(found[0])),
     _shape(NATIONAL, r"(\d{6})-(\d{2})-\d{4}", _mykad),
     _shape(NATIONAL, r"(\d{3})-(\d{2})-(\d{4})", _ssn),
-    _shape(NATIONAL, r"\d{8}-?[A-HJ-NP-TV-Z]|[XYZ]-?\d{7}-?[A-HJ-NP-TV-Z]", _dni),
-    _shape(NATIONAL, r"[STFGM]\d{7}[A-Z]", lambda found: digits.nric(found[0])),
+    _shape(NATIONAL, r"\d{8}-?[A-HJ-NP-TV-Za-hj-np-tv-z]", _dni),
+    _shape(NATIONAL, r"[XYZ]-?\d{7}-?[A-HJ-NP-TV-Z]", _dni),
+    _shape(NATIONAL, r"[STFGM]\d{7}[A-Z]|[stgm]\d{7}[a-z]", lambda found: digits.nric(found[0].upper())),
     _shape(NATIONAL, r"[A-Z][AEIOUX][A-Z]{2}\d{6}[HMX][A-Z]{5}[A-Z0-9]\d", lambda found: digits.curp(found[0])),
-    _shape(PHONE, rf"(?<![\w+.,])\+(?:[ .()-]{{0,2}}\d){{8,15}}{_AHEAD}", _abroad, bare=True),
+    _shape(PHONE, rf"(?<![^\W_])(?<!\.)\+(?:[ .()/-]{{0,2}}\d){{8,15}}{_AHEAD_FLOAT}", _abroad, bare=True),
+    _shape(PHONE, r"00(?:[ .()/-]{0,2}\d){8,15}", _zeros),
     _shape(PHONE, r"08(?:1[1-9]|2[1238]|3[1238]|5[1-9]|7[789]|8[1-9]|9[5-9])(?P<hp>[ -]?)\d{3,4}(?P=hp)\d{3,5}"),
     _shape(PHONE, r"\(0[1-9]\d{0,3}\) ?\d{3,4}[ -]?\d{3,5}"),
-    _shape(PHONE, r"0[1-9]\d{0,2}(?P<dash>[ -])\d{3,4}(?P=dash)\d{3,4}"),
+    _shape(PHONE, r"0[1-9]\d{0,2}(?P<dash>[ -])\d{3,4}(?P=dash)\d{3,4}", _phone),
     _shape(PHONE, r"\([1-9][1-9]\) ?(?:9\d{4}|[2-5]\d{3})[ -]?\d{4}|[1-9][1-9] 9\d{4}-\d{4}"),
-    _shape(PHONE, r"\([2-9]\d{2}\) ?[2-9]\d{2}[ .-]\d{4}|[2-9]\d{2}(?P<us>[.-])[2-9]\d{2}(?P=us)\d{4}"),
-    _shape(PHONE, r"\(?\d{1,4}\)?(?:[ .()-]{0,2}\d){6,13}", _told_phone),
+    _shape(PHONE, r"\([2-9]\d{2}\) ?[2-9]\d{2}[ .-]\d{4}"),
+    _shape(PHONE, r"[2-9]\d{2}(?P<us>[.-])[2-9]\d{2}(?P=us)\d{4}", _american),
+    _shape(PHONE, r"\(?\d{1,4}\)?(?:[ .()-]{0,2}\d){6,13}", _told_phone, ahead=_AHEAD_FLOAT),
     _shape(DEVICE, r"\d{15}|\d{2}-\d{6}-\d{6}-\d", lambda f: _said(f, _IMEI) and digits.luhn(_plain(f[0]))),
     _shape(
         DEVICE,
@@ -235,6 +337,18 @@ SHAPES: tuple[Shape, ...] = (
         _mac,
         bare=True,
     ),
-    _shape(ADDRESS, r"(?<![\w.,-])\d{1,3}(?:\.\d{1,3}){3}(?![\w]|\.\d|-\d)", _ipv4, bare=True),
+    _shape(
+        DEVICE,
+        r"(?<![\w:.-])[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}(?![\w.:-])",
+        lambda found: re.search(r"[A-Fa-f]", found[0]) is not None,
+        bare=True,
+    ),
+    _shape(
+        ADDRESS,
+        rf"(?=\d){_BEHIND}\d{{1,3}}(?:\[?\.\]?\d{{1,3}}){{3}}(?![^\W_]|\.\d|-(?!\d{{1,3}}\.\d{{1,3}}\.)\d)"
+        r"|(?<=\d-)\d{1,3}(?:\.\d{1,3}){3}(?![\w.-])|(?<![\w.-])(?i:ip)-\d{1,3}(?:-\d{1,3}){3}(?![\w-])",
+        _ipv4,
+        bare=True,
+    ),
     _shape(ADDRESS, r"(?<![\w:.])[0-9A-Fa-f]{1,4}:[0-9A-Fa-f:]{3,36}(?![\w:])", _ipv6, bare=True),
 )

@@ -6,10 +6,13 @@ import ast
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from riskbench.errors import ParameterError
 from riskbench.runner.parameters import Parameter, check_names
 
 #: How papermill begins the cell that it injects.
 _PAPERMILL = "# Parameters"
+#: How papermill writes what is no number; each type refuses it in its own words.
+_NO_NUMBER = frozenset({"float('nan')", "float('inf')", "float('-inf')"})
 _NUMBERS = (ast.BinOp, ast.UnaryOp, ast.Constant, ast.operator, ast.unaryop)
 
 
@@ -17,13 +20,13 @@ def passed(parameters: Iterable[Parameter], namespace: Mapping[str, Any]) -> dic
     """Return what was passed: values unlike the default, or set by a cell that is not the parameters cell.
 
     Papermill and schedulers put a cell of their own right after the parameters cell: every name in it must be a
-    parameter. A scheduler writes the text that was typed into it as it is, so that a bare `2026-11-10` is a
-    difference of numbers to Python: for a parameter that is text, what was written counts.
+    parameter, and every value a literal. A scheduler writes the text that was typed into it as it is, so that a bare
+    `2026-11-10` is a difference of numbers to Python: what was written counts, as it would at the command line.
 
     Raises
     ------
     ParameterError
-        For an unknown name in an injected cell, or a value of a wrong type.
+        For an unknown name in an injected cell, a value that is no literal, or one of a wrong type.
     """
     parameters = tuple(parameters)
     held = namespace.get("In")
@@ -34,13 +37,16 @@ def passed(parameters: Iterable[Parameter], namespace: Mapping[str, Any]) -> dic
         targets = set(_assigned(source))
         if source.lstrip().startswith(_PAPERMILL) or source is scheduled:
             check_names(parameters, sorted(targets))
+            _check_literals(source, typed=set(_typed(source)) if source is scheduled else set())
         assigned |= targets
     typed = {} if scheduled is None else _typed(scheduled)
     found = {}
     for parameter in parameters:
         name = parameter.name
         if name in namespace:
-            given = typed.get(name, namespace[name]) if parameter.shape.base == "str" else namespace[name]
+            given = typed.get(name, namespace[name])
+            if parameter.shape.base == "any" and name in typed and _is_literal(given):
+                given = namespace[name]
             if name in assigned or parameter.value(given) != parameter.value(parameter.default):
                 found[name] = given
     return found
@@ -74,6 +80,32 @@ def _assigned(source: str) -> dict[str, ast.expr]:
         for target in node.targets
         if isinstance(target, ast.Name)
     }
+
+
+def _check_literals(source: str, *, typed: set[str]) -> None:
+    """Refuse an expression where a value is meant: Python would work it out without a word.
+
+    Raises
+    ------
+    ParameterError
+        For the first one; numbers that were typed are judged as text by the parameter's type.
+    """
+    for name, node in _assigned(source).items():
+        text = ast.get_source_segment(source, node) or ""
+        if name not in typed and text not in _NO_NUMBER and not _is_literal(text):
+            raise ParameterError(
+                f"The parameter {name!r} was set by an expression, and only a plain value is taken",
+                got=text[:80],
+                hint="put quotes around it if it is text",
+            )
+
+
+def _is_literal(text: str) -> bool:
+    try:
+        ast.literal_eval(text)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return False
+    return True
 
 
 def _typed(source: str) -> dict[str, str]:

@@ -83,14 +83,19 @@ def structure(text: str, *, name: str) -> Any:
 
 
 def _look(events: Iterable[Any], name: str) -> None:
-    """Refuse what would blow up when it is put together: aliases, and nesting without end."""
-    from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent
+    """Refuse what says something else than what stands there, or blows up: anchors, tags, nesting without end."""
+    from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, NodeEvent
 
     depth = 0
     for event in events:
         depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
-        if isinstance(event, AliasEvent):
-            raise ParameterError(f"{name}: YAML aliases (*name) are not read", hint="write the value out")
+        if isinstance(event, NodeEvent) and (event.anchor or str(getattr(event, "tag", None) or "")):
+            anchor = f"{'*' if isinstance(event, AliasEvent) else '&'}{event.anchor}"
+            raise ParameterError(
+                f"{name}: YAML anchors, aliases and tags (&name, *name, !name) are not read",
+                got=(anchor if event.anchor else str(event.tag))[:80],
+                hint="write the value out, or put quotes around it",
+            )
         if depth > _DEEPEST:
             raise ParameterError(f"{name}: cannot be read as YAML: it is nested too deep", allowed=f"{_DEEPEST} levels")
 

@@ -451,12 +451,44 @@ def declared():
 
 def test_an_unquoted_date_of_a_scheduler_is_the_date_and_no_difference(declared):
     """Python makes 2005 of 2026-11-10."""
-    assert _kernel([DECLARED, "start = 2026-11-10\nregion = 12\norders = 10 * 5"], declared) == {
+    assert _kernel([DECLARED, "start = 2026-11-10\nregion = 12\norders = 50"], declared) == {
         "start": "2026-11-10",
         "region": "12",
         "orders": 50,
     }
     assert _kernel([DECLARED, "region = 1e5"], declared) == {"region": "1e5"}
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-11-10", "10 * 5", "0x10", "0b11", "int(5)", "[5][0]", "orders + 1", "5 if 1 else 2"]
+)
+def test_an_expression_of_a_scheduler_is_refused_for_every_type(declared, text):
+    """Python makes 2005 of 2026-11-10 for a whole number too."""
+    with pytest.raises(ParameterError, match="'orders'"):
+        _kernel([DECLARED, f"orders = {text}"], declared)
+    if "(" in text or "[" in text or " if " in text:
+        with pytest.raises(ParameterError, match="'region' was set by an expression"):
+            _kernel([DECLARED, f"region = {text}"], declared)
+
+
+@pytest.mark.parametrize("text", ["2026-11-10", "[2026-11-10]", "{'a': 1 + 1}", "1 * 2"])
+def test_an_expression_is_no_value_of_any_type(text):
+    cell = "thing: object = None\nweights: list[float] = []\nlimits: dict[str, int] = {}\nshare: float = 0.5"
+    parameters = read_cell(cell)
+    for name in ("share", "weights", "limits") if text[0].isdigit() else ("thing", "weights", "limits"):
+        with pytest.raises(ParameterError, match=f"'{name}"):
+            _kernel([cell, f"{name} = {text}"], parameters)
+        with pytest.raises(ParameterError, match="was set by an expression"):
+            _kernel([cell, f"# Parameters\n{name} = {text}\n"], parameters)
+    assert _kernel([cell, "thing = -5\nshare = -0"], parameters) == {"thing": -5, "share": -0.0}
+    assert str(_kernel([cell, "share = -0"], parameters)["share"]) == str(given(parameters, {"share": "-0"})["share"])
+
+
+@pytest.mark.parametrize("value", ["&a", "&a 5", "*a", "!x", "!!str 5", "[&a 1]", "{a: &b }", "! 5"])
+def test_anchors_aliases_and_tags_of_a_file_are_refused_at_once(value, tmp_path):
+    (tmp_path / "p.yaml").write_text(f"region: {value}\n", encoding="utf-8")
+    with pytest.raises(ParameterError, match=r"anchors, aliases and tags|cannot be read as YAML"):
+        from_command([], tmp_path / "p.yaml")
 
 
 def test_a_wrong_name_in_a_schedulers_cell_is_refused(declared):

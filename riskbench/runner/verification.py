@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import pandas as pd
 
@@ -16,6 +16,9 @@ from riskbench.runner import today
 from riskbench.runner.kept import Kept, recall
 from riskbench.runner.run import Run
 from riskbench.runner.untouched import touched
+
+if TYPE_CHECKING:
+    from riskbench.rules.book import RuleBook
 
 Verdict = Literal[
     "edited by hand",
@@ -225,10 +228,19 @@ def _rules(kept: Kept) -> _Answer:
         book = today.book_of(kept)
     except RiskbenchError as error:
         return answer(moved=None, why=_one_line(error))
-    if book.hash == then.get("hash"):
-        return answer(moved=False, why=f"{len(book.rules)} rules, read again, say the same")
     from riskbench.rules.changes import told
 
+    if book.hash == then.get("hash"):
+        titles = [] if kept.book is None else _titles(kept.book, book)
+        if titles:
+            why = f"titles only, which stand on the pages: {listed([name for name, _ in titles], most=5)}"
+            return answer(moved=True, why=why, rows=titles)
+        if kept.book is None:
+            return answer(
+                moved=False,
+                why=f"{len(book.rules)} rules, read again, say the same; no text was kept, so titles may not",
+            )
+        return answer(moved=False, why=f"{len(book.rules)} rules, read again, say the same")
     if kept.book is None:
         return answer(moved=True, why="the book says something else; which rules cannot be told, as no text was kept")
     found = told(kept.book.to_mapping(), book.to_mapping())
@@ -238,6 +250,18 @@ def _rules(kept: Kept) -> _Answer:
         why=f"the book has changed in {listed(about)}",
         rows=[(change.about or "the book", change.what) for change in found],
     )
+
+
+def _titles(then: RuleBook, now: RuleBook) -> list[tuple[str, str]]:
+    """Return the rules whose titles moved: they change no figure, but pages name rules by them."""
+    from riskbench.display.wording import private
+
+    old = {rule.id: rule.title for rule in then.rules}
+    return [
+        (rule.id, f"title {private(old[rule.id] or 'none')} -> {private(rule.title or 'none')}")
+        for rule in now.rules
+        if rule.id in old and old[rule.id] != rule.title
+    ]
 
 
 def _code(kept: Kept) -> Iterator[_Answer]:

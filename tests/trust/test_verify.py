@@ -116,6 +116,11 @@ def test_a_rule_that_changed_is_named_and_a_comment_is_no_change(place: Place):
     path = place.root / "book.yaml"
     path.write_text("# a remark\n" + BOOK, encoding="utf-8")
     assert rb.verify_run(place.first).ok
+    path.write_text(BOOK.replace("title: High", "title: Higher"), encoding="utf-8")
+    found = rb.verify_run(place.first)
+    assert found.verdict == "rules moved", "titles stand on the pages"
+    assert why(found, "rules moved")[1] == "titles only, which stand on the pages: W-1"
+    assert found.rules.to_numpy().tolist() == [["W-1", "title High -> Higher"]]
     path.write_text(BOOK.replace("limit: 400", "limit: 300"), encoding="utf-8")
     found = rb.verify_run(place.first)
     assert found.verdict == "rules moved"

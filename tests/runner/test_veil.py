@@ -217,3 +217,82 @@ def test_what_cannot_be_checked_is_said(tmp_path, name, text):
         check_file(path)
     with pytest.raises(ParameterError, match="cannot be read"):
         check_file(tmp_path / "nothing.html")
+
+
+# -- tables as pandas writes them --------------------------------------------------------------------------
+
+
+def frame():
+    import pandas as pd
+
+    return pd.DataFrame(
+        {
+            "order_id": ["O1", "O2", "O3"],
+            "buyer_id": ["BUYERAAA1", "BUYERBBB2", "BUYERAAA1"],
+            "device_id": ["DEVAAA1", "DEVBBB2", "DEVCCC3"],
+            "region": ["ID", "ID", "VN"],
+            "amount": [1, 2, 3],
+        }
+    )
+
+
+SHAPES_OF_TABLES = {
+    "a named index": lambda held: held.set_index("order_id"),
+    "buyers as index": lambda held: held.set_index("buyer_id"),
+    "turned": lambda held: held.T,
+    "an index of two": lambda held: held.groupby(["region", "buyer_id"]).amount.sum().to_frame(),
+    "an index of three": lambda held: held.groupby(["region", "amount", "buyer_id"]).order_id.count().to_frame(),
+    "buyers as headers": lambda held: held.pivot_table(index="region", columns="buyer_id", values="amount"),
+    "two rows of headers": lambda held: held.groupby("buyer_id").agg({"amount": ["sum", "mean"]}).reset_index(),
+    "merged": lambda held: held.rename(columns={"buyer_id": "buyer_id_x", "device_id": "device_id.1"}),
+}
+
+
+@pytest.mark.parametrize("shape", sorted(SHAPES_OF_TABLES))
+def test_no_buyer_stands_in_a_table_of_any_shape(shape):
+    told = veiled(SHAPES_OF_TABLES[shape](frame()).to_html(), personal={}, key=KEY)
+    assert "BUYER" not in told
+    assert "DEV" not in told
+    assert ("person-" in told) or ("device-" in told)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "<table><tr><th>buyer_id</th><td>BUYERAAA1</td></tr></table>",
+        "<table><tr><td>buyer_id</td><td>n</td></tr><tr><td>BUYERAAA1</td><td>1</td></tr></table>",
+        (
+            "<table><tr><th>a</th><th>buyer_id</th></tr><tr><td rowspan=2>x</td><td>BUYERB2</td></tr>"
+            "<tr><td>BUYERAAA1</td></tr></table>"
+        ),
+    ],
+)
+def test_no_buyer_stands_in_a_table_written_by_hand(table):
+    assert "BUYER" not in veiled(table, personal={}, key=KEY)
+
+
+def test_counts_of_buyers_stay():
+    for held in (
+        frame().groupby("region").agg({"buyer_id": ["nunique", "count"]}),
+        frame().pivot_table(index="region", values="amount", aggfunc=["sum", "count"]),
+        frame()[["region", "amount"]].describe(include="all"),
+    ):
+        assert veiled(held.to_html(), personal={}, key=KEY) == held.to_html()
+
+
+def test_a_table_s_plain_text_names_nobody_either():
+    held = frame()
+    series = str(held.set_index("order_id").buyer_id)
+    printed = held.to_string(index=False)
+    files, failure = run_of(
+        ("code", "a", shown(plain=str(held), html=held.to_html())),
+        ("code", "b", shown(plain=series)),
+        ("code", "c", {"output_type": "stream", "name": "stdout", "text": f"{printed}\nseen BUYERAAA1"}),
+        ("code", "d", shown(plain="{'buyer_id': 'Zed9', 'n': 3, 'seller_id': 'SELLER1'}")),
+        ("code", "e", {"output_type": "error", "ename": "E", "evalue": "buyer_id=Q77", "traceback": ["KeyError"]}),
+    )
+    assert failure is None
+    for name, text in files.items():
+        for part in ("BUYERAAA1", "BUYERBBB2", "DEVAAA1", "Zed9", "Q77"):
+            assert part not in text, name
+    assert "'n': 3, 'seller_id': 'SELLER1'" in files["notebook.ipynb"]

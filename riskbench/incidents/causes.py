@@ -445,8 +445,8 @@ def _pages(features: pd.DataFrame, cases: pd.DataFrame, *, given: bool) -> dict[
         "feature": free["feature"],
         "the suspected events": [rounded(str(said)) for said in free["said"]],
         "weight (log-odds)": [
-            NONE if pd.isna(ends[0]) else "{:+z.2f} ({:+z.2f} to {:+z.2f})".format(*ends)
-            for ends in zip(free["apart"], free["apart_lower"], free["apart_upper"], strict=True)
+            NONE if pd.isna(apart) else f"{apart:+z.2f} ({lower:+z.2f} to {upper:+z.2f})"
+            for apart, lower, upper in zip(free["apart"], free["apart_lower"], free["apart_upper"], strict=True)
         ],
     }
     if given:

@@ -104,9 +104,15 @@ def recorded(
             made, notes=("Nothing was found, so no incident was opened: this record is not kept.", *made.notes)
         )
     if folder is not None:
+        from riskbench.display.page import save_page
+        from riskbench.privacy import hide
+        from riskbench.runner.gate import passed
+        from riskbench.runner.veil import veiled
+
         page = made.postmortem()
-        for name in ("postmortem.html", "postmortem.md"):
-            page.save(folder / name)
+        html = passed(veiled(page.page, personal={}))
+        save_page(folder / "postmortem.html", {".html": lambda: html})
+        save_page(folder / "postmortem.md", {".md": lambda: hide(page.markdown)})
     return made
 
 

@@ -9,12 +9,18 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-from riskbench.errors import ParameterError, listed
+from riskbench.errors import ParameterError, RiskbenchError, listed
 from riskbench.privacy import find, seen
 from riskbench.runner.markup import INLINE, Attributes
 
 _SKIPPED = frozenset(("src", "style", "class", "http-equiv"))
 _LARGEST = 200_000_000
+
+
+class RefusedError(RiskbenchError):
+    """A page is not published, as a detector still fires on it."""
+
+    exit_code = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +114,20 @@ def check_page(html: str) -> tuple[Place, ...]:
     reader.close()
     reader.end_line()
     return _fired(reader.lines)
+
+
+def passed(html: str) -> str:
+    """Return a finished page as it is, when no detector fires on it.
+
+    Raises
+    ------
+    RefusedError
+        When one does; what it found is told by kind and place.
+    """
+    places = check_page(html)
+    if places:
+        raise RefusedError("The page is not published: personal details would stand on it", got=told(places))
+    return html
 
 
 def check_notebook(notebook: Mapping[str, Any]) -> tuple[Place, ...]:

@@ -20,6 +20,7 @@ from riskbench.display.wording import private
 from riskbench.errors import listed
 from riskbench.runner import bundle
 from riskbench.runner.catalogue import Catalogue, Playbook
+from riskbench.runner.gate import passed
 from riskbench.store import Entry, Ledger
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -63,12 +64,14 @@ def write_index(found: Catalogue, path: str | Path, *, out: str | Path = "runs",
     ------
     ParameterError
         When the file ends otherwise or cannot be written.
+    RefusedError
+        When personal details would stand on it.
     StoreError
         When the store cannot be opened.
     """
     ids = [book.id for book in found.held]
     runs = _runs(ids, out=Path(out), store=store)
-    return save_page(path, {".html": lambda: index_page(found, runs, beside=Path(path).parent)})
+    return save_page(path, {".html": lambda: passed(index_page(found, runs, beside=Path(path).parent))})
 
 
 def _runs(ids: Iterable[str], *, out: Path, store: str | None) -> dict[str, tuple[Entry, ...]]:

@@ -15,10 +15,13 @@ from urllib.parse import quote
 import pandas as pd
 
 from riskbench.display.wording import private
+from riskbench.privacy import key_near
 from riskbench.runner import bundle
 from riskbench.runner.catalogue import Playbook
+from riskbench.runner.gate import passed
 from riskbench.runner.process import Job
 from riskbench.runner.run import Run
+from riskbench.runner.veil import veiled
 from riskbench.store import now
 
 #: How a run of a grid can stand, in the order that they are told.
@@ -174,9 +177,10 @@ def write(place: Path, playbook: Playbook, rows: pd.DataFrame, axes: Sequence[st
         "notes": list(shared(rows, axes)),
         "runs": [dict(zip(rows.columns, row, strict=True)) for row in rows.itertuples(index=False, name=None)],
     }
+    told = passed(veiled(page(playbook, rows, axes, ended), personal={}, key=key_near(place.parent)))
     bundle.write_json(place.with_suffix(".json"), held)
     part = place.with_name(f".{place.name}.html.part")
-    part.write_text(page(playbook, rows, axes, ended), encoding="utf-8")
+    part.write_text(told, encoding="utf-8")
     os.replace(part, place.with_suffix(".html"))  # noqa: PTH105
 
 

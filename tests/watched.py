@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 import riskbench as rb
+from riskbench.runner import seal
 
 PARAMETERS = """
 source: str | None = None  # the events
@@ -161,3 +163,20 @@ class Place:
 
     def record(self) -> dict:
         return json.loads((self.first / "run.json").read_text("utf-8"))
+
+
+def edit_ledger(place: Place, change, headline=lambda facts: None) -> None:
+    """Make the run another one: in its run.json, and in the ledger that vouches for that."""
+    record = place.record()
+    with sqlite3.connect(place.out / "riskbench.db") as held:
+        (text,) = held.execute("SELECT stamp FROM riskbench_runs").fetchone()
+        stamp, values = json.loads(text), record["parameters"]
+        change(stamp, values)
+        headline(record["headline"])
+        record["stamp"] = {name: mark for name, mark in stamp.items() if name not in ("seal", "at")}
+        (place.first / "run.json").write_text(json.dumps(record), encoding="utf-8")
+        if "seal" in stamp:
+            stamp["seal"]["run.json"] = seal.digest(place.first, "run.json")
+        row = [json.dumps(part) for part in (stamp, values, record["headline"])]
+        held.execute("UPDATE riskbench_runs SET stamp = ?, parameters = ?, headline = ?", row)
+    held.close()

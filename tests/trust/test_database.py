@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import sqlite3
-
 import pandas as pd
 import pytest
-from watched import ROLES, Place, events
+from watched import ROLES, Place, edit_ledger, events
 
 import riskbench as rb
 from riskbench.runner.session import Session
@@ -29,11 +26,13 @@ def test_a_database_named_by_the_environment(place: Place, postgres, monkeypatch
     values = {"source": "env:WATCHED_DATABASE", "query": QUERY, "roles": ROLES, "book": "book.yaml"}
     session = Session(playbook="watch", values=values, parameters=pd.DataFrame())
     session.dataset()
-    with sqlite3.connect(place.out / "riskbench.db") as held:
-        (text,) = held.execute("SELECT stamp FROM riskbench_runs").fetchone()
-        stamp = {**json.loads(text), "data": session._record["data"]}
-        held.execute("UPDATE riskbench_runs SET stamp = ?, parameters = ?", (json.dumps(stamp), json.dumps(values)))
-    held.close()
+
+    def change(stamp, held):
+        stamp["data"] = session._record["data"]
+        held.clear()
+        held.update(values)
+
+    edit_ledger(place, change)
     assert rb.verify_run(place.first).verdict == "still true"
 
     with engine.begin() as connection:

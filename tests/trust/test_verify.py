@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from watched import BOOK, Place, events
+from watched import BOOK, Place, edit_ledger, events
 
 import riskbench as rb
 from riskbench.errors import PlaybookError, RiskbenchError
@@ -189,7 +189,7 @@ def test_a_page_handed_over_alone_is_held_against_the_ledger(place: Place, tmp_p
     assert found.verdict == "still true"
     assert f"it is {name} of run {place.record()['id']}" in why(found, "edited by hand")[1]
     assert rb.verify_run(page).verdict == "cannot be checked"
-    Path(page).write_text(Path(page).read_text("utf-8").replace("89", "98"), encoding="utf-8")
+    Path(page).write_text(Path(page).read_text("utf-8").replace("Alerts", "Alarms"), encoding="utf-8")
     assert rb.verify_run(page, **with_ledger).verdict == "edited by hand"
     shutil.rmtree(place.first)
     shutil.copy(page, mail / "again.html")
@@ -208,23 +208,6 @@ def test_a_file_that_is_no_page_of_a_run_is_refused(place: Place, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(PlaybookError, match="no run folder"):
         rb.verify_run(tmp_path / "empty")
-
-
-def _edit_ledger(place: Place, change, headline=lambda facts: None) -> None:
-    """Make the run another one: in its run.json, and in the ledger that vouches for that."""
-    record = place.record()
-    with sqlite3.connect(place.out / "riskbench.db") as held:
-        (text,) = held.execute("SELECT stamp FROM riskbench_runs").fetchone()
-        stamp, values = json.loads(text), record["parameters"]
-        change(stamp, values)
-        headline(record["headline"])
-        record["stamp"] = {name: mark for name, mark in stamp.items() if name not in ("seal", "at")}
-        (place.first / "run.json").write_text(json.dumps(record), encoding="utf-8")
-        if "seal" in stamp:
-            stamp["seal"]["run.json"] = seal.digest(place.first, "run.json")
-        row = [json.dumps(part) for part in (stamp, values, record["headline"])]
-        held.execute("UPDATE riskbench_runs SET stamp = ?, parameters = ?, headline = ?", row)
-    held.close()
 
 
 def forged(held):
@@ -266,7 +249,7 @@ def test_an_edited_copy_among_the_files_of_its_run_shows(place: Place, name):
     shutil.copy(place.first / name, copy)
     found = rb.verify_run(copy)
     assert found.verdict == "still true", "byte for byte"
-    copy.write_text(copy.read_text("utf-8").replace("89", "98"), encoding="utf-8")
+    copy.write_text(copy.read_text("utf-8").replace("Alerts", "Alarms"), encoding="utf-8")
     found = rb.verify_run(copy)
     assert found.verdict == "edited by hand"
     assert found.files.to_numpy().tolist() == [[copy.name, "unlike every sealed page of its run"]]
@@ -277,7 +260,7 @@ def test_an_edited_copy_among_the_files_of_its_run_shows(place: Place, name):
 
 
 def test_a_run_of_before_there_were_seals_says_so(place: Place):
-    _edit_ledger(place, lambda stamp, _: [stamp.pop(name) for name in ("seal", "at", "sources")])
+    edit_ledger(place, lambda stamp, _: [stamp.pop(name) for name in ("seal", "at", "sources")])
     found = rb.verify_run(place.first)
     assert found.verdict == "cannot be checked"
     assert "bears no seal" in why(found, "edited by hand")[1]
@@ -288,9 +271,9 @@ def test_a_masked_password_and_an_environment_variable(place: Place, monkeypatch
     def source(value):
         return lambda _, values: values.update(source=value)
 
-    _edit_ledger(place, source("postgresql://ana:***@db.invalid/risk"))
+    edit_ledger(place, source("postgresql://ana:***@db.invalid/risk"))
     assert "was masked" in why(rb.verify_run(place.first), "data moved")[1]
-    _edit_ledger(place, source("env:WATCHED_EVENTS"))
+    edit_ledger(place, source("env:WATCHED_EVENTS"))
     assert why(rb.verify_run(place.first), "data moved")[0] == "cannot be checked"
     monkeypatch.setenv("WATCHED_EVENTS", str(place.root / "data" / "events.csv"))
     assert rb.verify_run(place.first).verdict == "still true"
@@ -313,16 +296,16 @@ def test_the_sample_is_made_again_from_its_seed(place: Place):
         held.update({**values, **more})
         stamp["data"], stamp["book"] = session._record["data"], session._record["book"]
 
-    _edit_ledger(place, change)
+    edit_ledger(place, change)
     found = rb.verify_run(place.first)
     assert why(found, "data moved")[0] == why(found, "rules moved")[0] == "no"
-    _edit_ledger(place, lambda stamp, held: change(stamp, held, seed=8))
+    edit_ledger(place, lambda stamp, held: change(stamp, held, seed=8))
     assert why(rb.verify_run(place.first), "data moved")[0] == "yes"
 
 
 def test_the_headline_is_worked_out_again(place: Place):
     """One real run: record and ledger are made to tell of a figure that does not come out again."""
-    _edit_ledger(place, lambda *_: None, headline=lambda facts: facts[2].update(value=facts[2]["value"] + 1))
+    edit_ledger(place, lambda *_: None, headline=lambda facts: facts[2].update(value=facts[2]["value"] + 1))
     before = sorted(path.name for path in place.out.iterdir())
     found = rb.verify_run(place.first, rerun=True)
     assert found.verdict == "numbers differ"
@@ -344,7 +327,7 @@ def test_what_has_lapsed_since_is_remarked(place: Place, monkeypatch):
         stamp["book"] |= {"hash": book.hash}
         stamp["seal"]["inputs/book.yaml"] = seal.digest(place.first, "inputs/book.yaml")
 
-    _edit_ledger(place, change)
+    edit_ledger(place, change)
     with sqlite3.connect(place.out / "riskbench.db") as held:
         held.execute("UPDATE riskbench_runs SET started = '2026-01-15T00:00:00+00:00'")
     held.close()

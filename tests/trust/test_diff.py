@@ -184,7 +184,7 @@ def test_a_page_names_no_buyer_and_the_table_does(tmp_path):
         factors=("data",),
         facts=table(deltas([], [], same_events=False)),
         parts=pd.DataFrame(columns=["fact", "part", "change"]),
-        parameters=empty,
+        parameters=pd.DataFrame(columns=["parameter", "part", "before", "after"]),
         data=pd.DataFrame(columns=["what", "before", "after", "same"], dtype=bool),
         rules=empty,
         cuts=empty,

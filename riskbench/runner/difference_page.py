@@ -55,6 +55,8 @@ def _personal(folder: Path | None) -> dict[str, str]:
 
 def _named(rows: pd.DataFrame, personal: Mapping[str, str], key: Key) -> pd.DataFrame:
     """Return the rows that moved, with a pseudonym for each personal part of an entry of several columns."""
+    if not len(rows):
+        return rows
     kinds = {plain_name(name): kind for name, kind in personal.items()}
 
     def entry(columns: str, held: str) -> str:

@@ -45,7 +45,7 @@ def passed(parameters: Iterable[Parameter], namespace: Mapping[str, Any]) -> dic
         name = parameter.name
         if name in namespace:
             given = typed.get(name, namespace[name])
-            if parameter.shape.base == "any" and name in typed and _is_literal(given):
+            if parameter.shape.base in ("any", "list", "dict") and name in typed and _is_literal(given):
                 given = namespace[name]
             if name in assigned or parameter.value(given) != parameter.value(parameter.default):
                 found[name] = given

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html import escape, unescape
+from html.entities import html5
 from html.parser import HTMLParser
 
 #: Elements whose content is no text of the page.
@@ -82,8 +83,8 @@ class Rewriter(HTMLParser):
             self._text.append(data)
 
     def handle_entityref(self, name: str) -> None:
-        """Keep a named letter."""
-        self._text.append(f"&{name};")
+        """Keep a named letter; what is the name of none is the text that it looks like."""
+        self._text.append(f"&{name};" if f"{name};" in html5 else f"&amp;{name}")
 
     def handle_charref(self, name: str) -> None:
         """Keep a numbered letter."""

@@ -97,7 +97,7 @@ class Veil(Rewriter):
         told: Attributes = []
         for key, value in attributes:
             hidden = value if value is None or key in _WORDLESS else hide(value, key=self._key)
-            if key != "href" or hidden == value:
+            if (key != "href" or hidden == value) and not find(key):
                 told.append((key, hidden))
         return None if told == attributes else told
 
@@ -112,7 +112,11 @@ class Veil(Rewriter):
         if name == "table" and self._tables:
             self._tables.pop()
             self._cells.pop()
-        return name
+        return self.start(name)
+
+    def start(self, name: str) -> str:
+        """Return a tag's name, unless somebody's details stand where a tag was never meant."""
+        return "span" if find(name) else name
 
     def text(self, text: str) -> str:
         """Return a text without personal details."""

@@ -208,7 +208,7 @@ def test_a_condition_that_no_event_of_the_window_meets_is_said(market):
 def test_a_hub_that_links_everybody_links_nobody():
     found = look(shop().assign(device="one device", buyer=lambda held: held["id"]))
     assert found.entities.found_rings == 0
-    assert "join nobody" in " ".join(found.entities.notes)
+    assert "meeting there links no two accounts" in " ".join(found.entities.notes)
     assert found.segments.frame()["condition"].iloc[0] == "city = 'east'"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from paper import RUN, Seen, notebook, shown
 
@@ -85,6 +85,10 @@ def test_what_needs_no_hiding_stays_as_it_is(html):
 
 
 @given(st.lists(tags | words | st.sampled_from([CARD, MAIL, ADDRESS, PHONE]), max_size=20).map("".join))
+@example("&ana.putri@shop.example")
+@example("<xana.putri@shop.example<p>")
+@example("<x ana.putri@shop.example>")
+@example("ana.putri@shop.exampleana.putri@shop.example")
 def test_no_text_node_is_left_with_a_detail(html):
     told = veiled(html, personal={}, key=KEY)
     for detail in (MAIL, "ana.putri"):

@@ -52,7 +52,7 @@ def test_a_workspace_holds_what_its_readme_says(here):
     assert "runs/" in held[".gitignore"].decode().split()
     assert b"{name}" not in held["README.md"]
     assert held["README.md"].startswith(b"# bench\n")
-    assert sum(map(len, held.values())) < 1_000_000
+    assert sum(map(len, held.values())) < 2_000_000
     for name, value in LAB.items():
         assert json.loads(held[f".jupyter/lab/user-settings/{name}"]) == value
     given = from_command([], "data/transactions.yaml")

@@ -80,7 +80,7 @@ class Rewriter(HTMLParser):
         if self._raw:
             self._parts.append(data)
         else:
-            self._text.append(data)
+            self._text.append(data.replace("<", "&lt;"))  # what stands between may go, and must not make a tag of it
 
     def handle_entityref(self, name: str) -> None:
         """Keep a named letter; what is the name of none is the text that it looks like."""

@@ -18,6 +18,12 @@ def missing(reason: str) -> None:
 
 
 @pytest.fixture(scope="session")
+def without():
+    """Return a function that skips for a reason, or fails where the machine promised to have everything."""
+    return missing
+
+
+@pytest.fixture(scope="session")
 def public_data() -> Path:
     """The folder of public data sets, named by RISKBENCH_PUBLIC_DATA."""
     folder = os.environ.get("RISKBENCH_PUBLIC_DATA")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
 from functools import wraps
 from html import escape
@@ -48,9 +49,9 @@ class Panel(traitlets.HasTraits):
         self.box: Any = ipywidgets.VBox([self._alert])
 
     @property
+    @abstractmethod
     def result(self) -> Result:
         """The answer at this value."""
-        raise NotImplementedError
 
     def _steps(self) -> Steps | None:
         """Return the answer at other settings, for readers without a kernel; None when there are none."""

@@ -13,7 +13,6 @@ import pytest
 from clients.outside import errors, headline, outputs, plain_environment
 
 pytestmark = pytest.mark.filterwarnings("ignore")
-scheduler = pytest.importorskip("jupyter_scheduler.scheduler")
 
 #: As they are typed into the boxes of its form: Python, texts in quotes.
 JOBS = {
@@ -35,6 +34,8 @@ def _manager(folder: Path, *, archive: bool) -> Any:
 
     address = f"sqlite:///{folder / 'jobs.sqlite'}"
     create_tables(address)
+    from jupyter_scheduler import scheduler
+
     made = scheduler.ArchivingScheduler if archive else scheduler.Scheduler
     return made(
         root_dir=str(folder),

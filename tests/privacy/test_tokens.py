@@ -96,7 +96,6 @@ def test_the_environment_names_the_key_and_a_broken_one_counts_as_none(tmp_path,
     assert own[0] == own[1] != of_file
 
 
-@pytest.mark.skipif(os.name != "posix", reason="a process's own key is told by two processes")
 def test_without_a_key_each_process_has_its_own():
     code = "from riskbench.privacy import current_key; print(current_key().pseudonym('x', 'id'))"
     plain = {name: value for name, value in os.environ.items() if not name.startswith("RISKBENCH_PRIVACY")}

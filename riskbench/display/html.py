@@ -165,6 +165,15 @@ def notes(items: Iterable[str]) -> str:
     return f'<ul style="{SOFT};margin:6px 0;padding-left:1.4em">{rows}</ul>' if rows else ""
 
 
+def grounds(lines: Iterable[str]) -> str:
+    """Return what an answer rests on: one line each, its first word in bold."""
+    rows = []
+    for line in lines:
+        word, _, rest = line.partition(": ")
+        rows.append(f'<div><span style="font-weight:600">{_text(word)}:</span> {_text(rest)}</div>')
+    return f'<div style="{SOFT};margin:6px 0">{"".join(rows)}</div>' if rows else ""
+
+
 def heading(text: str) -> str:
     """Return a result's title."""
     return f'<div style="font-size:110%;font-weight:600;margin:2px 0 8px;{INK}">{_text(text)}</div>'

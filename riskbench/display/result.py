@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, dataclass_transform
 
 from riskbench.display import chart, html
 from riskbench.display.fact import Fact
+from riskbench.display.grounds import Grounds
 from riskbench.errors import ParameterError, listed, nearest
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ class Result:
     pages : mapping
         How the repr tells a table where not as it stands: its caption, and the same in a reader's words; empty
         where the table has nothing to tell.
+    grounds : Grounds or None
+        What the answer rests on: measured, estimated, bounded, not measurable.
     """
 
     kind: ClassVar[str] = "result"
@@ -61,6 +64,7 @@ class Result:
     notes: tuple[str, ...] = ()
     provenance: Mapping[str, object] = field(default_factory=dict)
     pages: Mapping[str, tuple[str, pd.DataFrame]] = field(default_factory=dict)
+    grounds: Grounds | None = None
     lazy: Mapping[str, Callable[[], pd.DataFrame]] = field(default_factory=dict)
     _cache: dict[str, Any] = field(default_factory=dict)
 
@@ -162,6 +166,7 @@ class Result:
             "headline": [fact.to_dict() for fact in self.headline()],
             "tables": tables,
             "notes": list(self.notes),
+            **({} if self.grounds is None else {"grounds": self.grounds.to_dict()}),
             "provenance": json_safe(self.provenance),
         }
 
@@ -171,6 +176,8 @@ class Result:
 
     def _repr_html_(self) -> str:
         parts = [html.heading(self.title), html.facts(self.headline())]
+        if self.grounds is not None:
+            parts.append(html.grounds(self.grounds.lines()))
         drawn = self.png()
         if drawn is not None:
             parts.append(html.picture(drawn, alt=self.alt))

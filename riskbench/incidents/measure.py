@@ -15,7 +15,7 @@ from riskbench.data.outcomes import ladder
 from riskbench.engine.columns import DAY, MINUTE
 from riskbench.errors import ParameterError, listed, nearest
 from riskbench.incidents.scope import Scope
-from riskbench.metrics.maturity import FEWEST, DelayCurve, delay_curve
+from riskbench.metrics.maturity.curve import FEWEST, DelayCurve, delay_curve
 
 Unit = Literal["share", "count", "money", "score"]
 Floats = npt.NDArray[np.float64]

@@ -14,7 +14,7 @@ from riskbench.incidents.cluster import Cluster
 from riskbench.incidents.measure import ages
 from riskbench.incidents.scope import Scope
 from riskbench.metrics.intervals import Z95, wilson
-from riskbench.metrics.maturity import FEWEST, DelayCurve, delay_curve
+from riskbench.metrics.maturity.curve import FEWEST, DelayCurve, delay_curve
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

@@ -3,6 +3,7 @@
 from riskbench.metrics.constraints import Constraint, at_least, at_most
 from riskbench.metrics.costs import Costs, Worth, worth
 from riskbench.metrics.curve import TruthTable, truth_table
+from riskbench.metrics.estimate import Estimate
 from riskbench.metrics.intervals import ratio_interval, sum_interval, wilson
 from riskbench.metrics.maturity import DelayCurve, delay_curve, delay_curves
 from riskbench.metrics.resample import Band, resample
@@ -12,6 +13,7 @@ __all__ = [
     "Constraint",
     "Costs",
     "DelayCurve",
+    "Estimate",
     "TruthTable",
     "Worth",
     "at_least",

@@ -1,0 +1,8 @@
+"""What do events without a verdict hide? Weights from a random let-through, bounds where there is none."""
+
+from riskbench.metrics.selection.inclusion import Inclusion, inclusion
+
+__all__ = [
+    "Inclusion",
+    "inclusion",
+]

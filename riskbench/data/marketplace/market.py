@@ -13,6 +13,7 @@ import pandas as pd
 
 from riskbench.data.dataset import Dataset
 from riskbench.data.marketplace import tables as made
+from riskbench.data.marketplace.appeals import Acted, appeals
 from riskbench.data.marketplace.incidents import INCIDENT, flat, incidents
 from riskbench.data.marketplace.payouts import paid
 from riskbench.data.marketplace.raid import RAID_AT, moment
@@ -124,6 +125,7 @@ class Marketplace:
         story, sets = self.story, self.datasets
         decided = {domain: held.decided for domain, held in story.judged().items()}
         lots = {"transactions": story.checkout.decided, **decided}
+        frauds = {"transactions": story.checkout.fraud, **{name: held.fraud for name, held in story.judged().items()}}
         of_events = {"orders": "transactions", "applications": "onboarding"}
         found = {
             **made.entities(story.held, story.orders, story.onboarding),
@@ -134,6 +136,10 @@ class Marketplace:
             **paid(story.rng(12), story.held, story.orders, made=story.checkout, earned=story.affiliation),
             "outcomes": made.outcomes({domain: (sets[domain], lots[domain]) for domain in DOMAINS}),
             "labels": self._told,
+            **appeals(
+                story.rng(13),
+                {domain: Acted(sets[domain], lots[domain], frauds[domain]) for domain in DOMAINS},
+            ),
             **{name: empty(columns) for name, columns in EMPTY.items()},
         }
         return MappingProxyType(found)

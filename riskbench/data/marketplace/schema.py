@@ -22,8 +22,6 @@ EMPTY: Mapping[str, str] = {
     "reserves": "reserve_id:s seller_id:s from_time:t until:t share:f balance:f reason:s",
     "clawbacks": "clawback_id:s commission_id:s at:t amount:f recovered:f reason:s",
     "live_sessions": "session_id:s creator_id:s seller_id:s started_at:t ended_at:t viewers:i",
-    "enforcement": "action_id:s subject_id:s subject_kind:s at:t action:s reason:s until:t",
-    "appeals": "appeal_id:s action_id:s filed_at:t decided_at:t verdict:s",
     "reviews": "review_id:s order_id:s seller_id:s buyer_id:s written_at:t stars:i language:s text:s",
     "support_tickets": "ticket_id:s opened_at:t subject_id:s topic:s language:s text:s closed_at:t",
     "posts": "post_id:s posted_at:t region:s channel:s language:s author:s text:s",
@@ -47,6 +45,8 @@ FILLED = (
     "payouts",
     "outcomes",
     "labels",
+    "enforcement",
+    "appeals",
 )
 
 

@@ -61,6 +61,9 @@ class Roles:
         Columns that name who or what acted (buyer, device, card).
     segments : sequence of str
         Columns to break results down by.
+    groups : sequence of str
+        Columns that name groups of people who must be treated alike (country, language, new sellers): no cut uses
+        one without saying so.
     decision_point : str, optional
         A column, or the name of the moment at which the decision is taken.
     let_through : str, optional
@@ -90,6 +93,7 @@ class Roles:
     region: str | None = None
     entities: tuple[str, ...] = ()
     segments: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
     decision_point: str | None = None
     let_through: str | None = None
     label_source: str | None = None
@@ -97,7 +101,7 @@ class Roles:
     good_values: tuple[object, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("entities", "segments", "fraud_values", "good_values"):
+        for name in ("entities", "segments", "groups", "fraud_values", "good_values"):
             value = getattr(self, name)
             if isinstance(value, str) or not isinstance(value, Iterable):
                 value = (value,)
@@ -158,7 +162,7 @@ class Roles:
     def columns(self) -> dict[str, str]:
         """Return every column that a role names, with the role's name."""
         found = {column: role for role, column in self.named().items()}
-        for role in ("entities", "segments"):
+        for role in ("entities", "segments", "groups"):
             for column in getattr(self, role):
                 found.setdefault(column, role)
         for meaning, column in self.measures.items():

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from riskbench.data.finding import Case, Check, Finding, NotApplicable, names_found
-from riskbench.data.labels import YOUNG, label_state, stopped
+from riskbench.data.labels import YOUNG, label_state, lost_methods, stopped
 from riskbench.data.leakage import gives_away
 from riskbench.data.moments import DEFAULT_MOMENT, place_of
 from riskbench.data.verdicts import MADE
 from riskbench.engine.columns import DAY
-from riskbench.errors import RiskbenchError
+from riskbench.errors import RiskbenchError, nearest
 
 #: Fewer frauds than this make intervals too wide to choose a cut by.
 FEW_FRAUDS, FEW_FRAUDS_OF_REGION = 50, 10
@@ -176,6 +176,14 @@ def _silenced(case: Case) -> Finding | None:
     return case.rows_found(rows & good & ~fraud)
 
 
+def _lost_methods(case: Case) -> Finding | None:
+    case.role("dispute_channel")
+    lost = lost_methods(case.dataset)
+    names = case.dataset.segment(str(case.dataset.roles.dispute_channel))[1]
+    close = [nearest(one, [name for name in names if name != "(missing)"]) for one in lost]
+    return names_found(f"{one} (did you mean {like}?)" if like else one for one, like in zip(lost, close, strict=True))
+
+
 LABEL_CHECKS = (
     Check(
         code="RB007",
@@ -246,5 +254,12 @@ LABEL_CHECKS = (
         severity="warning",
         advice="Check the recipe: an event that was stopped has no verdict, and its silence is not counted as good.",
         look=_silenced,
+    ),
+    Check(
+        code="RB029",
+        title="Values without a dispute channel that no event has",
+        severity="warning",
+        advice="Correct no_dispute= in the roles: until then silence about the events that were meant counts as good.",
+        look=_lost_methods,
     ),
 )

@@ -14,8 +14,15 @@ from riskbench.engine.columns import DAY, Column
 from riskbench.errors import DataError, listed
 
 #: The states of `LabelState.state`.
-GOOD, FRAUD, BLOCKED, YOUNG, UNKNOWN = range(5)
-STATES = ("good", "fraud", "unlabelled: blocked", "unlabelled: young", "unlabelled: no verdict")
+GOOD, FRAUD, BLOCKED, YOUNG, UNKNOWN, NO_CHANNEL = range(6)
+STATES = (
+    "good",
+    "fraud",
+    "unlabelled: blocked",
+    "unlabelled: young",
+    "unlabelled: no verdict",
+    "unlabelled: no dispute channel",
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,7 +32,8 @@ class LabelState:
     Attributes
     ----------
     state : ndarray of int8, shape (rows,)
-        0 good, 1 fraud, 2 unlabelled because blocked, 3 unlabelled because young, 4 no verdict.
+        0 good, 1 fraud, 2 unlabelled because blocked, 3 unlabelled because young, 4 no verdict, 5 unlabelled for
+        want of a dispute channel.
     counts : tuple of int
         How many events are in each state.
     asof : Timestamp or None
@@ -127,13 +135,35 @@ def stopped(dataset: Dataset) -> npt.NDArray[np.bool_]:
     return stops[codes]
 
 
+def without_channel(dataset: Dataset) -> npt.NDArray[np.bool_]:
+    """Return which events nobody could dispute, so that their silence says nothing; a missing value has a channel."""
+    roles = dataset.roles
+    if roles.dispute_channel is None:
+        return np.zeros(dataset.rows, dtype=bool)
+    codes, names = dataset.segment(roles.dispute_channel)
+    kind = dataset.kinds[roles.dispute_channel]
+    mute = {_said(value, kind) for value in roles.no_dispute}
+    found = np.array([_said(name, kind) in mute for name in names], dtype=bool)
+    return found[codes] & dataset.table.column(roles.dispute_channel).present
+
+
+def lost_methods(dataset: Dataset) -> tuple[str, ...]:
+    """Return the values named as without dispute channel that no event has."""
+    if dataset.roles.dispute_channel is None:
+        return ()
+    kind = dataset.kinds[dataset.roles.dispute_channel]
+    held = {_said(name, kind) for name in dataset.segment(dataset.roles.dispute_channel)[1]}
+    return tuple(str(value) for value in dataset.roles.no_dispute if _said(value, kind) not in held)
+
+
 def label_state(dataset: Dataset, *, asof: str | pd.Timestamp | None = None) -> LabelState:
     """Return what is known about each event at a moment.
 
     A verdict counts when it was known by `asof`. An event without one is, in this order: unlabelled because
-    history blocked it; unlabelled because it is younger than the maturity window; otherwise good where the
-    source means silence as good (it has good labels that bear no time), else without verdict. Where labels bear
-    no time all of them count.
+    history blocked it; unlabelled because nobody could dispute it, which no waiting changes; unlabelled because it
+    is younger than the maturity window; otherwise good where the source means silence as good (it has good labels
+    that bear no time), else without verdict. Where labels bear no time all of them count, but for good ones of
+    events that were blocked or that nobody could dispute.
 
     Parameters
     ----------
@@ -148,7 +178,7 @@ def label_state(dataset: Dataset, *, asof: str | pd.Timestamp | None = None) -> 
         When there is no label, or its values cannot be read.
     """
     fraud, good = verdicts(dataset)
-    blocked = stopped(dataset)
+    blocked, mute = stopped(dataset), without_channel(dataset)
     state = np.full(dataset.rows, UNKNOWN, dtype=np.int8)
     moment: pd.Timestamp | None = None
     window: float | None = None
@@ -156,6 +186,7 @@ def label_state(dataset: Dataset, *, asof: str | pd.Timestamp | None = None) -> 
     if dataset.roles.label_time is None or dataset.roles.time is None:
         state[good & ~blocked] = GOOD
         state[fraud] = FRAUD
+        state[mute & ~fraud] = NO_CHANNEL
         state[blocked & ~fraud] = BLOCKED
         words.append("labels bear no time and count as mature")
     else:
@@ -176,10 +207,15 @@ def label_state(dataset: Dataset, *, asof: str | pd.Timestamp | None = None) -> 
         state[silent & old] = GOOD
         state[open_ & ~old & time.present] = YOUNG
         state[fraud & ~told.present] = FRAUD
-        state[blocked & ((state == YOUNG) | (state == UNKNOWN) | (silent & old))] = BLOCKED
+        told_nothing = (state == YOUNG) | (state == UNKNOWN) | ((state == GOOD) & silent)
+        state[mute & told_nothing] = NO_CHANNEL
+        state[blocked & told_nothing] = BLOCKED
         words.append(f"verdicts known by {moment:%Y-%m-%d %H:%M} UTC")
         silence = f"silence is good after {window:.0f} days"
         words += [silence] if silence not in dataset.label_recipe else []
+    if dataset.roles.dispute_channel is not None:
+        values = ", ".join(str(one) for one in dataset.roles.no_dispute)
+        words.append(f"silence is no verdict where {dataset.roles.dispute_channel} is {values}")
     counts = tuple(int(count) for count in np.bincount(state, minlength=len(STATES)))
     return LabelState(state, counts, moment, window, "; ".join(words))
 

@@ -179,10 +179,10 @@ def _is_paths(source: object) -> bool:
 
 
 def _words_only(roles: Roles | None) -> frozenset[str]:
-    """Return the columns whose values are codes, whatever they look like: regions, currencies, outcomes."""
+    """Return the columns whose values are codes, whatever they look like: regions, currencies, outcomes, channels."""
     if roles is None:
         return frozenset({"subject", "source", "caused_by", "verdict"})
-    return frozenset(one for one in (roles.region, roles.currency, roles.outcome) if one)
+    return frozenset(one for one in (roles.region, roles.currency, roles.outcome, roles.dispute_channel) if one)
 
 
 def _table(

@@ -70,6 +70,10 @@ class Roles:
         The inclusion probability of a random holdout that skipped the rules.
     label_source : str, optional
         Who told the verdict: chargeback, complaint, refused delivery and so on.
+    dispute_channel : str, optional
+        The column that tells whether anybody could dispute the event, such as its payment method.
+    no_dispute : sequence of str
+        Its values with no dispute channel, such as cod and transfer: silence about such events is not good.
     fraud_values, good_values : sequence
         The label's words, when it is a text column.
 
@@ -97,11 +101,13 @@ class Roles:
     decision_point: str | None = None
     let_through: str | None = None
     label_source: str | None = None
+    dispute_channel: str | None = None
+    no_dispute: tuple[object, ...] = ()
     fraud_values: tuple[object, ...] = ()
     good_values: tuple[object, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("entities", "segments", "groups", "fraud_values", "good_values"):
+        for name in ("entities", "segments", "groups", "no_dispute", "fraud_values", "good_values"):
             value = getattr(self, name)
             if isinstance(value, str) or not isinstance(value, Iterable):
                 value = (value,)
@@ -123,6 +129,15 @@ class Roles:
                 raise ParameterError(f"The role {name!r} names one column", got=repr(value), allowed="text")
         if not self.id:
             raise ParameterError("The role 'id' is required", hint='Roles(id="order_id", ...)')
+        if bool(self.no_dispute) != (self.dispute_channel is not None):
+            raise ParameterError(
+                "The roles 'dispute_channel' and 'no_dispute' go together",
+                got=f"dispute_channel={self.dispute_channel!r}, no_dispute={self.no_dispute!r}",
+                hint='dispute_channel="payment_method", no_dispute=("cod", "transfer")',
+            )
+        odd = [one for one in self.no_dispute if not isinstance(one, str | int | float)]
+        if odd:
+            raise ParameterError("The role 'no_dispute' lists values of a column", got=repr(odd[0]), allowed="text")
 
     def __reduce__(self) -> tuple[object, ...]:
         return (_rebuild, ({**{f.name: getattr(self, f.name) for f in fields(self)}, "measures": dict(self.measures)},))
@@ -170,7 +185,18 @@ class Roles:
         return found
 
 
-SINGLE = ("time", "label", "label_time", "amount", "score", "outcome", "region", "let_through", "label_source")
+SINGLE = (
+    "time",
+    "label",
+    "label_time",
+    "amount",
+    "score",
+    "outcome",
+    "region",
+    "let_through",
+    "label_source",
+    "dispute_channel",
+)
 
 
 def _rebuild(values: dict[str, object]) -> Roles:

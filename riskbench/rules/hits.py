@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskbench.data.dataset import Dataset, micros
-from riskbench.data.labels import FRAUD, GOOD, UNKNOWN, LabelState, label_state
+from riskbench.data.labels import FRAUD, GOOD, STATES, UNKNOWN, LabelState, label_state
 from riskbench.data.outcomes import ladder
 from riskbench.data.velocity import velocity
 from riskbench.engine.bits import Bits, pack
@@ -67,7 +67,8 @@ class Hits:
         """What is known about each event; nothing where there is no label."""
         if self.dataset.roles.label is None:
             nothing = np.full(self.dataset.rows, UNKNOWN, dtype=np.int8)
-            return LabelState(nothing, (0, 0, 0, 0, self.dataset.rows), None, None, "no label given")
+            counts = tuple(self.dataset.rows if state == UNKNOWN else 0 for state in range(len(STATES)))
+            return LabelState(nothing, counts, None, None, "no label given")
         return label_state(self.dataset, asof=self.asof)
 
     @cached_property

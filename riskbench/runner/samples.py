@@ -87,6 +87,6 @@ def _dump(held: Mapping[str, object], path: Path) -> Path:
 def _plain(roles: Roles) -> dict[str, object]:
     """Return the roles that are filled, as plain values."""
     named: dict[str, object] = {**roles.named(), "currency": roles.currency, "measures": dict(roles.measures)}
-    named |= {name: list(getattr(roles, name)) for name in ("entities", "segments")}
+    named |= {name: list(getattr(roles, name)) for name in ("entities", "segments", "no_dispute")}
     named["decision_point"] = roles.decision_point
     return {name: value for name, value in named.items() if value}

@@ -33,6 +33,8 @@ ROLES = {
     "entities": ["buyer"],
     "let_through": "let",
     "decision_point": "checkout",
+    "dispute_channel": "paid",
+    "no_dispute": ["cod"],
 }
 OPTIONS = {"known_at": {"device": "checkout", "opened": "application"}, "caused_by": "cause"}
 
@@ -63,6 +65,7 @@ def clean(rows: int = 3000, seed: int = 3) -> pd.DataFrame:
             "opened": placed - pd.to_timedelta(rng.integers(1, 400, rows), unit="D"),
             "joined": placed - pd.to_timedelta(rng.integers(1, 4000, rows), unit="h"),
             "cause": np.where(fraud, "chargeback", "silence"),
+            "paid": np.where(np.arange(rows) % 3, "card", "cod"),
         }
     )
 
@@ -139,6 +142,7 @@ def broken(frame: pd.DataFrame, column: str, value: object, rows: object = slice
         ("RB017", "error", "fraud", 2, slice(0, 3)),
         ("RB024", "info", "device", "web", slice(None)),
         ("RB028", "warning", "action", "block", slice(None)),
+        ("RB029", "warning", "paid", "card", slice(None)),
     ],
 )
 def test_a_check_fires_on_its_fault(code: str, severity: str, column: str, value: object, rows: slice) -> None:

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import riskbench as rb
-from riskbench.data.labels import BLOCKED, FRAUD, GOOD, UNKNOWN, YOUNG, label_state
-from riskbench.errors import DataError
+from riskbench.data.labels import BLOCKED, FRAUD, GOOD, NO_CHANNEL, STATES, UNKNOWN, YOUNG, label_state
+from riskbench.errors import DataError, ParameterError
 
 DAY = pd.Timedelta(days=1)
 START = pd.Timestamp("2026-01-01")
 
 moments = st.none() | st.integers(0, 40)
 rows = st.lists(
-    st.tuples(moments, st.sampled_from([0, 1, None]), moments, st.sampled_from(["approve", "block", None])),
+    st.tuples(
+        moments,
+        st.sampled_from([0, 1, None]),
+        moments,
+        st.sampled_from(["approve", "block", None]),
+        st.sampled_from(["card", "cod", "transfer", None]),
+    ),
     min_size=1,
     max_size=25,
 )
@@ -34,9 +43,11 @@ def dataset(events: list[tuple], *, mature_after: float = 7.0, timed: bool = Tru
             "fraud": pd.array([row[1] for row in events], dtype="Int64"),
             "told": stamps([row[2] for row in events]),
             "did": pd.Series([row[3] for row in events], dtype=object),
+            "paid": pd.Series([row[4] if len(row) > 4 else "card" for row in events], dtype=object),
         }
     )
     roles = {"id": "id", "time": "t", "label": "fraud", "outcome": "did"}
+    roles |= {"dispute_channel": "paid", "no_dispute": ["cod", "transfer"]}
     return rb.read(frame, roles={**roles, "label_time": "told"} if timed else roles, mature_after=mature_after)
 
 
@@ -44,16 +55,18 @@ def slow(events: list[tuple], asof: int, window: float) -> list[int]:
     def known(row: tuple) -> bool:
         return row[2] is not None and row[2] <= asof
 
-    silence_is_good = any(label == 0 and told is None for _, label, told, _ in events)
+    silence_is_good = any(label == 0 and told is None for _, label, told, _, _ in events)
     out = []
     for row in events:
-        time, label, told, did = row
+        time, label, told, did, paid = row
         if label == 1 and (told is None or known(row)):
             out.append(FRAUD)
         elif label == 0 and known(row):
             out.append(GOOD)
         elif did == "block":
             out.append(BLOCKED)
+        elif paid in ("cod", "transfer"):
+            out.append(NO_CHANNEL)
         elif time is None:
             out.append(UNKNOWN)
         elif time + window > asof:
@@ -84,7 +97,7 @@ def test_a_later_moment_never_forgets_a_verdict(events: list[tuple], asof: int, 
             assert now == was
         if was == GOOD:
             assert now in (GOOD, FRAUD)
-        if was == UNKNOWN and now != UNKNOWN:
+        if was in (UNKNOWN, NO_CHANNEL) and now != was:
             assert row[2] is not None
 
 
@@ -93,10 +106,10 @@ def test_a_later_moment_never_forgets_a_verdict(events: list[tuple], asof: int, 
 def test_what_is_told_later_changes_nothing_now(events: list[tuple], asof: int) -> None:
     """Swapping the verdicts that are still to come leaves every state as it is."""
     swapped = [
-        (time, 1 - label, told, did)
+        (time, 1 - label, told, *rest)
         if label is not None and told is not None and told > asof
-        else (time, label, told, did)
-        for time, label, told, did in events
+        else (time, label, told, *rest)
+        for time, label, told, *rest in events
     ]
     moment = START + asof * DAY
     assert (
@@ -121,7 +134,16 @@ def test_the_order_of_rows_does_not_matter(events: list[tuple], asof: int, rando
 def test_labels_without_time_all_count(events: list[tuple]) -> None:
     found = label_state(dataset(events, timed=False))
     want = [
-        FRAUD if row[1] == 1 else BLOCKED if row[3] == "block" else GOOD if row[1] == 0 else UNKNOWN for row in events
+        FRAUD
+        if row[1] == 1
+        else BLOCKED
+        if row[3] == "block"
+        else NO_CHANNEL
+        if row[4] in ("cod", "transfer")
+        else GOOD
+        if row[1] == 0
+        else UNKNOWN
+        for row in events
     ]
     assert found.state.tolist() == want
     assert found.asof is None
@@ -189,3 +211,51 @@ def test_a_label_word_that_is_nowhere_is_no_silence(fraud, good, said) -> None:
     events = rb.read(frame, roles=rb.Roles(id="id", label="kind", fraud_values=fraud, good_values=good))
     with pytest.raises(DataError, match=said):
         label_state(events)
+
+
+def test_nobody_could_dispute_it_so_its_silence_is_not_good() -> None:
+    events = [
+        (0, 0, None, None, "card"),  # silence with a channel
+        (0, 0, None, None, "cod"),  # silence without
+        (0, 0, 5, None, "cod"),  # somebody looked and said good
+        (0, 1, 5, None, "cod"),  # somebody found it
+        (0, 1, 39, None, "cod"),  # somebody will find it
+        (39, 0, None, None, "cod"),  # waiting changes nothing
+        (39, 0, None, None, "card"),
+        (0, 0, None, "block", "cod"),  # history stopped it first
+        (0, 0, None, None, None),  # nobody knows how it was paid: it has a channel
+    ]
+    found = label_state(dataset(events), asof=START + 38 * DAY)
+    want = [GOOD, NO_CHANNEL, GOOD, FRAUD, NO_CHANNEL, NO_CHANNEL, YOUNG, BLOCKED, GOOD]
+    assert found.state.tolist() == want
+    assert STATES[NO_CHANNEL] == "unlabelled: no dispute channel"
+    assert found.counts[NO_CHANNEL] == 3
+    assert "silence is no verdict where paid is cod, transfer" in found.recipe
+
+
+@pytest.mark.parametrize("paid", [[1, 2, 3], [1.0, 2.0, 3.0], ["1", "2", "3"]])
+def test_a_method_is_found_however_it_is_stored(paid, tmp_path) -> None:
+    frame = pd.DataFrame({"id": [1, 2, 3], "fraud": [0, 0, 1], "paid": paid})
+    given = "2" if isinstance(paid[0], str) else 2
+    roles = rb.Roles(id="id", label="fraud", dispute_channel="paid", no_dispute=given)
+    frame.to_csv(tmp_path / "e.csv", index=False)
+    frame.to_parquet(tmp_path / "e.parquet")
+    for source in (frame, tmp_path / "e.parquet"):
+        assert label_state(rb.read(source, roles=roles)).state.tolist() == [GOOD, NO_CHANNEL, FRAUD]
+    words = roles.with_roles(no_dispute=(str(paid[1]),))
+    assert label_state(rb.read(tmp_path / "e.csv", roles=words)).state.tolist() == [GOOD, NO_CHANNEL, FRAUD]
+
+
+def test_the_two_roles_of_dispute_go_together_and_survive_a_copy() -> None:
+    roles = rb.Roles.from_mapping({"id": "id", "dispute_channel": "paid", "no_dispute": ["cod", "transfer"]})
+    assert roles.no_dispute == ("cod", "transfer")
+    assert roles.columns()["paid"] == "dispute_channel"
+    assert copy.deepcopy(roles) == roles
+    assert pickle.loads(pickle.dumps(roles)) == roles
+    for wrong in ({"dispute_channel": "paid"}, {"no_dispute": ["cod"]}, {"dispute_channel": "paid", "no_dispute": []}):
+        with pytest.raises(ParameterError, match="go together"):
+            rb.Roles(id="id", **wrong)
+    with pytest.raises(ParameterError, match="lists values"):
+        rb.Roles(id="id", dispute_channel="paid", no_dispute=[["cod"]])
+    with pytest.raises(ParameterError, match="names one column"):
+        rb.Roles(id="id", dispute_channel=3, no_dispute=["cod"])

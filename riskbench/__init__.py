@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 #: Every public name and the module that holds it; loaded when first used.
 _HOMES = {
     "AlertShift": "riskbench.explanation.alerts",
+    "Appeals": "riskbench.metrics.disputes.appeals",
     "Appraisal": "riskbench.rules.appraisal.appraisal",
     "Baseline": "riskbench.calibration.baseline",
     "Breakdown": "riskbench.incidents.breakdown",
@@ -33,6 +34,7 @@ _HOMES = {
     "Decision": "riskbench.calibration.decision",
     "Deviation": "riskbench.rules.deviation",
     "Deviations": "riskbench.rules.deviations",
+    "DisputeProgrammes": "riskbench.metrics.disputes.programmes",
     "EngineError": "riskbench.errors",
     "Entities": "riskbench.incidents.entities",
     "EventExplanation": "riskbench.rules.event",
@@ -45,6 +47,7 @@ _HOMES = {
     "Incident": "riskbench.incidents.incident",
     "IncidentRecord": "riskbench.incidents.record",
     "InfeasibleError": "riskbench.errors",
+    "InsultPrice": "riskbench.metrics.growth.insult",
     "Investigation": "riskbench.incidents.investigation",
     "LabelRecipe": "riskbench.data.verdicts",
     "LaunchPlan": "riskbench.rules.launch.launch",
@@ -60,7 +63,9 @@ _HOMES = {
     "PlaybookBrowser": "riskbench.widgets.catalogue",
     "PlaybookError": "riskbench.errors",
     "PlaybookForm": "riskbench.widgets.form",
+    "Programme": "riskbench.data.programmes.programme",
     "Proof": "riskbench.rules.exchange.proof",
+    "Queue": "riskbench.metrics.queue",
     "Ring": "riskbench.incidents.ring",
     "RingViewer": "riskbench.widgets.rings",
     "RiskbenchError": "riskbench.errors",
@@ -80,10 +85,12 @@ _HOMES = {
     "Simulation": "riskbench.rules.simulation",
     "StoreError": "riskbench.errors",
     "Surface": "riskbench.calibration.surface.surface",
+    "Threshold": "riskbench.data.programmes.programme",
     "ThresholdPanel": "riskbench.widgets.threshold",
     "Timeline": "riskbench.incidents.timeline",
     "Verification": "riskbench.runner.verification",
     "WhatIf": "riskbench.rules.appraisal.what_if",
+    "appeals": "riskbench.metrics.disputes.appeals",
     "appraise": "riskbench.rules.appraisal.appraisal",
     "at_least": "riskbench.metrics.constraints",
     "at_most": "riskbench.metrics.constraints",
@@ -95,12 +102,14 @@ _HOMES = {
     "decide": "riskbench.calibration.decision",
     "diagnose_rules": "riskbench.rules.health",
     "diff_runs": "riskbench.runner.difference",
+    "dispute_programmes": "riskbench.metrics.disputes.programmes",
     "explain": "riskbench.explanation.explanation",
     "explain_alerts": "riskbench.explanation.alerts",
     "explain_event": "riskbench.rules.event",
     "explanation_browser": "riskbench.widgets.explanations",
     "find_playbooks": "riskbench.runner.catalogue",
     "import_rules": "riskbench.rules.exchange.imports",
+    "insult_price": "riskbench.metrics.growth.insult",
     "investigate": "riskbench.incidents.investigation",
     "judge_launch": "riskbench.rules.launch.verdict",
     "marketplace": "riskbench.data.marketplace.market",
@@ -115,6 +124,7 @@ _HOMES = {
     "price_deviations": "riskbench.rules.deviations",
     "prove": "riskbench.rules.exchange.proof",
     "read": "riskbench.data.read",
+    "read_programmes": "riskbench.data.programmes.programme",
     "request_change": "riskbench.rules.comparison.request",
     "ring_viewer": "riskbench.widgets.rings",
     "rule_lab": "riskbench.widgets.rule_lab",
@@ -126,6 +136,7 @@ _HOMES = {
     "score_baseline": "riskbench.calibration.baseline",
     "segment_explorer": "riskbench.widgets.segments",
     "simulate": "riskbench.rules.simulation",
+    "simulate_queue": "riskbench.metrics.queue",
     "start": "riskbench.runner.session",
     "surface": "riskbench.calibration.surface.surface",
     "threshold_panel": "riskbench.widgets.threshold",
@@ -154,6 +165,9 @@ if TYPE_CHECKING:
     from riskbench.data.marketplace.market import Marketplace as Marketplace
     from riskbench.data.marketplace.market import marketplace as marketplace
     from riskbench.data.marketplace.market import sample as sample
+    from riskbench.data.programmes.programme import Programme as Programme
+    from riskbench.data.programmes.programme import Threshold as Threshold
+    from riskbench.data.programmes.programme import read_programmes as read_programmes
     from riskbench.data.read import read as read
     from riskbench.data.roles import Roles as Roles
     from riskbench.data.velocity import Feature as Feature
@@ -196,6 +210,14 @@ if TYPE_CHECKING:
     from riskbench.metrics.constraints import at_least as at_least
     from riskbench.metrics.constraints import at_most as at_most
     from riskbench.metrics.costs import Costs as Costs
+    from riskbench.metrics.disputes.appeals import Appeals as Appeals
+    from riskbench.metrics.disputes.appeals import appeals as appeals
+    from riskbench.metrics.disputes.programmes import DisputeProgrammes as DisputeProgrammes
+    from riskbench.metrics.disputes.programmes import dispute_programmes as dispute_programmes
+    from riskbench.metrics.growth.insult import InsultPrice as InsultPrice
+    from riskbench.metrics.growth.insult import insult_price as insult_price
+    from riskbench.metrics.queue import Queue as Queue
+    from riskbench.metrics.queue import simulate_queue as simulate_queue
     from riskbench.rules.appraisal.appraisal import Appraisal as Appraisal
     from riskbench.rules.appraisal.appraisal import appraise as appraise
     from riskbench.rules.appraisal.what_if import WhatIf as WhatIf

@@ -570,8 +570,35 @@ def _playbook_card() -> Result:
     return PlaybookCard.of(_asked_playbook())
 
 
+def _disputed() -> rb.Dataset:
+    frame = _frame_of_disputes()
+    roles = rb.Roles(
+        id="id", time="at", label="fraud", label_time="told", label_source="source", outcome="outcome", amount="amount"
+    )
+    return rb.read(frame, roles=roles)
+
+
+def _frame_of_disputes() -> pd.DataFrame:
+    frame = pd.DataFrame({"id": [f"{HOSTILE}{row}" for row in range(400)], "payment_method": "card", "amount": 9.0})
+    frame["at"] = pd.date_range("2026-06-15", periods=400, freq="6h")
+    frame["fraud"] = (np.arange(400) % 20 == 0).astype(int)
+    frame["told"] = (frame["at"] + pd.Timedelta(days=9)).where(frame["fraud"] == 1)
+    frame["source"] = np.where(frame["fraud"] == 1, "chargeback", None)
+    frame["outcome"] = np.where(np.arange(400) % 3 == 0, "review", "approve")
+    return frame
+
+
+def _appeals() -> Result:
+    filed = pd.DataFrame({"id": [f"{HOSTILE}{row}" for row in range(0, 180, 3)], "rule": HOSTILE})
+    filed["verdict"] = ["overturned", "upheld"] * 30
+    filed["filed_at"] = pd.Timestamp("2026-10-01")
+    filed["decided_at"] = pd.Timestamp("2026-10-04")
+    return rb.appeals(_disputed(), filed)
+
+
 SPECIMENS: dict[str, Callable[[], Result]] = {
     "alert_shift": _alert_shift,
+    "appeals": _appeals,
     "appraisal": lambda: rb.appraise(_crowded()),
     "baseline": lambda: rb.score_baseline(_events()),
     "breakdown": _breakdown,
@@ -589,6 +616,7 @@ SPECIMENS: dict[str, Callable[[], Result]] = {
     "cut_reading": lambda: rb.calibrate(_events(), given=_book(), subject_to=rb.at_most("review_rate", 0.5)).at(0.4),
     "decision": lambda: rb.decide(rb.calibrate(_events(), given=_book()), title=HOSTILE),
     "deviations": lambda: rb.price_deviations(_governed(), _events()),
+    "dispute_programmes": lambda: rb.dispute_programmes(_disputed()),
     "entities": _entities,
     "explanation": _explained,
     "event_score": lambda: _explained().event(3),

@@ -13,7 +13,7 @@ import pandas as pd
 
 from riskbench.data.dataset import Dataset
 from riskbench.data.marketplace import tables as made
-from riskbench.data.marketplace.appeals import Acted, appeals
+from riskbench.data.marketplace.appeals import SUBJECTS, Acted, appeals
 from riskbench.data.marketplace.incidents import INCIDENT, flat, incidents
 from riskbench.data.marketplace.payouts import paid
 from riskbench.data.marketplace.raid import RAID_AT, moment
@@ -60,6 +60,8 @@ class Marketplace:
         Each region's raid: incident, scheme, region, starts_at, ends_at, segments (columns and the values that are
         true of it), share (of its orders for which each is), creators, sellers, buyers, events (ids of its
         orders), orders, loss.
+    appeals : DataFrame
+        Every appeal: event_id, domain, action, rule, acted_at, filed_at, decided_at, verdict.
     posts, reviews : DataFrame
         Community posts and order reviews (empty for now).
     """
@@ -143,6 +145,17 @@ class Marketplace:
             **{name: empty(columns) for name, columns in EMPTY.items()},
         }
         return MappingProxyType(found)
+
+    @cached_property
+    def appeals(self) -> pd.DataFrame:
+        """Every appeal: event_id, domain, action, rule, acted_at, filed_at, decided_at, verdict."""
+        domains = {subject: domain for domain, subject in SUBJECTS.items()}
+        acted, filed = self.tables["enforcement"].frame(), self.tables["appeals"].frame()
+        both = filed.merge(acted, on="action_id", how="left", validate="one_to_one")
+        both["domain"] = both["subject_kind"].map(domains)
+        names = {"subject_id": "event_id", "reason": "rule", "at": "acted_at"}
+        wanted = ["event_id", "domain", "action", "rule", "acted_at", "filed_at", "decided_at", "verdict"]
+        return both.rename(columns=names)[wanted]
 
     @property
     def posts(self) -> pd.DataFrame:

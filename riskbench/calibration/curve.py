@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,33 +19,51 @@ from riskbench.metrics.price import Price
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Small = npt.NDArray[np.int8]
+#: Whole numbers, or sums of weights.
+Counted = npt.NDArray[Any]
 
 #: How many rows of a curve are shown and stored; the exact one stays behind `curve_exact`.
 SHOWN = 2_000
 
 #: The columns of a curve.
 COLUMNS = (
-    "threshold alerts frauds unlabelled precision recall alert_rate review_rate insult_rate approval_rate "
+    "threshold alerts frauds unlabelled unlabelled_blocked unlabelled_young unlabelled_no_verdict "
+    "unlabelled_no_channel precision recall alert_rate review_rate insult_rate approval_rate "
     "value_caught net_value lower upper loss_prevented added_alerts added_frauds added_net_value "
     "added_lower added_upper"
 ).split()
 
 
+#: Why an alert has no verdict, in the order of the label states from "blocked" on.
+REASONS = ("unlabelled_blocked", "unlabelled_young", "unlabelled_no_verdict", "unlabelled_no_channel")
+
+#: What each rate with a verdict in it is a part of, and what of the whole is no part.
+SPLIT = {
+    "precision": ("frauds", "goods"),
+    "recall": ("frauds", "missed"),
+    "insult_rate": ("insults", "spared"),
+}
+
+
 class Rated:
-    """What has counts, and so rates, at each of its points: cuts of a curve, settings of a surface."""
+    """What has counts, and so rates, at each of its points: cuts of a curve, settings of a surface.
+
+    Counts by label are whole numbers where each event stands for itself, else sums of what they stand for.
+    """
 
     __slots__ = ()
 
     alerts: Ints
-    frauds: Ints
-    goods: Ints
-    insults: Ints
+    frauds: Counted
+    goods: Counted
+    insults: Counted
     reviews: Ints
     approved: Ints
     net: Floats
     total: int
-    total_frauds: int
-    total_goods: int
+    total_frauds: float
+    total_goods: float
+    squared: dict[str, Floats] | None
 
     def rate(self, name: str) -> Floats:
         """Return a rate at every point; NaN where its denominator is zero."""
@@ -58,6 +77,23 @@ class Rated:
         }[name]
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.asarray(part / np.asarray(whole, dtype=np.float64))
+
+    def bearing(self, name: str) -> Floats:
+        """Return how many events with equal weights would tell a rate as surely as these do."""
+        whole = {
+            "insult_rate": self.total_goods,
+            "recall": self.total_frauds,
+            "precision": self.frauds + self.goods,
+        }.get(name, self.total)
+        base = np.broadcast_to(np.asarray(whole, dtype=np.float64), self.net.shape)
+        if self.squared is None or name not in SPLIT:
+            return base
+        inside, outside = (self.squared[part] for part in SPLIT[name])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            rate = self.rate(name)
+            borne = base**2 * rate * (1 - rate) / ((1 - rate) ** 2 * inside + rate**2 * outside)
+            plain = base**2 / (inside + outside)
+        return np.where((rate > 0) & (rate < 1), borne, np.where(inside + outside > 0, plain, base))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,16 +115,22 @@ class Curve(Rated):
         The variance of `net`.
     moved : ndarray of float64, shape (points,)
         The variance of `net` less `net` at point 0; that between two points is the difference.
-    total, total_frauds, total_goods : int
-        How many events there are, and how many are labelled fraud and good.
+    total : int
+        How many events there are.
+    total_frauds, total_goods : float
+        How many are labelled fraud and good. These, and frauds, goods and insults, are what the events stand for where
+        that is not one each.
+    squared : dict of ndarray of float64, or None
+        The sums of squared weights of frauds and goods alerted, frauds missed, goods insulted and spared; None where
+        each event stands for itself.
     """
 
     table: TruthTable
     alerts: Ints
-    frauds: Ints
-    goods: Ints
+    frauds: Counted
+    goods: Counted
     unlabelled: Ints
-    insults: Ints
+    insults: Counted
     reviews: Ints
     approved: Ints
     net: Floats
@@ -97,8 +139,9 @@ class Curve(Rated):
     spread: Floats
     moved: Floats
     total: int
-    total_frauds: int
-    total_goods: int
+    total_frauds: float
+    total_goods: float
+    squared: dict[str, Floats] | None = None
 
 
 def curve(table: TruthTable, price: Price, steps: Ladder) -> Curve:
@@ -137,13 +180,17 @@ def curve(table: TruthTable, price: Price, steps: Ladder) -> Curve:
         spread += (hand_b**2 - hand_a**2) * n
         if kind == FRAUD:
             saved += (price.saved[b] - price.saved[a]) * m
+    told = (by_kind[FRAUD], by_kind[GOOD], insults, int(fixed[FRAUD].sum()), int(fixed[GOOD].sum()))
+    frauds, goods, insulted, total_frauds, total_goods = (
+        told if table.weights is None else _weighted(table, alert, ~passed)
+    )
     return Curve(
         table,
         alerts,
-        by_kind[FRAUD],
-        by_kind[GOOD],
+        frauds,
+        goods,
         by_kind[UNLABELLED],
-        insults,
+        insulted,
         reviews,
         approved,
         net,
@@ -152,9 +199,46 @@ def curve(table: TruthTable, price: Price, steps: Ladder) -> Curve:
         np.maximum(spread, 0.0),
         np.maximum(moved, 0.0),
         int(fixed.sum()),
-        int(fixed[FRAUD].sum()),
-        int(fixed[GOOD].sum()),
+        total_frauds,
+        total_goods,
+        None if table.weights is None else _squared(table, alert, ~passed),
     )
+
+
+def _moved(table: TruthTable, held: Floats, fixed: Floats, kind: int, mark: npt.NDArray[np.bool_]) -> Floats:
+    """Return the sum over the events of one class whose level is marked, at every point."""
+    total = np.full(table.points, float(fixed[kind, mark].sum()))
+    for row, (own, a, b) in enumerate(table.moves):
+        if own == kind and mark[a] != mark[b]:
+            total += held[row] if mark[b] else -held[row]
+    return np.maximum(total, 0.0)
+
+
+def _weighted(
+    table: TruthTable, alert: npt.NDArray[np.bool_], hard: npt.NDArray[np.bool_]
+) -> tuple[Floats, Floats, Floats, float, float]:
+    """Return what frauds and goods alerted, goods insulted, and all frauds and goods stand for."""
+    assert table.weights is not None
+    assert table.fixed_weights is not None
+    fixed = table.fixed_weights
+    parts = ((FRAUD, alert), (GOOD, alert), (GOOD, hard))
+    frauds, goods, insults = (_moved(table, table.weights, fixed, kind, mark) for kind, mark in parts)
+    return frauds, goods, insults, float(fixed[FRAUD].sum()), float(fixed[GOOD].sum())
+
+
+def _squared(table: TruthTable, alert: npt.NDArray[np.bool_], hard: npt.NDArray[np.bool_]) -> dict[str, Floats]:
+    """Return the sums of squared weights that rates rest on."""
+    assert table.weight_squares is not None
+    assert table.fixed_weight_squares is not None
+    held, fixed = table.weight_squares, table.fixed_weight_squares
+    parts = {
+        "frauds": (FRAUD, alert),
+        "goods": (GOOD, alert),
+        "missed": (FRAUD, ~alert),
+        "insults": (GOOD, hard),
+        "spared": (GOOD, ~hard),
+    }
+    return {name: _moved(table, held, fixed, kind, mark) for name, (kind, mark) in parts.items()}
 
 
 def net_value(table: TruthTable, price: Price) -> Floats:
@@ -188,8 +272,10 @@ class Today:
 
     Attributes
     ----------
-    alerts, frauds : int
-        Alerted events, and labelled frauds among them.
+    alerts : int
+        Alerted events.
+    frauds : float
+        Labelled frauds among them, or what they stand for.
     net : float
         Net value, in major units.
     apart : ndarray of float64, shape (points,)
@@ -197,7 +283,7 @@ class Today:
     """
 
     alerts: int
-    frauds: int
+    frauds: float
     net: float
     apart: Floats
 
@@ -217,6 +303,7 @@ def frame_at(drawn: Curve, points: npt.NDArray[np.intp], today: Today) -> pd.Dat
             "alerts": drawn.alerts[points],
             "frauds": drawn.frauds[points],
             "unlabelled": drawn.unlabelled[points],
+            **{name: count[points] for name, count in zip(REASONS, reasons(drawn.table), strict=True)},
             **{str(name): drawn.rate(name)[points] for name in RATES},
             "value_caught": drawn.caught[points],
             "net_value": drawn.net[points],
@@ -231,6 +318,11 @@ def frame_at(drawn: Curve, points: npt.NDArray[np.intp], today: Today) -> pd.Dat
         }
     )
     return frame[list(COLUMNS)]
+
+
+def reasons(table: TruthTable) -> Ints:
+    """Return how many alerts have no verdict at each point, by why; nothing where it was not asked for."""
+    return np.zeros((len(REASONS), table.points), np.int64) if table.reasons is None else table.reasons
 
 
 def thin(drawn: Curve, keep: Sequence[int], *, most: int = SHOWN) -> npt.NDArray[np.intp]:

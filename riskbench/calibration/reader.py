@@ -10,12 +10,12 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from riskbench.calibration.curve import COLUMNS, Curve, Rated, Today
+from riskbench.calibration.curve import COLUMNS, REASONS, Counted, Curve, Rated, Today, reasons
 from riskbench.calibration.study import Study
 from riskbench.engine.sums import cell_counts, cell_squares, cell_sums
 from riskbench.errors import ParameterError
 from riskbench.metrics.constraints import RATES, Constraint
-from riskbench.metrics.curve import CLASSES, FRAUD, GOOD, reached
+from riskbench.metrics.curve import CLASSES, FRAUD, GOOD, in_steps, of_steps, reached
 from riskbench.metrics.intervals import Z95
 
 Floats = npt.NDArray[np.float64]
@@ -38,16 +38,17 @@ class Counts(Rated):
     """
 
     alerts: Ints
-    frauds: Ints
-    goods: Ints
-    insults: Ints
+    frauds: Counted
+    goods: Counted
+    insults: Counted
     reviews: Ints
     approved: Ints
     net: Floats
     spread: Floats
     total: Ints  # type: ignore[assignment]
-    total_frauds: Ints  # type: ignore[assignment]
-    total_goods: Ints  # type: ignore[assignment]
+    total_frauds: Counted  # type: ignore[assignment]
+    total_goods: Counted  # type: ignore[assignment]
+    squared: dict[str, Floats] | None = None
 
     @classmethod
     def of_curve(cls, drawn: Curve, at: int) -> Counts:
@@ -56,29 +57,47 @@ class Counts(Rated):
         alerts, frauds, goods, insults, reviews, approved = (part[at : at + 1] for part in counts)
         totals = (drawn.total, drawn.total_frauds, drawn.total_goods)
         net, spread = drawn.net[at : at + 1], drawn.spread[at : at + 1]
-        every, fraud, good = (np.array([total], dtype=np.int64) for total in totals)
-        return cls(alerts, frauds, goods, insults, reviews, approved, net, spread, every, fraud, good)
+        every, fraud, good = (np.array([total]) for total in totals)
+        squared = None if drawn.squared is None else {name: part[at : at + 1] for name, part in drawn.squared.items()}
+        return cls(alerts, frauds, goods, insults, reviews, approved, net, spread, every, fraud, good, squared)
 
     @classmethod
-    def of_cells(cls, study: Study, counts: Ints, money: Ints, squares: Floats) -> Counts:
-        """Return what counts and money by segment, class and ladder level come to."""
+    def of_cells(
+        cls, study: Study, counts: Ints, money: Ints, squares: Floats, stands: tuple[Floats, Floats] | None = None
+    ) -> Counts:
+        """Return what counts and money by segment, class and ladder level come to.
+
+        `stands` is what the events of each cell stand for, and its squares; one each where there is none.
+        """
         effects = [rung.effect for rung in study.steps.rungs]
         alert = np.arange(len(effects)) > 0
         review = np.array([effect == "review" for effect in effects])
         hard = np.array([effect in ("review", "stop") for effect in effects])
         price = study.price()
+        told = counts if stands is None else stands[0]
+        squared = None
+        if stands is not None:
+            own = stands[1]
+            squared = {
+                "frauds": own[:, FRAUD, alert].sum(axis=-1),
+                "goods": own[:, GOOD, alert].sum(axis=-1),
+                "missed": own[:, FRAUD, ~alert].sum(axis=-1),
+                "insults": own[:, GOOD, hard].sum(axis=-1),
+                "spared": own[:, GOOD, ~hard].sum(axis=-1),
+            }
         return cls(
             counts[..., alert].sum(axis=(-2, -1)),
-            counts[:, FRAUD, alert].sum(axis=-1),
-            counts[:, GOOD, alert].sum(axis=-1),
-            counts[:, GOOD, hard].sum(axis=-1),
+            told[:, FRAUD, alert].sum(axis=-1),
+            told[:, GOOD, alert].sum(axis=-1),
+            told[:, GOOD, hard].sum(axis=-1),
             counts[..., review].sum(axis=(-2, -1)),
             counts[..., ~hard].sum(axis=(-2, -1)),
             np.asarray(price.worth(counts, money), dtype=np.float64).reshape(len(counts)),
             np.asarray(price.second(counts, money, squares), dtype=np.float64).reshape(len(counts)),
             counts.sum(axis=(-2, -1)),
-            counts[:, FRAUD].sum(axis=-1),
-            counts[:, GOOD].sum(axis=-1),
+            told[:, FRAUD].sum(axis=-1),
+            told[:, GOOD].sum(axis=-1),
+            squared,
         )
 
 
@@ -190,8 +209,9 @@ class Reader:
         held = {
             "threshold": cut,
             "alerts": int(drawn.alerts[at]),
-            "frauds": int(drawn.frauds[at]),
+            "frauds": drawn.frauds[at].item(),
             "unlabelled": int(drawn.unlabelled[at]),
+            **{name: int(count[at]) for name, count in zip(REASONS, reasons(drawn.table), strict=True)},
             **{str(name): float(counts.rate(name)[0]) for name in RATES},
             "value_caught": float(drawn.caught[at]),
             "net_value": net,
@@ -199,7 +219,7 @@ class Reader:
             "upper": net + half,
             "loss_prevented": float(drawn.saved[at]),
             "added_alerts": int(drawn.alerts[at]) - today.alerts,
-            "added_frauds": int(drawn.frauds[at]) - today.frauds,
+            "added_frauds": drawn.frauds[at].item() - today.frauds,
             "added_net_value": added,
             "added_lower": added - paired,
             "added_upper": added + paired,
@@ -220,17 +240,18 @@ class Reader:
         """Return what the whole window comes to today, and the value of the frauds that are alerted today."""
         study, window = self.study, self.study.windows.choose
         blocks = np.zeros(int(np.count_nonzero(window.mask)), dtype=np.int64)
-        counts = Counts.of_cells(study, *study.weekly(self.before, replace(window, blocks=blocks)))
+        whole = replace(window, blocks=blocks)
+        counts = Counts.of_cells(study, *study.weekly(self.before, whole), study.weekly_weights(self.before, whole))
         if not study.worth.money:
             return counts, math.nan
         known = window.mask & (study.kinds == FRAUD) & (self.before > 0)
-        return counts, int(study.worth.value[known].sum()) / study.scale
+        return counts, int(study.value[known].sum()) / study.scale
 
     def by_segment(self, cut: float) -> Counts | None:
         """Return what each segment comes to at a cut; None where the calibration has no segments."""
         if self.codes is None or not len(self.names):
             return None
-        counts, money, squares, (place, before, after, worths) = self._moving
+        counts, money, squares, stands, (place, before, after, worths, steps) = self._moving
         reached_by = int(np.searchsorted(place, self.drawn.table.point(cut), side="right"))
         hit, shape = slice(0, reached_by), counts.shape
         own, size = worths[hit], counts.size
@@ -238,13 +259,21 @@ class Reader:
         counts = counts + sum(sign * cell_counts(at, size).reshape(shape) for sign, at in cells)
         money = money + sum(sign * cell_sums(at, own, size).reshape(shape) for sign, at in cells)
         squares = squares + sum(sign * cell_squares(at, own, size).reshape(shape) for sign, at in cells)
-        return Counts.of_cells(self.study, counts, money, np.maximum(squares, 0.0))
+        if stands is not None and steps is not None:
+            weights, doubled = stands
+            for sign, at in cells:
+                weights = weights + sign * of_steps(cell_sums(at, steps[hit], size).reshape(shape))
+                doubled = doubled + sign * of_steps(cell_squares(at, steps[hit], size).reshape(shape), power=2)
+            stands = weights, np.maximum(doubled, 0.0)
+        return Counts.of_cells(self.study, counts, money, np.maximum(squares, 0.0), stands)
 
     @cached_property
-    def _moving(self) -> tuple[Ints, Ints, Floats, tuple[Ints, Ints, Ints, Ints]]:
+    def _moving(
+        self,
+    ) -> tuple[Ints, Ints, Floats, tuple[Floats, Floats] | None, tuple[Ints, Ints, Ints, Ints, Ints | None]]:
         """What each segment comes to before any cut, and the events that a cut moves, in the order it reaches them.
 
-        Of each such event: the point that reaches it, its cell before and after, and its money.
+        Of each such event: the point that reaches it, its cell before and after, its money, and what it stands for.
         """
         study, window, table = self.study, self.study.windows.choose, self.drawn.table
         assert self.codes is not None
@@ -264,4 +293,13 @@ class Reader:
             cell_sums(start, money, size).reshape(shape),
             cell_squares(start, money, size).reshape(shape),
         )
-        return *held, (place[moved], start[moved], (first + hit)[moved], money[moved])
+        stands: tuple[Floats, Floats] | None = None
+        steps: Ints | None = None
+        if study.weight is not None:
+            steps = in_steps(study.weight[rows])
+            stands = (
+                of_steps(cell_sums(start, steps, size).reshape(shape)),
+                of_steps(cell_squares(start, steps, size).reshape(shape), power=2),
+            )
+            steps = steps[moved]
+        return *held, stands, (place[moved], start[moved], (first + hit)[moved], money[moved], steps)

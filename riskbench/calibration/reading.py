@@ -248,7 +248,9 @@ def _measures(reader: Reader, cut: float, row: dict[str, float], held: Calibrati
         )
     for rate in RATES:
         part, whole = (_part(here, name) for name in WHOLES[rate])
-        value, low, high = (float(end[0]) for end in wilson(part, whole))
+        borne = here.bearing(rate)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            value, low, high = (float(end[0]) for end in wilson(np.nan_to_num(part / whole) * borne, borne))
         beside = (float(counts.rate(rate)[0]) for counts in (there, now))
         rows.append((rate.replace("_", " "), "", value, low, high, int(whole[0]), *beside))
     return pd.DataFrame(rows, columns=["measure", "per", "value", "lower", "upper", "n", "proposed", "today"])
@@ -263,7 +265,10 @@ def _segments(reader: Reader, cut: float) -> pd.DataFrame:
     if counts is None:
         return pd.DataFrame()
     half = Z95 * np.sqrt(np.maximum(counts.spread, 0.0))
-    precision, recall = (wilson(*(_part(counts, name) for name in WHOLES[rate])) for rate in ("precision", "recall"))
+    precision, recall = (
+        wilson(np.nan_to_num(counts.rate(rate)) * counts.bearing(rate), counts.bearing(rate))
+        for rate in ("precision", "recall")
+    )
     return pd.DataFrame(
         {
             "segment": list(reader.names),

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from riskbench.calibration.curve import Curve, Today, curve
+from riskbench.calibration.curve import REASONS, Curve, Today, curve
+from riskbench.calibration.standing import Standing
 from riskbench.data.labels import FRAUD, GOOD, STATES, LabelState, label_state
 from riskbench.data.outcomes import Ladder, ladder
 from riskbench.data.windows import Span, Window, Windows, split
@@ -18,16 +19,19 @@ from riskbench.errors import DataError
 from riskbench.metrics.costs import Costs, Worth, worth
 from riskbench.metrics.curve import (
     CLASSES,
+    STEP,
     UNLABELLED,
     TruthTable,
     alerted_value,
     hit_at,
+    in_steps,
+    of_steps,
     reached,
     switched,
     truth_table,
 )
 from riskbench.metrics.curve import FRAUD as FRAUD_CLASS
-from riskbench.metrics.price import Price, price
+from riskbench.metrics.price import Price
 from riskbench.rules.sweep import Sweep
 
 Floats = npt.NDArray[np.float64]
@@ -48,7 +52,7 @@ class Study:
     kinds : ndarray of int8, shape (rows,)
         0 good, 1 fraud, 2 unlabelled.
     money : ndarray of int64, shape (rows,)
-        The loss of frauds and the margin of good events, in minor units.
+        The loss of frauds and the margin of good events, in minor units, times what the event stands for.
     labels : LabelState
         Why events are unlabelled, and the label recipe.
     worth : Worth
@@ -61,6 +65,8 @@ class Study:
         The stated costs.
     block : float or None
         The cut from which everything is blocked; the cut of a curve moves below it.
+    standing : Standing or None
+        What each verdict stands for: late labels, and events that history stopped. The money bears it.
     """
 
     sweep: Sweep
@@ -72,6 +78,7 @@ class Study:
     steps: Ladder
     costs: Costs
     block: float | None = None
+    standing: Standing | None = None
 
     @classmethod
     def of(
@@ -103,6 +110,9 @@ class Study:
         kinds[labels.state == FRAUD] = 1
         held = worth(events)
         money = np.where(kinds == 1, held.loss, np.where(kinds == 0, held.margin, 0))
+        standing = Standing.of(events, labels)
+        if standing.weight is not None:
+            money = np.rint(money * standing.weight / (1.0 if held.money else STEP)).astype(np.int64)
         windows = split(
             events, usable, choose_on=choose_on, report_on=report_on, mature_until=labels.mature_until, seed=seed
         )
@@ -118,12 +128,26 @@ class Study:
                 "good customers is not measurable, and every cut would look right.",
                 hint="label good events too, or say after how many days silence means good",
             )
-        return cls(sweep, kinds, money, labels, held, windows, ladder(events.domain), costs)
+        return cls(sweep, kinds, money, labels, held, windows, ladder(events.domain), costs, standing=standing)
+
+    @property
+    def weight(self) -> Floats | None:
+        """How many events of its class each event stands for; None where each stands for itself."""
+        return None if self.standing is None else self.standing.weight
 
     @property
     def scale(self) -> int:
-        """Minor units in one major unit; 1 where each event counts as one."""
-        return self.sweep.dataset.currency.scale if self.worth.money else 1
+        """Minor units in one major unit; without money the parts of an event, 1 where each stands for itself."""
+        if self.worth.money:
+            return self.sweep.dataset.currency.scale
+        return 1 if self.weight is None else round(1 / STEP)
+
+    @property
+    def value(self) -> Ints:
+        """Each event's value in minor units, times what it stands for."""
+        if self.weight is None or not self.worth.money:
+            return self.worth.value
+        return np.rint(self.worth.value * self.weight).astype(np.int64)
 
     @property
     def currency(self) -> str:
@@ -138,8 +162,14 @@ class Study:
     def price(self, costs: Costs | None = None) -> Price:
         """Return what each level is worth, under the stated costs or others."""
         stated = self.costs if costs is None else costs
-        effects = [rung.effect for rung in self.steps.rungs]
-        return price(self.worth, stated, effects, scale=self.scale)
+        return Price.of(
+            stated,
+            [rung.effect for rung in self.steps.rungs],
+            loss_weight=self.worth.loss_weight(stated),
+            margin_weight=self.worth.margin_weight(stated),
+            scale=self.scale,
+            money=self.worth.money,
+        )
 
     def table(self, rows: Rows) -> TruthTable:
         """Return the exact truth table of some events."""
@@ -155,6 +185,7 @@ class Study:
             levels=len(self.steps.rungs),
             always=sweep.always[rows],
             never=sweep.never[rows],
+            weight=None if self.weight is None else self.weight[rows],
         )
         held = replace(held, first=self.block)
         if not self.worth.money:
@@ -165,7 +196,7 @@ class Study:
             sweep.value[rows][known],
             base=sweep.base[rows][known],
             hit=sweep.hit[rows][known],
-            money=self.worth.value[rows][known],
+            money=self.value[rows][known],
             always=sweep.always[rows][known],
             never=sweep.never[rows][known],
         )
@@ -173,7 +204,28 @@ class Study:
 
     def curve(self, rows: Rows) -> Curve:
         """Return the curve of some events under the stated costs."""
-        return curve(self.table(rows), self.price(), self.steps)
+        table = self.table(rows)
+        return curve(replace(table, reasons=self.reasons(table, rows)), self.price(), self.steps)
+
+    def reasons(self, table: TruthTable, rows: Rows) -> Ints:
+        """Return how many alerts of some events have no verdict at each point of their table, by why."""
+        counts, sweep = np.zeros((len(REASONS), table.points), dtype=np.int64), self.sweep
+        unknown = rows[self.kinds[rows] == UNLABELLED] if rows.dtype != np.bool_ else None
+        if unknown is None:
+            unknown = np.flatnonzero(rows & (self.kinds == UNLABELLED))
+        states = self.labels.state[unknown]
+        for place in np.unique(states):
+            own = unknown[states == place]
+            counts[place - 2] = alerted_value(
+                table,
+                sweep.value[own],
+                base=sweep.base[own],
+                hit=sweep.hit[own],
+                money=np.ones(len(own), dtype=np.int64),
+                always=sweep.always[own],
+                never=sweep.never[own],
+            )
+        return counts
 
     def today(self, before: Small, table: TruthTable, rows: Rows) -> Today:
         """Return where the book stands on some events, as their curve sees it.
@@ -199,9 +251,13 @@ class Study:
         place[sweep.always[rows][differ]] = 0
         worths = [price.each(kinds[differ], money[differ], levels[differ]) for levels in (now, base, hit)]
         without, with_hit = ((worth - worths[0]) ** 2 for worth in worths[1:])
+        frauds: float = int(counts[FRAUD_CLASS, 1:].sum())
+        if self.weight is not None:
+            stands = cell_sums(cells, in_steps(self.weight[rows]), CLASSES * high).reshape(shape)
+            frauds = float(stands[FRAUD_CLASS, 1:].sum()) * STEP
         return Today(
             int(counts[:, 1:].sum()),
-            int(counts[FRAUD_CLASS, 1:].sum()),
+            frauds,
             float(net),
             switched(place, without, with_hit, points=table.points),
         )
@@ -223,6 +279,19 @@ class Study:
             cell_counts(cells, size).reshape(shape),
             cell_sums(cells, money, size).reshape(shape),
             cell_squares(cells, money, size).reshape(shape),
+        )
+
+    def weekly_weights(self, levels: Small, window: Window) -> tuple[Floats, Floats] | None:
+        """Return what the events stand for, and its squares, by 7-day block, class and level; None where one each."""
+        if self.weight is None:
+            return None
+        rows, high = window.mask, len(self.steps.rungs)
+        blocks = int(window.blocks.max()) + 1 if len(window.blocks) else 1
+        cells = (window.blocks * CLASSES + self.kinds[rows]) * high + levels[rows]
+        size, shape, steps = blocks * CLASSES * high, (blocks, CLASSES, high), in_steps(self.weight[rows])
+        return (
+            of_steps(cell_sums(cells, steps, size).reshape(shape)),
+            of_steps(cell_squares(cells, steps, size).reshape(shape), power=2),
         )
 
     def with_block(self, cut: float) -> Study:

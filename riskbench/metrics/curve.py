@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -21,6 +21,8 @@ Op = Literal[">=", ">", "<=", "<"]
 #: The classes of an event in a truth table.
 GOOD, FRAUD, UNLABELLED = range(3)
 CLASSES = 3
+#: Weights are summed as whole steps of this size, so that their sums are exact and no order of rows matters.
+STEP = 2.0**-20
 OPS: tuple[Op, ...] = (">=", ">", "<=", "<")
 
 
@@ -51,6 +53,12 @@ class TruthTable:
         The value of the alerted frauds at each point, in major units, where it was asked for; NaN without money.
     first : float, optional
         The cut of point 0 where more than nobody is hit there, because everything from that cut on always is.
+    weights, weight_squares : ndarray of float64, shape (moves, points), or None
+        What the moved events stand for in total, and the sum of the squares of that; None where each stands for itself.
+    fixed_weights, fixed_weight_squares : ndarray of float64, shape (3, levels), or None
+        The same at point 0.
+    reasons : ndarray of int64, shape (reasons, points), or None
+        The alerted events without a verdict at each point, by why, where it was asked for.
     """
 
     op: Op
@@ -64,6 +72,11 @@ class TruthTable:
     fixed_squares: Floats
     caught: Floats | None = None
     first: float | None = None
+    weights: Floats | None = None
+    weight_squares: Floats | None = None
+    fixed_weights: Floats | None = None
+    fixed_weight_squares: Floats | None = None
+    reasons: Ints | None = None
 
     @property
     def points(self) -> int:
@@ -111,6 +124,7 @@ def truth_table(
     levels: int,
     always: Mask | None = None,
     never: Mask | None = None,
+    weight: Floats | None = None,
 ) -> TruthTable:
     """Return the exact truth table of a cut at every distinct value where anything changes.
 
@@ -134,6 +148,8 @@ def truth_table(
         The length of the ladder.
     always, never : ndarray of bool, shape (rows,), optional
         Events that are hit, or not hit, whatever the cut.
+    weight : ndarray of float64, shape (rows,), optional
+        How many events of its class each one stands for. The money must bear it already; the counts never do.
 
     Raises
     ------
@@ -171,7 +187,7 @@ def truth_table(
     used = np.flatnonzero(np.bincount(code, minlength=CLASSES * levels * levels))
     values, counts, sums, squares = _cumulate(value[rows], downwards=downwards, code=code, money=money[rows], used=used)
     shape = (CLASSES, levels)
-    return TruthTable(
+    made = TruthTable(
         op,
         values,
         tuple((int(c) // levels**2, int(c) // levels % levels, int(c) % levels) for c in used),
@@ -182,6 +198,31 @@ def truth_table(
         cell_sums(cells, money, size).reshape(shape),
         cell_squares(cells, money, size).reshape(shape),
     )
+    if weight is None:
+        return made
+    steps = in_steps(weight)
+    _, _, weights, doubled = _cumulate(value[rows], downwards=downwards, code=code, money=steps[rows], used=used)
+    return replace(
+        made,
+        weights=of_steps(weights),
+        weight_squares=of_steps(doubled, power=2),
+        fixed_weights=of_steps(cell_sums(cells, steps, size).reshape(shape)),
+        fixed_weight_squares=of_steps(cell_squares(cells, steps, size).reshape(shape), power=2),
+    )
+
+
+def in_steps(weight: Floats) -> Ints:
+    """Return weights as whole steps, whose sums are exact.
+
+    >>> in_steps(np.array([1.0, 2.5])) * STEP
+    array([1. , 2.5])
+    """
+    return np.rint(weight / STEP).astype(np.int64)
+
+
+def of_steps(sums: Ints | Floats, *, power: int = 1) -> Floats:
+    """Return sums of whole steps, or of their squares, as the weights that they are."""
+    return np.asarray(sums, dtype=np.float64) * STEP**power
 
 
 def alerted_value(

@@ -68,7 +68,7 @@ def built(
         rungs=len(ground.steps.rungs),
         group=group,
         groups=groups,
-        value=None if worth.value is worth.loss else worth.value,
+        value=None if worth.value is worth.loss else ground.value,
     )
 
 

@@ -52,8 +52,9 @@ class Measures(Rated):
     spread: Floats
     caught: Floats
     total: int
-    total_frauds: int
-    total_goods: int
+    total_frauds: float
+    total_goods: float
+    squared: dict[str, Floats] | None = None
 
 
 def measured(held: States, price: Price, steps: Ladder, *, scale: float, money: bool) -> Measures:

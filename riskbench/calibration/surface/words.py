@@ -103,7 +103,7 @@ def facts(
             "Insult rate",
             None if np.isnan(rate) else rate,
             "share",
-            n=seen.total_goods,
+            n=int(seen.total_goods),
             note="no good events" if np.isnan(rate) else ("later window" if later is not None else ""),
         )
     )

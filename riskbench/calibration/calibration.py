@@ -435,7 +435,7 @@ def _given(costs: Costs, named: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(
         name
         for name, value in costs.to_dict().items()
-        if told.get(name, GIVEN if name in named or value != usual[name] else "") == GIVEN
+        if told.get(name, GIVEN if name in named or value != usual.get(name) else "") == GIVEN
     )
 
 

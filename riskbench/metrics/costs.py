@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from riskbench.data.dataset import Dataset
-from riskbench.data.outcomes import Effect
+from riskbench.data.outcomes import LADDERS, Effect
 from riskbench.errors import ParameterError, listed, nearest
 
 Minor = npt.NDArray[np.int64]
@@ -17,7 +17,14 @@ Minor = npt.NDArray[np.int64]
 #: Where a cost comes from that was stated.
 GIVEN = "given"
 #: The largest value of the costs that are no shares: beyond it a figure is a slip of the pen.
-_LARGEST = {"future_orders": 1e4, "review_minutes": 1e4, "minute_cost": 1e9}
+_LARGEST = {
+    "future_orders": 1e4, "review_minutes": 1e4, "minute_cost": 1e9,
+    "seller_value": 1e12, "creator_value": 1e12, "first_sale_days": 1e4,
+}  # fmt: skip
+#: Fields that are no figure of their own.
+_NOT_PLAIN = ("origins", "friction")
+#: What each outcome of any ladder does, by its name.
+_STEPS: Mapping[str, Effect] = {rung.name: rung.effect for steps in LADDERS.values() for rung in steps.rungs}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +53,13 @@ class Costs:
         Share of frauds that fail a challenge.
     challenge_drop : float, 0..1
         Share of good customers who give up at a challenge.
+    friction : mapping of str to float, 0..10,000
+        By the name of an outcome (challenge, review, block), the margins of a good event that it costs, where that
+        was measured; it takes the place of what the shares above say for a step of the same effect.
+    seller_value, creator_value : float, 0..1e12, optional
+        What a good seller or creator earns us in the first 90 days, in major units; None where it is not stated.
+    first_sale_days : float, 0..10,000, optional
+        Days until a new seller's first sale; None where it is not stated.
     origins : mapping of str to str
         Where a cost comes from, in words, where it is neither given nor a default; pages print it.
 
@@ -65,16 +79,21 @@ class Costs:
     review_catch: float = 0.9
     challenge_catch: float = 0.6
     challenge_drop: float = 0.05
+    friction: Mapping[str, float] = field(default_factory=dict, hash=False, repr=False)
+    seller_value: float | None = field(default=None, repr=False)
+    creator_value: float | None = field(default=None, repr=False)
+    first_sale_days: float | None = field(default=None, repr=False)
     origins: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
+        _checked(self.friction)
         for name, value in self.to_dict().items():
-            top = _LARGEST.get(name, 1.0)
+            top = _LARGEST.get(name, 10_000.0 if name.startswith("friction.") else 1.0)
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= top:
                 raise ParameterError(
                     f"The cost {name!r} is out of range",
                     got=repr(value),
-                    allowed=f"a number in 0..{top:,.0f}" if name in _LARGEST else "a share in 0..1",
+                    allowed=f"a number in 0..{top:,.0f}" if top != 1.0 else "a share in 0..1",
                 )
 
     @classmethod
@@ -99,11 +118,13 @@ class Costs:
                     allowed=listed(known),
                     hint=f"did you mean {close!r}?" if close else None,
                 )
-        return cls(**costs, origins=dict.fromkeys(costs, GIVEN))
+        return cls(**costs, origins=dict.fromkeys(costs, GIVEN))  # type: ignore[arg-type]
 
     def to_dict(self) -> dict[str, float]:
-        """Return the costs by name."""
-        return {spec.name: getattr(self, spec.name) for spec in fields(self) if spec.name != "origins"}
+        """Return the costs by name: those that are stated, and `friction.<outcome>` of each measured step."""
+        plain = {spec.name: getattr(self, spec.name) for spec in fields(self) if spec.name not in _NOT_PLAIN}
+        steps = {f"friction.{name}": value for name, value in self.friction.items()}
+        return {name: value for name, value in plain.items() if value is not None} | steps
 
     def told(self, currency: str = "") -> str:
         """Return the costs as one line, the money among them with its currency.
@@ -126,6 +147,9 @@ class Costs:
 
     def scaled(self, name: str, factor: float) -> Costs:
         """Return the costs with one of them multiplied, at most to its largest value."""
+        step = name.removeprefix("friction.")
+        if step != name:
+            return replace(self, friction={**self.friction, step: min(1e4, self.friction[step] * factor)})
         value = getattr(self, name) * factor
         return replace(self, **{name: min(_LARGEST.get(name, 1.0), value)})
 
@@ -135,6 +159,9 @@ class Costs:
 
     def good_cost(self, effect: Effect) -> float:
         """Return the margins of a good event that an outcome of this effect costs."""
+        for name, cost in self.friction.items():
+            if _STEPS[name] == effect:
+                return cost
         lost_customer = 1.0 + self.future_orders
         return {
             "none": 0.0,
@@ -146,6 +173,24 @@ class Costs:
     def handling(self, effect: Effect) -> float:
         """Return what handling one event costs, in major units: only a review costs minutes."""
         return self.review_minutes * self.minute_cost if effect == "review" else 0.0
+
+
+def _checked(friction: Mapping[str, float]) -> None:
+    if not isinstance(friction, Mapping):
+        raise ParameterError("The friction maps an outcome to its cost", got=repr(friction)[:80])
+    seen: dict[str, str] = {}
+    for name in friction:
+        if name not in _STEPS or _STEPS[name] == "none":
+            allowed = [step for step, effect in _STEPS.items() if effect != "none"]
+            close = nearest(str(name), allowed)
+            raise ParameterError(
+                f"{name!r} is not a step that troubles anybody",
+                allowed=listed(allowed, most=12),
+                hint=f"did you mean {close!r}?" if close else None,
+            )
+        other = seen.setdefault(_STEPS[name], name)
+        if other != name:
+            raise ParameterError(f"{other!r} and {name!r} are the same step of two ladders", hint="state one of them")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,0 +1,141 @@
+"""Who reviews, and when? Reviewers by queue and shift, checked, as the minutes at which each is there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from riskbench.errors import ParameterError, listed, nearest
+from riskbench.metrics.queue.hours import WEEK, looks_like_hours, minutes_ahead, open_minutes
+
+Mask = npt.NDArray[np.bool_]
+Steps = npt.NDArray[np.int32]
+
+#: More reviewers in one queue than this are a slip of the pen.
+MOST = 2_000
+
+Shifts = Mapping[str, int]
+Reviewers = int | Mapping[str, "int | Shifts"]
+Hours = str | Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Team:
+    """The reviewers of one queue.
+
+    Attributes
+    ----------
+    shifts : tuple of (str, int)
+        Opening hours and how many come then.
+    at : int
+        The shift in which one more or one fewer counts: the largest, of equals the first.
+    """
+
+    shifts: tuple[tuple[str, int], ...]
+    at: int
+
+    @property
+    def size(self) -> int:
+        """How many reviewers there are."""
+        return sum(count for _, count in self.shifts)
+
+    def changed(self, by: int) -> Team:
+        """Return the team with so many more reviewers in its largest shift."""
+        held = [(hours, count + by if place == self.at else count) for place, (hours, count) in enumerate(self.shifts)]
+        return Team(tuple(held), self.at)
+
+    def calendars(self) -> Mask:
+        """Return the open minutes of each reviewer, those of the largest shift last: one more is the last of all."""
+        order = [place for place in range(len(self.shifts)) if place != self.at] + [self.at]
+        lines = [np.tile(open_minutes(self.shifts[place][0]), (self.shifts[place][1], 1)) for place in order]
+        return np.concatenate(lines) if lines else np.zeros((0, WEEK), dtype=bool)
+
+    def ahead(self) -> Steps:
+        """Return each reviewer's minutes to the next one at which they are there."""
+        held = self.calendars()
+        if not len(held):
+            return np.zeros((0, WEEK), dtype=np.int32)
+        return np.stack([minutes_ahead(line) for line in held])
+
+    def paid(self) -> float:
+        """Return the minutes a week that are paid."""
+        return float(sum(count * int(open_minutes(hours).sum()) for hours, count in self.shifts))
+
+    def told(self) -> str:
+        """Return the team in words."""
+        return ", ".join(f"{count} {hours}" for hours, count in self.shifts)
+
+
+def teams(reviewers: object, hours: object, names: Sequence[str]) -> tuple[Team, ...]:
+    """Return the team of each queue.
+
+    Parameters
+    ----------
+    reviewers : int, or mapping
+        A number for every queue; or a number or shifts by queue; or shifts, hours to a number, for every queue.
+    hours : str, or mapping of str to str
+        When they are there, for every queue or by queue.
+    names : sequence of str
+        The queues.
+
+    Raises
+    ------
+    ParameterError
+        For a queue that is not there or is left out, hours that are none, or a number that is none.
+
+    Examples
+    --------
+    >>> [team.told() for team in teams({"a": 2, "b": {"24x7": 1, "sat 09:00-12:00": 3}}, "mon 08:00-12:00", ["a", "b"])]
+    ['2 mon 08:00-12:00', '1 24x7, 3 sat 09:00-12:00']
+    """
+    if isinstance(reviewers, Mapping) and reviewers and all(looks_like_hours(key) for key in reviewers):
+        shared: object = reviewers
+        return tuple(_team(shared, None, name) for name in names)
+    own = _by_queue(reviewers, names, "reviewers")
+    when = _by_queue(hours, names, "hours")
+    return tuple(_team(own[name], when[name], name) for name in names)
+
+
+def _by_queue(given: object, names: Sequence[str], what: str) -> dict[str, object]:
+    if not isinstance(given, Mapping):
+        return dict.fromkeys(names, given)
+    held = {_key(key): value for key, value in given.items()}
+    for key in held:
+        if key not in names:
+            close = nearest(key, names)
+            raise ParameterError(
+                f"{what} names {key!r}, and there is no such queue",
+                allowed=listed(names),
+                hint=f"did you mean {close!r}?" if close else None,
+            )
+    absent = [name for name in names if name not in held]
+    if absent:
+        raise ParameterError(
+            f"{what} leaves out a queue", got=listed(held), allowed=listed(names), hint=f"add {absent[0]!r}"
+        )
+    return held
+
+
+def _key(key: object) -> str:
+    return " / ".join(map(str, key)) if isinstance(key, tuple) else str(key)
+
+
+def _team(given: object, hours: object, name: str) -> Team:
+    if isinstance(given, Mapping):
+        if not given:
+            raise ParameterError(f"The shifts of {name!r} are empty", allowed='{"mon-fri 09:00-18:00": 3}')
+        shifts = tuple((str(when), _count(count, name)) for when, count in given.items())
+    else:
+        shifts = ((str(hours), _count(given, name)),)
+    for when, _ in shifts:
+        open_minutes(when)
+    return Team(shifts, max(range(len(shifts)), key=lambda place: (shifts[place][1], -place)))
+
+
+def _count(given: object, name: str) -> int:
+    if isinstance(given, bool) or not isinstance(given, int | np.integer) or not 0 <= int(given) <= MOST:
+        raise ParameterError(f"The reviewers of {name!r} are a whole number", got=repr(given), allowed=f"0 to {MOST:,}")
+    return int(given)

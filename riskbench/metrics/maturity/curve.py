@@ -34,6 +34,8 @@ class DelayCurve:
         The p value of the test that younger events are told as fast as older ones; None with too few verdicts.
     faster : bool or None
         Whether younger events are told faster (which makes a correction too large) rather than slower.
+    wobble : ndarray of float64, shape (steps,), or None
+        What each step adds to the variance of the logarithm of the share at any younger age: ages share these steps.
     """
 
     days: Floats
@@ -44,6 +46,7 @@ class DelayCurve:
     horizon: float
     drift_p: float | None = None
     faster: bool | None = None
+    wobble: Floats | None = None
 
     def at(self, ages: npt.ArrayLike) -> Floats:
         """Return the share of frauds that are told by some ages in days: 0 below the first delay, 1 from the last."""
@@ -118,13 +121,15 @@ def delay_curve(delays: npt.ArrayLike, ages: npt.ArrayLike, *, fewest: int = FEW
     rest = np.where(risk > told, risk - told, 0.5)
     kept = rest[1:] / np.maximum(risk, told + rest)[1:]
     share = np.minimum(np.cumprod(np.concatenate((kept, [1.0]))[::-1])[::-1], 1.0)
-    later = np.concatenate((np.cumsum((told / (risk * rest))[1:][::-1])[::-1], [0.0]))
+    wobble = told / (risk * rest)
+    wobble[0] = 0.0
+    later = np.concatenate((np.cumsum(wobble[1:][::-1])[::-1], [0.0]))
     with np.errstate(divide="ignore", invalid="ignore"):
         weight = np.where(later > 0, (1.0 - share) / (share * later), float(risk[-1]))
     weight = np.where(share >= 1.0, float(risk[-1]), weight)
     _, lower, upper = wilson(share * weight, weight)
     p, faster = _drift(days, delay, age)
-    return DelayCurve(days, share, lower, upper, len(delay), float(days[-1]), p, faster)
+    return DelayCurve(days, share, lower, upper, len(delay), float(days[-1]), p, faster, wobble)
 
 
 def delay_curves(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,13 +14,18 @@ from riskbench.data.labels import FRAUD, LabelState
 from riskbench.engine.columns import DAY
 from riskbench.metrics.estimate import Estimate
 from riskbench.metrics.intervals import Z95
-from riskbench.metrics.maturity.curve import DelayCurve, delay_curve
+from riskbench.metrics.maturity.curve import DelayCurve
+from riskbench.metrics.maturity.groups import LEAST_SHARE, Cells, cells
+from riskbench.metrics.maturity.spread import UNSEEN, clumping, curve_variance, share_interval, unseen_interval
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
-#: Where a smaller share of the frauds is told by now, nothing is corrected: it is not measurable yet.
-LEAST_SHARE = 0.3
+#: No known fraud stands for more than so many.
+HEAVIEST = 20.0
+#: So many frauds' worth of the usual spread of values is mixed with the spread of those at hand.
+_USUAL = 10.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,7 +37,8 @@ class Matured:
     weight : ndarray of float64, shape (rows,)
         1 / (share told by its age) of a known fraud that is old enough; 0 of one that is not; 1 of every other event.
     share : ndarray of float64, shape (rows,)
-        The share of an event's frauds that is told by its age; 1 where labels bear no time.
+        The share of an event's frauds that is told by its age: of a known fraud by its source, of another event by
+        the sources of its group together; 1 where labels bear no time.
     measurable : ndarray of bool, shape (rows,)
         Whether the event is old enough.
     until : Timestamp or None
@@ -40,6 +47,16 @@ class Matured:
         The delay curve of each group.
     known : ndarray of bool, shape (rows,)
         The known frauds.
+    ages : ndarray of float64, shape (rows,), or None
+        Each event's age in days; None where labels bear no time.
+    bearer : ndarray of int64, shape (rows,), or None
+        Which curve corrects each known fraud; -1 where none does.
+    edge : float
+        The age in days from which on events of every group are old enough; 0 where all are.
+    clumped : float
+        How many times more than chance alone delays vary within a cohort: 1, or more where told in clumps.
+    why : str
+        Why nothing can be corrected; empty where it can.
     """
 
     weight: Floats
@@ -48,9 +65,17 @@ class Matured:
     until: pd.Timestamp | None
     curves: dict[str, DelayCurve]
     known: Mask
+    ages: Floats | None = None
+    bearer: Ints | None = None
+    edge: float = 0.0
+    clumped: float = 1.0
+    why: str = ""
 
     def total(self, values: npt.ArrayLike | None = None, *, rows: Mask | None = None) -> Estimate:
         """Return the sum of a value over the frauds that will have been told in the end, of the events old enough.
+
+        The interval is one for what will be known: it holds the verdicts not yet seen, the sizes of those frauds,
+        the uncertain delay curve, and half a fraud of which nothing was seen.
 
         Parameters
         ----------
@@ -59,19 +84,150 @@ class Matured:
         rows : ndarray of bool, optional
             The events; by default all.
         """
-        picked = np.flatnonzero(self.known & self.measurable & (True if rows is None else rows))
-        value = np.ones(len(self.known)) if values is None else np.asarray(values, dtype=np.float64)
-        held, share = value[picked], self.share[picked]
-        if not len(picked):
-            return Estimate.none("no known fraud is old enough")
-        total, counted = float((held / share).sum()), float(held.sum())
-        half = Z95 * float(np.sqrt((held**2 * (1 - share) / share**2).sum()))
-        rest = 0.0 if total == 0 else 1.0 - counted / total
-        return Estimate(total, max(counted, total - half), total + half, len(picked), rest)
+        held = self._held(values, rows)
+        if isinstance(held, Estimate):
+            return held
+        value, share = held
+        total, counted = float((value / share).sum()), float(value.sum())
+        mean, variance = self._unseen(value, share, values, rows)
+        if (value < 0).any():
+            lower, upper = total - Z95 * variance**0.5, total + Z95 * variance**0.5
+        else:
+            low, high = unseen_interval(mean, variance)
+            lower, upper = min(counted + low, total), max(counted + high, total)
+        return Estimate(total, lower, upper, len(value), _rest(counted, total))
+
+    def rate(self, part: npt.ArrayLike | None, whole: npt.ArrayLike, *, rows: Mask | None = None) -> Estimate:
+        """Return a sum over the frauds known in the end over a sum over all events: a precision, basis points of GMV.
+
+        Parameters
+        ----------
+        part : array of float, shape (rows,), or None
+            What each fraud counts for; None counts 1.
+        whole : array of float, shape (rows,)
+            What every event counts for, fraud or not: 1 for a precision, its amount for basis points.
+        rows : ndarray of bool, optional
+            The events, such as a rule's hits; by default all. Only those old enough count.
+        """
+        picked = self.measurable if rows is None else self.measurable & rows
+        size = float(np.asarray(whole, dtype=np.float64)[picked].sum())
+        held = self.total(part, rows=rows)
+        if held.value is None:
+            return held
+        if size <= 0:
+            return Estimate.none("nothing to hold the frauds against", n=held.n)
+        lower, upper = (None if end is None else end / size for end in (held.lower, held.upper))
+        return Estimate(held.value / size, lower, upper, held.n, held.corrected)
+
+    def ratio(self, part: npt.ArrayLike, whole: npt.ArrayLike | None = None, *, rows: Mask | None = None) -> Estimate:
+        """Return one sum over the frauds known in the end over another: a recall.
+
+        Parameters
+        ----------
+        part : array of float, shape (rows,)
+            What each fraud counts for above the line, such as its loss if it was caught and else 0; at most `whole`.
+        whole : array of float, shape (rows,), optional
+            What it counts for below the line; by default 1.
+        rows : ndarray of bool, optional
+            The events; by default all.
+        """
+        held = self._held(whole, rows)
+        if isinstance(held, Estimate):
+            return held
+        base, share = held
+        over, _ = self._values(part, rows)
+        below = float((base / share).sum())
+        if below <= 0:
+            return Estimate.none("no fraud to hold the part against", n=len(base))
+        value = float((over / share).sum()) / below
+        counted = float(base.sum())
+        middle = float((over / share).sum() + UNSEEN * base.mean()) / float(below + 2 * UNSEEN * base.mean())
+        off = over - middle * base
+        spread = float((off**2 * (1 - share) / share**2).sum()) * self.clumped
+        open_ = float(((1 - share) / share).sum()) / max(len(base), 1)
+        spread += 2 * UNSEEN * float((base**2).mean()) * middle * (1 - middle) * open_ * (1 + open_)
+        spread += self._curves(rows, off / share)
+        if 0 < middle < 1:
+            lower, upper = share_interval(middle, spread**0.5 / below)
+        else:
+            half = Z95 * spread**0.5 / below
+            lower, upper = middle - half, middle + half
+        return Estimate(value, min(lower, value), max(upper, value), len(base), _rest(counted, below))
+
+    def deviation(self, values: npt.ArrayLike | None = None, *, rows: Mask | None = None) -> float:
+        """Return the standard error of `total`, to be added to that of another source of error."""
+        held = self._held(values, rows)
+        return 0.0 if isinstance(held, Estimate) else self._unseen(*held, values, rows)[1] ** 0.5
+
+    def measurable_from(self, start: str | pd.Timestamp) -> pd.Timestamp:
+        """Return from when on events of a moment are old enough, in every group; the moment itself where all are."""
+        return pd.Timestamp(start) + pd.Timedelta(days=self.edge)
+
+    def _rows(self, rows: Mask | None) -> npt.NDArray[np.intp]:
+        return np.flatnonzero(self.known & self.measurable & (True if rows is None else np.asarray(rows, dtype=bool)))
+
+    def _values(self, values: npt.ArrayLike | None, rows: Mask | None) -> tuple[Floats, npt.NDArray[np.intp]]:
+        picked = self._rows(rows)
+        return (np.ones(len(picked)) if values is None else np.asarray(values, dtype=np.float64)[picked]), picked
+
+    def _held(self, values: npt.ArrayLike | None, rows: Mask | None) -> tuple[Floats, Floats] | Estimate:
+        if self.why:
+            return Estimate.none(self.why)
+        value, picked = self._values(values, rows)
+        if not len(picked) and not bool((self.measurable if rows is None else self.measurable & rows).any()):
+            return Estimate.none("no event is old enough" if self.until is not None else "no event")
+        return value, self.share[picked]
+
+    def _unseen(
+        self, value: Floats, share: Floats, values: npt.ArrayLike | None, rows: Mask | None
+    ) -> tuple[float, float]:
+        """Return the mean and variance of what is not seen yet, with half a fraud more than was seen."""
+        rest = (1 - share) / share
+        mean, square = float((value * rest).sum()), value**2
+        usual, _ = self._values(values, None)
+        size = float(value.mean()) if len(value) else float(usual.mean()) if len(usual) else 1.0
+        if len(value) and values is not None and size > 0 and usual.mean() > 0:
+            spread = float((usual**2).mean() / usual.mean() ** 2) * size**2
+            here = float(square.mean())
+            if here > 0:
+                square = square * (len(value) * here + _USUAL * spread) / ((len(value) + _USUAL) * here)
+        variance = float((square * rest / share).sum()) * self.clumped
+        around = self.measurable if rows is None else self.measurable & rows
+        told = float(self.share[around].mean()) if around.any() else 1.0
+        more = (1 - told) / told
+        second = float(square.mean()) if len(square) else float((usual**2).mean()) if len(usual) else 1.0
+        mean += UNSEEN * size * more
+        variance += UNSEEN * second * more * (1 + more)
+        return mean, variance + self._curves(rows, value / share)
+
+    def _curves(self, rows: Mask | None, weights: Floats) -> float:
+        if self.bearer is None or self.ages is None:
+            return 0.0
+        picked = self._rows(rows)
+        bearer, ages = self.bearer[picked], self.ages[picked]
+        return self.clumped * curve_variance(list(self.curves.values()), bearer, ages, weights)
 
 
-def matured(dataset: Dataset, labels: LabelState) -> Matured:
-    """Return what each known fraud stands for at the moment of the labels."""
+def _rest(counted: float, total: float) -> float:
+    return 0.0 if total == 0 else max(0.0, 1.0 - counted / total)
+
+
+def matured(dataset: Dataset, labels: LabelState, by: Sequence[str] = ()) -> Matured:
+    """Return what each known fraud stands for at the moment of the labels.
+
+    Delay curves are one a label source and group where enough verdicts bear one, else of the next wider group. A
+    silent event has no source: the share told by its age is that of its group's sources together. An event is old
+    enough when three of ten frauds of its group are told by its age, and one of ten of each source that matters.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The events.
+    labels : LabelState
+        What is known of them, and when.
+    by : sequence of str
+        Columns that tell how fast verdicts come, such as the payment method; the region is always one.
+    """
     known = labels.state == FRAUD
     ones = np.ones(dataset.rows)
     if labels.asof is None or not (dataset.has("time") and dataset.has("label_time")):
@@ -80,10 +236,23 @@ def matured(dataset: Dataset, labels: LabelState) -> Matured:
     now = int(labels.asof.value // 1000)
     age = np.where(time.present, (now - time.values) / DAY, np.nan)
     timed = known & told.present & time.present
-    curve = delay_curve((told.values[timed] - time.values[timed]) / DAY, age[timed])
-    share = np.where(np.isnan(age), 1.0, curve.at(np.nan_to_num(age))) if curve.n else ones
-    measurable = share >= LEAST_SHARE
-    weight = np.where(known, np.where(measurable, 1.0 / np.maximum(share, 1e-12), 0.0), 1.0)
-    edge = curve.age_of(LEAST_SHARE)
-    until = None if edge is None or measurable.all() else labels.asof - pd.Timedelta(days=edge)
-    return Matured(weight, share, measurable, until, {"all": curve}, known)
+    delay = np.maximum(np.where(timed, (told.values - time.values) / DAY, 0.0), 0.0)
+    held: Cells = cells(dataset, timed, delay, age, by)
+    if not any(curve.n for curve in held.curves.values()):
+        why = "no fraud has been told yet, so how late they are told is not known" if dataset.rows else ""
+        return Matured(ones, ones, np.ones(dataset.rows, dtype=bool), None, held.curves, known, why=why)
+    share = np.where(np.isnan(age), 1.0, held.share)
+    bearer = np.where(timed, held.bearer, -1)
+    share = np.where(known & ~timed, 1.0, share)
+    measurable = np.isnan(age) | (age >= held.edges[held.group])
+    weight = np.where(known, np.where(measurable, 1.0 / np.maximum(share, 1.0 / HEAVIEST), 0.0), 1.0)
+    share = np.where(timed, np.maximum(share, 1.0 / HEAVIEST), share)
+    edge = float(held.edges[np.unique(held.group)].max()) if dataset.rows else 0.0
+    until = None if measurable.all() else labels.asof - pd.Timedelta(days=edge)
+    curves = list(held.curves.values())
+    clumped = clumping(curves, bearer[timed], np.nan_to_num(age[timed]), delay[timed])
+    ages = np.nan_to_num(age, nan=np.inf)
+    return Matured(weight, share, measurable, until, held.curves, known, ages, bearer, edge, clumped)
+
+
+__all__ = ["LEAST_SHARE", "Matured", "matured"]

@@ -1,0 +1,169 @@
+"""Which delay curve speaks for which event? One a source and group where enough verdicts bear it, else a wider one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from riskbench.data.dataset import Dataset
+from riskbench.metrics.maturity.curve import DelayCurve, delay_curve
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+
+#: Where a smaller share of the frauds is told by now, nothing is corrected: it is not measurable yet.
+LEAST_SHARE = 0.3
+#: So much of each source that matters must be told too; a source matters that tells so much of the frauds.
+LEAST_OF_SOURCE, MATTERS = 0.1, 0.1
+#: So many verdicts bear a curve of their own.
+OWN = 60
+ALL = "all"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cells:
+    """The curves, and which one speaks for which event.
+
+    Attributes
+    ----------
+    curves : mapping of str to DelayCurve
+        By name: the group and, where there are sources, the source.
+    bearer : ndarray of int64, shape (rows,)
+        The curve of each known fraud, as a place in `curves`; -1 of other events.
+    group : ndarray of int64, shape (rows,)
+        The group of each event, once small ones are pooled.
+    names : tuple of str
+        The groups' names.
+    edges : ndarray of float64, shape (groups,)
+        The age in days from which on a group's events are old enough.
+    share : ndarray of float64, shape (rows,)
+        The share told by each event's age: of a known fraud by its source, of others by the group.
+    mixtures : tuple of (Floats, Floats)
+        Each group's share told by age, over its sources: days and shares.
+    """
+
+    curves: dict[str, DelayCurve]
+    bearer: Ints
+    group: Ints
+    names: tuple[str, ...]
+    edges: Floats
+    share: Floats
+    mixtures: tuple[tuple[Floats, Floats], ...]
+
+
+def cells(dataset: Dataset, timed: Mask, delay: Floats, age: Floats, by: Sequence[str]) -> Cells:
+    """Return the curves of all groups, and each event's share told by its age."""
+    source, sources = _sources(dataset)
+    group, names = _pooled(dataset, timed, by)
+    curves: dict[str, DelayCurve] = {ALL: delay_curve(delay[timed], age[timed])}
+    place = {ALL: 0}
+    bearer = np.full(dataset.rows, -1, dtype=np.int64)
+    share = np.zeros(dataset.rows)
+    edges = np.zeros(len(names))
+    mixtures = []
+    old = np.nan_to_num(age, nan=np.inf)
+
+    def curve_of(mask: Mask, name: str) -> int | None:
+        if name not in place:
+            if int(np.count_nonzero(mask)) < OWN:
+                return None
+            place[name] = len(curves)
+            curves[name] = delay_curve(delay[mask], age[mask])
+        return place[name]
+
+    order = np.argsort(group, kind="stable")
+    ends = np.searchsorted(group[order], np.arange(len(names) + 1))
+    for number, name in enumerate(names):
+        rows = order[ends[number] : ends[number + 1]]
+        mine = timed & (group == number)
+        told = rows[timed[rows]]
+        for code in np.unique(source[told]).tolist() if sources else []:
+            own = told[source[told] == code]
+            found = curve_of(mine & (source == code), _named(name, sources[code]))
+            if found is None:
+                found = curve_of(timed & (source == code), _named(ALL, sources[code]))
+            bearer[own] = place[ALL] if found is None else found
+        if not sources:
+            found = place[ALL] if name == ALL else curve_of(mine, name)
+            bearer[told] = place[ALL] if found is None else found
+        days, shares, edges[number] = _mixture(list(curves.values()), bearer[told], old[told])
+        mixtures.append((days, shares))
+        share[rows] = np.concatenate(([0.0], shares))[np.searchsorted(days, old[rows], side="right")]
+    for number, curve in enumerate(curves.values()):
+        own = np.flatnonzero(bearer == number)
+        share[own] = curve.at(old[own])
+    return Cells(curves, bearer, group, names, edges, share, tuple(mixtures))
+
+
+def _mixture(curves: list[DelayCurve], bearer: Ints, age: Floats) -> tuple[Floats, Floats, float]:
+    """Return the share told by age over several sources, and the age from which on events are old enough."""
+    used = np.unique(bearer)
+    if not len(used):
+        used = np.array([0])
+    weight = np.zeros(len(used))
+    for place, number in enumerate(used.tolist()):
+        told = curves[number].at(age[bearer == number])
+        weight[place] = float((1.0 / told[told >= LEAST_SHARE]).sum())
+    weight = weight / weight.sum() if weight.sum() > 0 else np.full(len(used), 1.0 / len(used))
+    days = np.unique(np.concatenate([curves[number].days for number in used.tolist()]))
+    if not len(days):
+        return np.zeros(0), np.zeros(0), 0.0
+    shares = sum(
+        (part * curves[n].at(days) for part, n in zip(weight, used.tolist(), strict=True)), np.zeros(len(days))
+    )
+    edge = float(days[min(int(np.searchsorted(shares, LEAST_SHARE - 1e-12)), len(days) - 1)])
+    for part, number in zip(weight.tolist(), used.tolist(), strict=True):
+        first = curves[number].age_of(LEAST_OF_SOURCE)
+        if part >= MATTERS and first is not None:
+            edge = max(edge, first)
+    return days, np.minimum(shares, 1.0), edge
+
+
+def _pooled(dataset: Dataset, timed: Mask, by: Sequence[str]) -> tuple[Ints, tuple[str, ...]]:
+    """Return each event's group: the finest that enough verdicts bear, by leaving out columns from the last."""
+    region = dataset.roles.region
+    columns = list(dict.fromkeys(dataset.resolve(name) for name in ([region] if region else []) + list(by)))
+    columns = [name for name in columns if name != dataset.roles.label_source]
+    group = np.zeros(dataset.rows, dtype=np.int64)
+    names = [ALL]
+    open_ = np.ones(dataset.rows, dtype=bool)
+    for depth in range(len(columns), 0, -1):
+        codes, words = _crossed(dataset, columns[:depth])
+        enough = np.bincount(codes[timed], minlength=len(words)) >= OWN
+        for code in np.flatnonzero(enough).tolist():
+            own = open_ & (codes == code)
+            if own.any():
+                group[own] = len(names)
+                names.append(words[code])
+                open_ &= ~own
+    used, inverse = np.unique(group, return_inverse=True)
+    return inverse.astype(np.int64), tuple(names[number] for number in used.tolist()) or (ALL,)
+
+
+def _crossed(dataset: Dataset, columns: Sequence[str]) -> tuple[Ints, list[str]]:
+    codes, words = np.zeros(dataset.rows, dtype=np.int64), [""]
+    for column in columns:
+        code, names = dataset.segment(column)
+        used, codes = np.unique(codes * len(names) + code, return_inverse=True)
+        words = [
+            _named(words[number // len(names)], names[number % len(names)])
+            if words[number // len(names)]
+            else names[number % len(names)]
+            for number in used.tolist()
+        ]
+    return codes.astype(np.int64), words
+
+
+def _sources(dataset: Dataset) -> tuple[Ints, tuple[str, ...]]:
+    if dataset.roles.label_source is None:
+        return np.zeros(dataset.rows, dtype=np.int64), ()
+    codes, names = dataset.segment(dataset.roles.label_source)
+    return codes.astype(np.int64), names
+
+
+def _named(group: str, part: str) -> str:
+    return f"{group} · {part}"

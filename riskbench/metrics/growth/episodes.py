@@ -44,6 +44,8 @@ class Episodes:
         Days to the next activity; NaN where none was seen.
     orders, margin : ndarray of float
         Activities in the window, and the margin on them in major units.
+    drawn : ndarray of bool
+        Whether the event would have been held or stopped and was let through at random.
     own : ndarray of float
         The margin on the event itself, in major units.
     levels : tuple of ndarray
@@ -64,6 +66,7 @@ class Episodes:
     gap: Floats
     orders: Floats
     margin: Floats
+    drawn: Mask
     own: Floats
     levels: tuple[Ints, ...]
     alike: Floats
@@ -95,7 +98,7 @@ def episodes(
     events, activity, end = _until(events, activity, asof)
     who, theirs, many = shared_codes(events, activity, entity)
     when, then = (part.column("time").values.astype(np.int64) for part in (events, activity))
-    state = _states(events, asof)
+    state, young = _states(events, asof)
     passed, cheats = _passed(activity, asof)
     bad = np.zeros(many + 1, dtype=bool)
     bad[who[state == FRAUD]] = True
@@ -117,10 +120,12 @@ def episodes(
     stops = np.array([rung.effect == "stop" for rung in ladder(events.domain).rungs])[np.maximum(level, 0)]
     own_kind = events is activity
     known |= stops & (state != FRAUD) & ((before > 0) | (not own_kind))
-    kept = timed & (level >= 0) & known & free & ~bad[who]
+    kept = timed & (level >= 0) & known & free & ~bad[who] & ~young
     rows = np.flatnonzero(kept)
     if not len(rows):
-        raise DataError("No good customer can be followed", hint="name the roles label, outcome and entities")
+        raise DataError(
+            "No good customer can be followed", hint="name the roles label, outcome and entities; or a longer span"
+        )
     count, money, gap = seen.later(safe[rows], when[rows], span)
     _, _, ever = seen.later(safe[rows], when[rows], int(end) - start + span)
     followed = days_of(end - when[rows])
@@ -137,12 +142,14 @@ def episodes(
     levels, alike = _known_before(held, entity, safe[rows], when[rows], before[rows], seen, start, days)
     own, weight = _gains(held, costs)
     until = f"{pd.Timestamp(end, unit='us'):%Y-%m-%d}"
-    notes = [f"Good customers have no known fraud until {until}, and were not troubled in the {days} days before."]
+    notes = [
+        f"Good: no fraud known until {until}, old enough for a verdict, and not troubled in the {days} days before."
+    ]
     if events.roles.label is None:
         notes.append("There is no label: every customer counts as good.")
     return Episodes(
         held, who[rows], level[rows], followed, whole,
-        np.where(ever >= 0, days_of(ever), np.nan), count.astype(np.float64), scaled,
+        np.where(ever >= 0, days_of(ever), np.nan), count.astype(np.float64), scaled, _drawn(held) & (level[rows] == 0),
         own / events.currency.scale * weight, levels, alike, pd.Timestamp(end, unit="us"), tuple(notes),
     )  # fmt: skip
 
@@ -164,10 +171,15 @@ def _until(events: Dataset, activity: Dataset, asof: str | pd.Timestamp | None) 
     return held[0], held[0] if events is activity else held[1], end
 
 
-def _states(events: Dataset, asof: str | pd.Timestamp | None) -> npt.NDArray[np.int8]:
+def _states(events: Dataset, asof: str | pd.Timestamp | None) -> tuple[npt.NDArray[np.int8], Mask]:
+    """Return what is known of each event, and which are too young for anybody to know whether they are good."""
     if events.roles.label is None:
-        return np.full(events.rows, BLOCKED, dtype=np.int8)
-    return label_state(events, asof=asof).state
+        return np.full(events.rows, BLOCKED, dtype=np.int8), np.zeros(events.rows, dtype=bool)
+    labels = label_state(events, asof=asof)
+    if labels.mature_until is None:
+        return labels.state, np.zeros(events.rows, dtype=bool)
+    time = events.column("time")
+    return labels.state, ~time.present | (time.values > micros(labels.mature_until))
 
 
 def _levels(events: Dataset) -> Ints:
@@ -185,8 +197,16 @@ def _passed(activity: Dataset, asof: str | pd.Timestamp | None) -> tuple[Mask, M
         stops = np.array([rung.effect == "stop" for rung in ladder(activity.domain).rungs])
         level = _levels(activity)
         passed = (level < 0) | ~stops[np.maximum(level, 0)]
-    cheats = _states(activity, asof) == FRAUD
+    cheats = _states(activity, asof)[0] == FRAUD
     return passed, cheats
+
+
+def _drawn(held: Dataset) -> Mask:
+    """Return which events the role `let_through` says were let through at random."""
+    if not held.has("let_through"):
+        return np.zeros(held.rows, dtype=bool)
+    chance = held.column("let_through")
+    return np.asarray(chance.present & (chance.values > 0) & (chance.values < 1))
 
 
 def _gains(dataset: Dataset, costs: Costs) -> tuple[Floats, float]:

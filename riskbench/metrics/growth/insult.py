@@ -15,6 +15,7 @@ from riskbench.data.doors import a_dataset
 from riskbench.data.outcomes import ladder
 from riskbench.display import Fact, Grounds, Result, result
 from riskbench.display.chart import BLUE, GREEN, GREY, ORANGE, RED, style
+from riskbench.display.fact import Unit, number
 from riskbench.errors import ParameterError
 from riskbench.metrics.costs import Costs
 from riskbench.metrics.growth.episodes import Episodes, checked_entity, episodes
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 MEASURES = ("left", "later_orders", "later_margin")
 #: All steps that hold or stop, taken together.
 TROUBLED = "held or stopped"
+#: The same against those that were let through at random: no selection is left.
+AT_RANDOM = "held or stopped, against let through"
 #: A column of more values than this is no segment.
 _MOST = 200
 
@@ -40,7 +43,8 @@ class InsultPrice(Result):
     Attributes
     ----------
     steps : DataFrame
-        One row a step of the ladder and measure, and one for all that hold or stop: outcome, measure (left: the
+        One row a step of the ladder and measure, and one for all that hold or stop (where enough were let through at
+        random, also against these, which no selection bends): outcome, measure (left: the
         share without a further order in the window; later_orders; later_margin in major units), troubled, usual
         (the same of comparable customers who were not troubled), change, lower, upper (95 %, clustered by
         customer), naive (the plain difference), n, customers, controls, why.
@@ -63,9 +67,6 @@ class InsultPrice(Result):
     main: ClassVar[str] = "steps"
     next_step: ClassVar[str] = ".costs(costs) puts the measured values in place of the assumed ones"
     repr_rows: ClassVar[int] = 14
-    repr_columns: ClassVar[tuple[str, ...]] = (
-        "outcome", "measure", "troubled", "usual", "change", "lower", "upper", "naive", "n",
-    )  # fmt: skip
     repr_tables: ClassVar[tuple[str, ...]] = ("tiers",)
 
     steps: pd.DataFrame
@@ -88,12 +89,17 @@ class InsultPrice(Result):
             return {"change": None, "lower": None, "upper": None, "n": 0, "why": "nobody was troubled so"}
         return {str(name): _none(value) for name, value in held.iloc[0].to_dict().items()}
 
+    @property
+    def answer(self) -> str:
+        """The rows that answer: against those let through at random where there are enough, else against their like."""
+        return AT_RANDOM if (self.steps["outcome"] == AT_RANDOM).any() else TROUBLED
+
     def headline(self) -> tuple[Fact, ...]:
         """Return what being held or stopped changed, then what a challenge did."""
         facts = [
-            self._fact("Good customers lost for being held or stopped", TROUBLED, "left", "share"),
-            self._fact(f"Orders in {self.days} days", TROUBLED, "later_orders", "average"),
-            self._fact(f"Margin in {self.days} days", TROUBLED, "later_margin", "money"),
+            self._fact("Good customers lost for being held or stopped", self.answer, "left", "share"),
+            self._fact(f"Orders in {self.days} days", self.answer, "later_orders", "average"),
+            self._fact(f"Margin in {self.days} days", self.answer, "later_margin", "money"),
         ]
         naive = self.row(TROUBLED, "left")
         if naive["change"] is not None:
@@ -129,7 +135,7 @@ class InsultPrice(Result):
         """
         stated = Costs.from_mapping(costs)
         changed: dict[str, float] = {}
-        left = self.row(TROUBLED, "left")
+        left = self.row(self.answer, "left")
         if left["change"] is not None and self.stayed_orders is not None:
             changed["insult_share"] = _clipped(left["change"], 1.0)
             changed["future_orders"] = _clipped(self.stayed_orders, 1e4)
@@ -268,6 +274,9 @@ def insult_price(
         for name, levels in {TROUBLED: hard, **groups}.items()
         for row in _rows(_compared(held, np.isin(held.level, levels) & held.whole))
     ]
+    drawn = _rows(_compared(held, np.isin(held.level, hard) & held.whole, control=held.drawn))
+    if drawn[0]["why"] == "":
+        steps = [{"outcome": AT_RANDOM, **row} for row in drawn] + steps
     frame = pd.DataFrame(steps).astype(_FLOATS)
     stayed = held.whole & (held.level == 0) & (held.orders > 0)
     own = held.own[held.level == 0]
@@ -294,6 +303,7 @@ def insult_price(
         mean_margin=float(own.mean()) if len(own) else None,
         effects=effects,
         name=events.name,
+        pages={"steps": _page(frame, int(days), later.currency.code)},
         notes=(*held.notes, *_remarks(held, hard, int(days))),
         grounds=_grounds(held, frame, hard, int(days), told),
         provenance={
@@ -315,8 +325,10 @@ def insult_price(
 _FLOATS = dict.fromkeys(("troubled", "usual", "change", "lower", "upper", "naive"), float)
 
 
-def _compared(held: Episodes, treated: np.ndarray, among: np.ndarray | None = None) -> list[Change]:
-    control = held.whole & (held.level == 0)
+def _compared(
+    held: Episodes, treated: np.ndarray, among: np.ndarray | None = None, *, control: np.ndarray | None = None
+) -> list[Change]:
+    control = held.whole & (held.level == 0 if control is None else control)
     if among is not None:
         treated, control = treated & among, control & among
     left = (held.orders == 0).astype(np.float64)
@@ -412,6 +424,36 @@ def _grounds(held: Episodes, frame: pd.DataFrame, hard: list[int], days: int, ma
         else "",
         not_measurable=f"Too few for: {', '.join(missing)}." if missing else "",
     )
+
+
+def _page(frame: pd.DataFrame, days: int, currency: str) -> tuple[str, pd.DataFrame]:
+    """Return the steps in a reader's words: each number in its unit."""
+    units: dict[str, Unit] = {"left": "share", "later_orders": "average", "later_margin": "money"}
+    said = {"left": "no further order", "later_orders": "further orders", "later_margin": "margin on them"}
+    rows = []
+    for row in frame.to_dict("records"):
+        unit, measured = units[row["measure"]], row["why"] == ""
+
+        def told(name: str, *, signed: bool = False, row: dict = row, unit: Unit = unit) -> str:  # type: ignore[type-arg]
+            if unit == "average":
+                return f"{row[name]:+.2f}" if signed else f"{row[name]:.2f}"
+            return number(float(row[name]), unit, signed=signed)
+
+        ends = f"{told('lower', signed=True)} to {told('upper', signed=True)}" if measured else row["why"]
+        rows.append(
+            {
+                "step": row["outcome"],
+                "what": said[row["measure"]],
+                "troubled": told("troubled") if measured else "not measurable",
+                "their like": told("usual") if measured else "",
+                "change": told("change", signed=True) if measured else "",
+                "95 % interval": ends,
+                "plain difference": told("naive", signed=True) if measured else "",
+                "events": int(row["n"]),
+            }
+        )
+    money = f"; money in {currency}" if currency not in ("", "XXX") else ""
+    return f"In the {days} days after the event, a customer{money}", pd.DataFrame(rows)
 
 
 def _clipped(value: object, top: float) -> float:

@@ -63,6 +63,7 @@ _HOMES = {
     "PlaybookBrowser": "riskbench.widgets.catalogue",
     "PlaybookError": "riskbench.errors",
     "PlaybookForm": "riskbench.widgets.form",
+    "PooledCuts": "riskbench.calibration.pooled.pooled_cuts",
     "Programme": "riskbench.data.programmes.programme",
     "Proof": "riskbench.rules.exchange.proof",
     "Queue": "riskbench.metrics.queue",
@@ -83,6 +84,7 @@ _HOMES = {
     "SegmentExplorer": "riskbench.widgets.segments",
     "SignedChange": "riskbench.rules.comparison.signing",
     "Simulation": "riskbench.rules.simulation",
+    "Staffing": "riskbench.metrics.queue",
     "StoreError": "riskbench.errors",
     "Surface": "riskbench.calibration.surface.surface",
     "Threshold": "riskbench.data.programmes.programme",
@@ -121,6 +123,7 @@ _HOMES = {
     "plan_launch": "riskbench.rules.launch.launch",
     "playbook_browser": "riskbench.widgets.catalogue",
     "playbook_form": "riskbench.widgets.form",
+    "pool_cuts": "riskbench.calibration.pooled.pooled_cuts",
     "price_deviations": "riskbench.rules.deviations",
     "prove": "riskbench.rules.exchange.proof",
     "read": "riskbench.data.read",
@@ -137,6 +140,7 @@ _HOMES = {
     "segment_explorer": "riskbench.widgets.segments",
     "simulate": "riskbench.rules.simulation",
     "simulate_queue": "riskbench.metrics.queue",
+    "staffing": "riskbench.metrics.queue",
     "start": "riskbench.runner.session",
     "surface": "riskbench.calibration.surface.surface",
     "threshold_panel": "riskbench.widgets.threshold",
@@ -156,6 +160,8 @@ if TYPE_CHECKING:
     from riskbench.calibration.calibration import calibrate as calibrate
     from riskbench.calibration.decision import Decision as Decision
     from riskbench.calibration.decision import decide as decide
+    from riskbench.calibration.pooled.pooled_cuts import PooledCuts as PooledCuts
+    from riskbench.calibration.pooled.pooled_cuts import pool_cuts as pool_cuts
     from riskbench.calibration.reading import CutReading as CutReading
     from riskbench.calibration.surface.surface import Surface as Surface
     from riskbench.calibration.surface.surface import surface as surface
@@ -217,7 +223,9 @@ if TYPE_CHECKING:
     from riskbench.metrics.growth.insult import InsultPrice as InsultPrice
     from riskbench.metrics.growth.insult import insult_price as insult_price
     from riskbench.metrics.queue import Queue as Queue
+    from riskbench.metrics.queue import Staffing as Staffing
     from riskbench.metrics.queue import simulate_queue as simulate_queue
+    from riskbench.metrics.queue import staffing as staffing
     from riskbench.rules.appraisal.appraisal import Appraisal as Appraisal
     from riskbench.rules.appraisal.appraisal import appraise as appraise
     from riskbench.rules.appraisal.what_if import WhatIf as WhatIf

@@ -16,7 +16,7 @@ from riskbench.metrics.queue.asked import FEW_BLOCKS, money, plan_of
 from riskbench.metrics.queue.cases import Cases, cases_of
 from riskbench.metrics.queue.replay import Plan, replay
 from riskbench.metrics.queue.staff import Hours, Reviewers, Team, teams
-from riskbench.metrics.queue.tables import hours_frame, queues_frame, worth_frame
+from riskbench.metrics.queue.tables import TOGETHER, hours_frame, queues_frame, worth_frame
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -206,8 +206,8 @@ def simulate_queue(
     Verified within 24 hours: 61.7 % (59.0 to 64.6 %)
     >>> found.frame("hours").loc[[9, 10], ["hour", "reviewers"]]
         hour  reviewers
-    9      9          2
-    10    10          2
+    9      9        2.0
+    10    10        2.0
 
     """
     begun = time.perf_counter()
@@ -244,7 +244,7 @@ def simulate_queue(
     replayed = replay(plan, tried)
     queues = queues_frame(plan, replayed, staff)
     change = worth_frame(plan, replayed, tried, minute_cost=stated.minute_cost, breach_cost=fee)
-    level = _hours_words(plan.within)
+    level = hours_words(plan.within)
     return Queue(
         hours=hours_frame(plan, replayed, staff),
         queues=queues,
@@ -254,7 +254,7 @@ def simulate_queue(
         level=level,
         currency=seen.currency,
         facts=_facts(queues, change, level, seen),
-        notes=(*_notes(plan, few=few, stated=stated, fee=fee, queues=queues), *seen.notes),
+        notes=(*notes_of(plan, few=few, stated=stated, fee=fee), *_heavy(plan, queues), *seen.notes),
         grounds=grounds(plan),
         provenance=provenance(plan, staff, begun, stated),
     )
@@ -297,11 +297,13 @@ def _facts(queues: pd.DataFrame, change: pd.DataFrame, level: str, seen: Cases) 
     )
 
 
-def _hours_words(hours: float) -> str:
+def hours_words(hours: float) -> str:
+    """Return a number of hours in words."""
     return f"{hours:g} hour{'' if hours == 1 else 's'}" if hours >= 1 else f"{60 * hours:g} minutes"
 
 
-def _notes(plan: Plan, *, few: bool, stated: Costs, fee: float, queues: pd.DataFrame) -> list[str]:
+def notes_of(plan: Plan, *, few: bool, stated: Costs, fee: float) -> list[str]:
+    """Return what a reader must know of how the weeks were drawn, and what was stated."""
     seen = plan.cases
     drawn = "whole weeks, drawn again" if plan.arrivals == "weeks" else "a Poisson stream by hour of the week"
     notes = [
@@ -320,13 +322,17 @@ def _notes(plan: Plan, *, few: bool, stated: Costs, fee: float, queues: pd.DataF
     if seen.money:
         late = f"; a breach costs {fee:,.2f}" if fee else ""
         notes.append(f"A reviewer's paid minute costs {seen.currency} {stated.minute_cost:g}{late}.")
-    heavy = queues[(queues["utilisation"] >= 1) & (queues["queue"] != "(all queues)")]["queue"]
-    if len(heavy) and not np.isfinite(plan.expires):
-        notes.append(
-            f"More work comes than reviewers can do ({', '.join(map(str, heavy))}): the backlog grows every week, and "
-            f"the figures are those of the first {plan.weeks} weeks."
-        )
     return notes
+
+
+def _heavy(plan: Plan, queues: pd.DataFrame) -> list[str]:
+    heavy = queues[(queues["utilisation"] >= 1) & (queues["queue"] != TOGETHER)]["queue"]
+    if not len(heavy) or np.isfinite(plan.expires):
+        return []
+    said = ", ".join(map(str, heavy))
+    return [
+        f"More work comes than reviewers can do ({said}): the figures are of {plan.weeks} weeks of growing backlog."
+    ]
 
 
 def grounds(plan: Plan) -> Grounds:

@@ -1,0 +1,1 @@
+"""Which cut does each region get, when small ones lean on all?"""

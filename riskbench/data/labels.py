@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +24,15 @@ STATES = (
     "unlabelled: young",
     "unlabelled: no verdict",
     "unlabelled: no dispute channel",
+)
+#: The columns that say why events are unlabelled; together they are all of them.
+REASONS: Mapping[str, int] = MappingProxyType(
+    {
+        "unlabelled_blocked": BLOCKED,
+        "unlabelled_young": YOUNG,
+        "unlabelled_no_channel": NO_CHANNEL,
+        "unlabelled_no_verdict": UNKNOWN,
+    }
 )
 
 
@@ -154,6 +165,20 @@ def lost_methods(dataset: Dataset) -> tuple[str, ...]:
     kind = dataset.kinds[dataset.roles.dispute_channel]
     held = {_said(name, kind) for name in dataset.segment(dataset.roles.dispute_channel)[1]}
     return tuple(str(value) for value in dataset.roles.no_dispute if _said(value, kind) not in held)
+
+
+def has_verdict(dataset: Dataset, labels: LabelState) -> tuple[npt.NDArray[np.bool_], bool]:
+    """Return which events have a verdict or will have one by waiting, and whether silence is a verdict in this data.
+
+    Where silence means good, a young event will have one, but for those that no source would ever tell of (their
+    label is missing). Where it does not, only what was told counts.
+    """
+    known = (labels.state == FRAUD) | (labels.state == GOOD)
+    if labels.asof is None or dataset.roles.label is None or dataset.roles.label_time is None:
+        return known, True
+    fraud, good = verdicts(dataset)
+    silence = bool((good & ~dataset.column("label_time").present).any())
+    return (known | ((labels.state == YOUNG) & (fraud | good)) if silence else known), silence
 
 
 def label_state(dataset: Dataset, *, asof: str | pd.Timestamp | None = None) -> LabelState:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from riskbench.data.dataset import Dataset
-from riskbench.data.labels import FRAUD, GOOD
+from riskbench.data.labels import BLOCKED, FRAUD, GOOD, NO_CHANNEL, REASONS, STATES, UNKNOWN, YOUNG
 from riskbench.errors import DataError, ParameterError
 from riskbench.metrics.intervals import wilson
 
@@ -64,18 +64,40 @@ def case_codes(dataset: Dataset, *, unit: str, per: str | None) -> npt.NDArray[n
 def case_measures(
     codes: Sequence[npt.NDArray[np.int64]], states: Sequence[npt.NDArray[np.int8]]
 ) -> dict[str, npt.NDArray[np.generic]]:
-    """Return cases, cases with a known fraud, and their share among cases with a verdict, rule by rule."""
-    cases, fraud, judged = [], [], []
-    for code, state in zip(codes, states, strict=True):
-        cases.append(len(np.unique(code)))
-        with_fraud = np.unique(code[state == FRAUD])
-        fraud.append(len(with_fraud))
-        judged.append(len(np.unique(code[(state == FRAUD) | (state == GOOD)])))
-    rate, lower, upper = wilson(fraud, judged)
-    return {
-        "cases": np.array(cases, dtype=np.int64),
-        "fraud_cases": np.array(fraud, dtype=np.int64),
-        "case_precision": rate,
-        "case_precision_lower": lower,
-        "case_precision_upper": upper,
-    }
+    """Return cases, cases with a known fraud, and their share among cases with a verdict, rule by rule.
+
+    A case with a young event and no known fraud is open: its verdict may yet turn. A case without any verdict is
+    unlabelled, for the reason of its events that comes first: young, blocked, no dispute channel, no verdict.
+    """
+    told = np.array([_told(code, state) for code, state in zip(codes, states, strict=True)], dtype=np.int64)
+    columns = told.reshape(len(codes), len(_COLUMNS)).T
+    found = dict(zip(_COLUMNS, columns, strict=True))
+    judged = found["cases"] - found["unlabelled_cases"]
+    rate, lower, upper = wilson(found["fraud_cases"], judged)
+    return found | {"case_precision": rate, "case_precision_lower": lower, "case_precision_upper": upper}
+
+
+_COLUMNS = ("cases", "fraud_cases", "open_cases", "unlabelled_cases", *(f"{name}_cases" for name in REASONS))
+#: Why a case has no verdict, the first that holds for one of its events: waiting may help against the first only.
+_FIRST = (YOUNG, BLOCKED, NO_CHANNEL, UNKNOWN)
+
+
+def _told(code: npt.NDArray[np.int64], state: npt.NDArray[np.int8]) -> list[int]:
+    """Return how many cases there are, and what is known of them, in the order of the columns."""
+    cases, place = np.unique(code, return_inverse=True)
+    seen = np.zeros((len(cases), len(STATES)), dtype=bool)
+    seen[place, state] = True
+    fraud, young = seen[:, FRAUD], seen[:, YOUNG]
+    left = ~(fraud | seen[:, GOOD])
+    unlabelled = int(left.sum())
+    why = {}
+    for reason in _FIRST:
+        why[reason] = int((left & seen[:, reason]).sum())
+        left &= ~seen[:, reason]
+    return [
+        len(cases),
+        int(fraud.sum()),
+        int((young & ~fraud).sum()),
+        unlabelled,
+        *(why[reason] for reason in REASONS.values()),
+    ]

@@ -102,6 +102,12 @@ class Hits:
         """The deciding rule and outcome of each event."""
         return resolve(self.book, self.bits)
 
+    @property
+    def alerts(self) -> npt.NDArray[np.bool_]:
+        """Which events get an outcome that does something."""
+        effects = np.array([rung.effect != "none" for rung in ladder(self.book.domain).rungs])
+        return effects[self.resolution.level]
+
     @cached_property
     def signatures(self) -> Signatures:
         """The distinct sets of rules that hit an event, with counts and money; built on first need."""

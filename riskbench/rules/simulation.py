@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from functools import cached_property, partial
+from itertools import chain
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from riskbench.data.dataset import Dataset
-from riskbench.data.labels import FRAUD, GOOD, STATES
+from riskbench.data.labels import FRAUD, GOOD
 from riskbench.data.outcomes import ladder
-from riskbench.display import Fact, Result, result
+from riskbench.display import Fact, Grounds, Result, result
 from riskbench.display.chart import BLUE, GREY, style
 from riskbench.engine.bits import Words, first_hits, hit_by_one, positions, union
 from riskbench.metrics.costs import Costs
@@ -27,7 +28,9 @@ from riskbench.rules.appraisal.what_if import WhatIf, what_if
 from riskbench.rules.book import RuleBook
 from riskbench.rules.cases import case_codes, case_measures
 from riskbench.rules.doors import book_and_events
+from riskbench.rules.headline import facts, grounds, notes, page
 from riskbench.rules.hits import Hits, hits
+from riskbench.rules.maturing import Maturing, Told, matured_table
 from riskbench.rules.standing import Standing
 from riskbench.rules.tally import Tally, crossed, framed, measures, tally
 
@@ -96,11 +99,33 @@ class Simulation(Result):
     currency: str
     hits: Hits
     standing: Standing
-    facts: tuple[Fact, ...]
+    maturing: Maturing
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        vars(self).pop("grounds", None)  # told when asked for: delay curves take longer than all counts together
 
     def headline(self) -> tuple[Fact, ...]:
-        """Return what the live rules together do."""
-        return self.facts
+        """Return what the live rules together do, with the frauds that are told later in the figures."""
+        if "facts" not in self._cache:
+            whole = tally(self.hits)
+            self._cache["facts"] = facts(self.maturing, whole, self.whole, self._told)
+        held: tuple[Fact, ...] = self._cache["facts"]
+        return held
+
+    @cached_property  # type: ignore[misc]
+    def grounds(self) -> Grounds:
+        """What the figures of all alerts rest on."""
+        row = dict(zip(self.whole.columns, self.whole.iloc[0], strict=True))
+        return grounds(self.maturing, row, self._alerts)
+
+    @cached_property
+    def _alerts(self) -> Told:
+        return self.maturing.of(self.hits.alerts)
+
+    @property
+    def _told(self) -> Told | None:
+        return None if self.maturing.plain else self._alerts
 
     def what_if(
         self,
@@ -281,7 +306,9 @@ def simulate(
     alerted = effects != "none"
     insulting = np.isin(effects, ["review", "stop"])
     both = _whole(held, whole, alerted=alerted, insulting=insulting, codes=codes)
+    maturing = Maturing(held)
     lazy: Mapping[str, Callable[[], pd.DataFrame]] = {
+        "matured": partial(_matured, maturing, insulting),
         "regions": partial(_split, held, "region"),
         "weeks": partial(_split, held, "week"),
         "overlap": partial(overlap, held),
@@ -309,9 +336,10 @@ def simulate(
         currency=held.dataset.currency.code,
         hits=held,
         standing=standing,
-        facts=_facts(held, whole, both),
+        maturing=maturing,
+        pages={"rules": ("", page(rules, Simulation.repr_columns))},
         lazy=lazy,
-        notes=_notes(held, whole),
+        notes=notes(held, whole),
         provenance=_provenance(held, unit=unit, per=per, seconds=time.perf_counter() - begun),
     )
 
@@ -364,7 +392,7 @@ def _outcomes(held: Hits, by_level: Tally) -> pd.DataFrame:
             "event_share": by_level.hits / total,
             "frauds": by_level.frauds,
             "good": by_level.good,
-            "unlabelled": by_level.unlabelled,
+            **by_level.reasons,
             "fraud_value": by_level.value[:, FRAUD] / scale,
             "good_value": by_level.value[:, GOOD] / scale,
         }
@@ -389,39 +417,14 @@ def _whole(
     return framed({"set": ["all alerts", "reviewed or stopped"]}, columns)
 
 
-def _facts(held: Hits, whole: Tally, both: pd.DataFrame) -> tuple[Fact, ...]:
-    row, hard = (dict(zip(both.columns, line, strict=True)) for line in both.itertuples(index=False, name=None))
-    labelled = int(whole.frauds[0] + whole.good[0])
-    events, hits_ = int(whole.hits[0]), int(row["hits"])
-    facts = [
-        _rate("Alert rate", row, "alert_rate", events, note=f"{hits_:,} of {events:,} events"),
-        _rate("Precision", row, "precision", hits_ - int(row["unlabelled"]), note="of labelled alerts"),
-        _rate("Recall", row, "recall", int(whole.frauds[0]), note=f"of {int(whole.frauds[0]):,} known frauds"),
-        _rate("Insult rate", hard, "insult_rate", int(whole.good[0]), note="good events reviewed or stopped"),
-    ]
-    if held.worth.money:
-        facts.append(
-            Fact(
-                "Value caught",
-                float(row["value_caught"]) if labelled else None,
-                "money",
-                lower=float(row["value_caught_lower"]),
-                upper=float(row["value_caught_upper"]),
-                n=int(row["frauds"]),
-                currency=held.dataset.currency.code,
-                note="" if labelled else "no labels",
-            )
-        )
-    facts.append(Fact("Alerts without a verdict", int(row["unlabelled"]), "count", n=hits_))
-    return tuple(facts)
-
-
-def _rate(name: str, row: Mapping[str, Any], column: str, n: int, *, note: str) -> Fact:
-    value = float(row[column])
-    if n == 0 or np.isnan(value):
-        return Fact(name, None, "share", n=n, note="no events to measure it on")
-    lower, upper = float(row[f"{column}_lower"]), float(row[f"{column}_upper"])
-    return Fact(name, value, "share", lower=lower, upper=upper, n=n, note=note)
+def _matured(maturing: Maturing, insulting: npt.NDArray[np.bool_]) -> pd.DataFrame:
+    """Return what every rule's hits will turn out to be, and those of all live rules together."""
+    held = maturing.held
+    sets = chain(
+        ((rule.id, held.bits.mask(place)) for place, rule in enumerate(held.book.rules)),
+        (("(all alerts)", held.alerts), ("(reviewed or stopped)", insulting[held.resolution.level])),
+    )
+    return matured_table(maturing, sets)
 
 
 def _split(held: Hits, axis: str) -> pd.DataFrame:
@@ -453,24 +456,6 @@ def _matrix(held: Hits) -> pd.DataFrame:
     cells = before * len(names) + held.resolution.level
     split = tally(held, codes=cells, size=len(said) * len(names))
     return crossed(split, {"history": said, "simulated": names}, scale=held.scale)
-
-
-def _notes(held: Hits, whole: Tally) -> tuple[str, ...]:
-    dataset, notes = held.dataset, [f"Labels: {held.labels.recipe}."]
-    notes += held.lapsed
-    if not held.book.rules:
-        notes.append("No book given: no rule hits anything.")
-    elif not held.live:
-        notes.append("No rule of the book is live: nothing is decided.")
-    for state in range(2, len(STATES)):
-        count = int(whole.count[0, state])
-        if count:
-            notes.append(f"{count:,} events are {STATES[state]}; they are in no precision, recall or insult rate.")
-    if not held.worth.money:
-        notes.append("No amount: value is not measurable, so value columns are empty.")
-    if not dataset.has("time"):
-        notes.append("No time: there are no weeks and no velocity.")
-    return (*notes, *dataset.notes)
 
 
 def _provenance(held: Hits, *, unit: str | None, per: str | None, seconds: float) -> dict[str, object]:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from riskbench.data.labels import FRAUD, GOOD, STATES
+from riskbench.data.labels import FRAUD, GOOD, REASONS, STATES
 from riskbench.engine.sums import cell_counts, cell_squares, cell_sums
 from riskbench.metrics.intervals import sum_interval, wilson
 from riskbench.rules.hits import Hits
@@ -64,6 +64,11 @@ class Tally:
         """Events without a verdict."""
         return self.hits - self.frauds - self.good
 
+    @property
+    def reasons(self) -> dict[str, Ints]:
+        """Events without a verdict, and why each has none: the first is the sum of the others."""
+        return {"unlabelled": self.unlabelled} | {name: self.count[:, state] for name, state in REASONS.items()}
+
 
 def tally(
     held: Hits, rows: npt.NDArray[np.intp] | None = None, *, codes: npt.NDArray[np.integer] | None = None, size: int = 1
@@ -106,7 +111,7 @@ def measures(part: Tally, whole: Tally, *, scale: float) -> dict[str, npt.NDArra
     columns: dict[str, npt.NDArray[np.generic]] = {
         "hits": part.hits,
         "frauds": part.frauds,
-        "unlabelled": part.unlabelled,
+        **part.reasons,
     }
     rates = {"precision": precision, "recall": recall, "alert_rate": alert, "insult_rate": insult}
     for name, (rate, lower, upper) in rates.items():
@@ -146,7 +151,7 @@ def crossed(split: Tally, keys: Mapping[str, Sequence[str]], *, scale: float) ->
             "events": split.hits,
             "frauds": split.frauds,
             "good": split.good,
-            "unlabelled": split.unlabelled,
+            **split.reasons,
             "fraud_value": split.value[:, FRAUD] / scale,
             "good_value": split.value[:, GOOD] / scale,
         }

@@ -7,16 +7,21 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from riskbench.data.labels import FRAUD, GOOD
 from riskbench.data.outcomes import Effect
-from riskbench.metrics.intervals import Z95, sum_interval
+from riskbench.metrics.intervals import sum_interval
+from riskbench.metrics.money import Parts, clumping, money_interval
 from riskbench.metrics.price import Price
+from riskbench.rules.hits import Hits
 from riskbench.rules.signature import KINDS, Cells
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
+#: A kind of which no flip was seen is moved as the others were: by so small a share each weighs beside its own.
+_TRACE = 1e-6
 #: The columns of a change, in the order in which pages show them.
 COLUMNS = (
     "flips alerts alerts_lower alerts_upper frauds frauds_lower frauds_upper insults insults_lower insults_upper "
@@ -78,8 +83,35 @@ def moves(
     return Moves(cells.summed(codes, groups * levels * levels, picked=picked), groups, levels)
 
 
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """What is at stake in the events of each kind, all events of the data together: good, fraud, unlabelled.
+
+    Attributes
+    ----------
+    count, stake, squares : tuple of three floats
+        Events, what is at stake in them, and its square, summed, in minor units.
+    """
+
+    count: tuple[float, ...]
+    stake: tuple[float, ...]
+    squares: tuple[float, ...]
+
+    @classmethod
+    def of(cls, cells: Cells) -> Usual:
+        """Return it from disjoint groups that hold all events."""
+        parts = (cells.count, cells.stake, cells.stake_squares)
+        return cls(*(tuple(part.sum(axis=0).astype(np.float64).tolist()) for part in parts))
+
+
 def changes_of(
-    held: Moves, price: Price, effects: Sequence[Effect], *, scale: float
+    held: Moves,
+    price: Price,
+    effects: Sequence[Effect],
+    *,
+    scale: float,
+    usual: Usual,
+    together: npt.ArrayLike = 1.0,
 ) -> dict[str, npt.NDArray[np.generic]]:
     """Return what each group's moves change: after less before, with 95 % intervals.
 
@@ -97,6 +129,10 @@ def changes_of(
         The effect of each level.
     scale : float
         Minor units in one major unit; NaN without money, so that no value is told.
+    usual : Usual
+        What is at stake in all events: what flips that are few do not show of their spread.
+    together : array of float
+        How many times the variance of net value grows because events come together: a number, or one a group.
     """
     moved = 1 - np.eye(held.levels, dtype=np.int64)[None, :, :, None]
     count = held.shaped(held.cells.count).astype(np.int64) * moved
@@ -125,27 +161,80 @@ def changes_of(
     spread = (squares * np.abs(sign))[..., FRAUD].sum(axis=(1, 2)) / scale**2
     lower, upper = sum_interval(caught, spread)
     columns |= {"value_caught": caught, "value_caught_lower": lower, "value_caught_upper": upper}
-    net, variance = net_change(held, price)
-    half = Z95 * np.sqrt(variance)
-    return columns | {"net_value": net, "net_value_lower": net - half, "net_value_upper": net + half}
+    net, lower, upper = net_change(held, price, usual, together=together)
+    return columns | {"net_value": net, "net_value_lower": lower, "net_value_upper": upper}
 
 
-def net_change(held: Moves, price: Price) -> tuple[Floats, Floats]:
-    """Return the change in net value of each group, in major units, and its variance."""
-    net, second = net_by_pair(held, price)
-    return net.sum(axis=(1, 2)), second.sum(axis=(1, 2))
+def net_change(
+    held: Moves, price: Price, usual: Usual, *, together: npt.ArrayLike = 1.0
+) -> tuple[Floats, Floats, Floats]:
+    """Return the change in net value of each group, in major units, with its 95 % interval."""
+    net = net_by_pair(held, price).sum(axis=(1, 2))
+    swell = np.asarray(together, dtype=np.float64).reshape(-1, 1)
+    return net, *money_interval(net, parts_of(held, price, usual), together=swell)
 
 
-def net_by_pair(held: Moves, price: Price) -> tuple[Floats, Floats]:
-    """Return the change in net value of each group and pair of outcomes, in major units, and its variance."""
+def parts_of(held: Moves, price: Price, usual: Usual) -> Parts:
+    """Return what the change in net value of each group is made of: a part a kind of event and a sign.
+
+    A kind of which no flip was seen stands there with what is usual for it, moved as the labelled flips were: the
+    next of the kind may be a large one.
+    """
     count, stake, squares = (
         held.shaped(part).astype(np.float64) for part in (held.cells.count, held.cells.stake, held.cells.stake_squares)
     )
+    slope, work = _steps(price)
+    moved = (1.0 - np.eye(held.levels))[None, :, :, None]
+    seen = np.array([np.array(part, dtype=np.float64) for part in (usual.stake, usual.squares)])
+    stake_mean, square_mean = np.divide(seen, np.array(usual.count), out=np.zeros_like(seen), where=seen > 0)
+    usual_size = np.abs(slope) * stake_mean + np.abs(work)
+    usual_square = slope**2 * square_mean - 2 * slope * work * stake_mean + work**2
+    adds = (slope * stake_mean - work > 0).astype(np.int64)
+    known = np.array(usual.count) > 0
+    size = (np.abs(slope) * stake + np.abs(work) * count) * moved
+    own = np.maximum(slope**2 * squares - 2 * slope * work * stake + work**2 * count, 0.0) * moved
+    n = count * moved
+    labelled = n[..., : FRAUD + 1].sum(axis=-1, keepdims=True)
+    weight = (n + _TRACE * labelled) * known
+    weight[..., KINDS - 1] = n[..., KINDS - 1]
+    found = []
+    for sign in (1, 0):
+        picked = (adds == sign).astype(np.float64)
+        of_all = (weight * picked).sum(axis=(1, 2))
+        safe = np.where(of_all > 0, of_all, 1.0)
+        usually = [(weight * picked * part).sum(axis=(1, 2)) / safe for part in (usual_size, usual_square)]
+        found.append([*((part * picked).sum(axis=(1, 2)) for part in (n, size, own)), *usually])
+    count_, size_, squares_, mean_, square_ = (np.concatenate(both, axis=-1) for both in zip(*found, strict=True))
+    return Parts(count_, size_, squares_, mean_, square_, np.repeat([1.0, -1.0], KINDS))
+
+
+def swell(held: Hits, rows: npt.NDArray[np.intp], value: Floats) -> tuple[float, str]:
+    """Return how many times a sum over events varies because those of one entity come together, and by whom.
+
+    It is the largest of the roles of entities; 1 and no name where there is none above 1.
+    """
+    worst, name = 1.0, ""
+    for column in held.dataset.roles.entities if len(rows) else ():
+        told = held.dataset.column(column).take(rows)
+        codes = np.full(len(rows), -1, dtype=np.int64)
+        codes[told.present] = pd.factorize(told.values[told.present])[0]
+        ratio = clumping(value, codes)
+        if ratio > worst:
+            worst, name = ratio, column
+    return worst, name
+
+
+def net_by_pair(held: Moves, price: Price) -> Floats:
+    """Return the change in net value of each group and pair of outcomes, in major units."""
+    count, stake = (held.shaped(part).astype(np.float64) for part in (held.cells.count, held.cells.stake))
+    slope, work = _steps(price)
+    return (slope * stake - work * count).sum(axis=-1) + 0.0
+
+
+def _steps(price: Price) -> tuple[Floats, Floats]:
+    """Return by how much slope and handling grow from each level to each: (before, after, kinds) and the same."""
     slope = price.slope.T[None, :, :] - price.slope.T[:, None, :]
-    work = (price.handling[None, :] - price.handling[:, None])[..., None]
-    net = (slope * stake - work * count).sum(axis=-1)
-    second = (slope**2 * squares - 2 * slope * work * stake + work**2 * count).sum(axis=-1)
-    return net + 0.0, np.maximum(second, 0.0)
+    return slope, (price.handling[None, :] - price.handling[:, None])[..., None]
 
 
 def _sign(counted: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:

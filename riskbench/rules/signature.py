@@ -141,11 +141,15 @@ def signatures(held: Hits) -> Signatures:
     raise EngineError("The signatures of the rules could not be told apart", hint="simulate fewer rules at once")
 
 
-def events_by(held: Hits, codes: npt.NDArray[np.integer], size: int) -> Cells:
-    """Return counts and money of events by a code each."""
+def events_by(
+    held: Hits, codes: npt.NDArray[np.integer], size: int, *, rows: npt.NDArray[np.intp] | None = None
+) -> Cells:
+    """Return counts and money of events, all or some, by a code each."""
     from riskbench.engine.patterns import patterns_summed
 
     kinds, value, stake = held.kinds, held.worth.value, held.stake
+    if rows is not None:
+        kinds, value, stake = kinds[rows], value[rows], stake[rows]
     own = codes.astype(np.int32, copy=False)
     count, total, squares = patterns_summed(own, kinds, value, size, states=KINDS)
     _, at_stake, stake_squares = patterns_summed(own, kinds, stake, size, states=KINDS)

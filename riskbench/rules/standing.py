@@ -15,7 +15,7 @@ from riskbench.metrics.costs import Costs
 from riskbench.metrics.price import Price, price
 from riskbench.rules.decisions import Decided, Setting, decide_all
 from riskbench.rules.hits import Hits
-from riskbench.rules.moves import Moves, changes_of
+from riskbench.rules.moves import Moves, Usual, changes_of
 from riskbench.rules.signature import Cells, Signatures, events_by
 
 Ints = npt.NDArray[np.int64]
@@ -96,17 +96,22 @@ class Standing:
         return self.table.cells.summed(self.decided.level, len(self.effects))
 
     @cached_property
+    def usual(self) -> Usual:
+        """What is at stake in all events, by kind."""
+        return Usual.of(self.table.cells)
+
+    @cached_property
     def regions(self) -> Split:
         """The patterns, parted by region."""
         codes, names = self.held.dataset.regions
         return split(self.held, codes, names)
 
-    def changes(self, held: Moves) -> Columns:
-        """Return what moves change, in the columns of `moves.COLUMNS`.
+    def changes(self, held: Moves, *, together: npt.ArrayLike = 1.0) -> Columns:
+        """Return what moves change, in the columns of `moves.COLUMNS`; `together` as `changes_of` takes it.
 
         Where none of the events that move has a verdict, net value and the intervals of all that needs one are NaN.
         """
-        columns = changes_of(held, self.price, self.effects, scale=self.held.scale)
+        columns = changes_of(held, self.price, self.effects, scale=self.held.scale, usual=self.usual, together=together)
         flips, dark = (columns[name].astype(np.int64) for name in ("flips", "unlabelled"))
         unknown = (flips > 0) & (dark == flips)
         for name in DARK:

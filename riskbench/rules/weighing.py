@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,9 +13,11 @@ from riskbench.data.outcomes import ladder
 from riskbench.engine.bits import Bits, Words
 from riskbench.metrics.costs import Costs
 from riskbench.metrics.discovery import q_values
-from riskbench.metrics.intervals import Z95
+from riskbench.metrics.money import money_chance, money_interval
 from riskbench.metrics.price import Price, price
 from riskbench.rules.hits import Hits, resolve
+from riskbench.rules.moves import Moves, Usual, parts_of, swell
+from riskbench.rules.signature import events_by
 
 Levels = npt.NDArray[np.int8]
 Rows = npt.NDArray[np.intp]
@@ -67,8 +68,7 @@ class Weighed:
         """How often chance alone would change net value so much; None with too few verdicts."""
         if self.net_value is None or self.lower is None:
             return None
-        spread = (self.net_value - self.lower) / Z95
-        return math.erfc(abs(self.net_value) / spread / math.sqrt(2)) if spread > 0 else float(self.net_value == 0)
+        return float(money_chance(self.net_value, self.lower, self.upper or 0.0))
 
 
 def readings(held: Sequence[Weighed]) -> tuple[list[float | None], list[str]]:
@@ -102,6 +102,7 @@ class Scale:
         self.effects = tuple(rung.effect for rung in ladder(held.book.domain).rungs)
         self.price: Price = price(held.worth, costs, self.effects, scale=held.scale)
         self.kinds, self.stake = held.kinds, held.stake
+        self.usual = Usual.of(events_by(held, np.zeros(held.bits.rows, dtype=np.int64), 1))
         self.hard = np.isin(self.effects, ["review", "stop"])
         self.review = np.array([effect == "review" for effect in self.effects])
 
@@ -112,7 +113,12 @@ class Scale:
         kinds, value = self.kinds[rows], self.held.worth.value[rows]
         fraud, good = kinds == FRAUD, kinds == GOOD
         each = self.each(rows, first, last)
-        net, half = float(each.sum()) + 0.0, Z95 * float(np.sqrt((each**2).sum()))
+        net = float(each.sum()) + 0.0
+        levels = len(self.effects)
+        cells = events_by(self.held, first.astype(np.int64) * levels + last, levels**2, rows=rows)
+        parts = parts_of(Moves(cells, 1, levels), self.price, self.usual)
+        together, _ = swell(self.held, rows, each)
+        low, high = (float(end[0]) for end in money_interval(np.array([net]), parts, together=together))
         enough = int(fraud.sum() + good.sum()) >= FEWEST
         scale = self.held.scale
         hard = self.hard.astype(np.int64)
@@ -127,8 +133,8 @@ class Scale:
             insults=int((hard[last] - hard[first])[good].sum()),
             reviews=int((review[last] - review[first]).sum()),
             net_value=net if enough else None,
-            lower=net - half if enough else None,
-            upper=net + half if enough else None,
+            lower=low if enough else None,
+            upper=high if enough else None,
         )
 
     def each(self, rows: Rows, first: Levels, last: Levels) -> npt.NDArray[np.float64]:

@@ -12,6 +12,7 @@ from riskbench.data.labels import FRAUD
 from riskbench.display import number
 from riskbench.metrics.discovery import q_values
 from riskbench.metrics.intervals import Z95
+from riskbench.metrics.money import money_chance
 from riskbench.rules.appraisal.leave_one_out import deciding, removal, taking_over
 from riskbench.rules.decisions import Decided, decide_all
 from riskbench.rules.moves import COLUMNS, moves
@@ -72,7 +73,7 @@ def judged(standing: Standing) -> Judged:
     dark = changes["unlabelled"].astype(np.int64) > MOSTLY * flips
     known = live & (flips > 0) & np.isfinite(net)
     q = np.full(len(live), np.nan)
-    q[known] = q_values(_chance(net[known], lower[known]))
+    q[known] = q_values(_gains_nothing(net[known], lower[known], upper[known]))
     surely = (lower > 0) & (np.nan_to_num(q, nan=1.0) <= LEVEL) & (net > _unseen(standing))
     verdict = np.full(len(live), "", dtype=object)
     for word, mask in (
@@ -233,14 +234,12 @@ def without(standing: Standing, gone: list[int]) -> Decided:
     return decide_all(standing.table, replace(standing.setting, live=live))
 
 
-def _chance(net: npt.NDArray[np.float64], lower: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return the p-values of "removing it gains nothing"."""
-    from scipy.special import ndtr
-
-    spread = (net - lower) / Z95
-    out = np.where(net > 0, 0.0, 1.0)
-    np.divide(-net, spread, out=out, where=spread > 0)
-    return np.where(spread > 0, ndtr(out), out)
+def _gains_nothing(
+    net: npt.NDArray[np.float64], lower: npt.NDArray[np.float64], upper: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Return the p-values of "removing it gains nothing", one-sided, as the interval tells them."""
+    half = money_chance(net, lower, upper) / 2
+    return np.where(net > 0, half, 1.0 - half)
 
 
 def _unseen(standing: Standing) -> npt.NDArray[np.float64]:

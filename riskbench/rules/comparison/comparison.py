@@ -13,7 +13,7 @@ import pandas as pd
 from riskbench.display import Fact, Result, result
 from riskbench.errors import DataError, ParameterError, listed
 from riskbench.metrics.costs import Costs
-from riskbench.rules.comparison.better import answer, bounds, rarity, split, swell
+from riskbench.rules.comparison.better import answer, bounds, split
 from riskbench.rules.comparison.differences import Pair, changes, matrix, mcnemar_frame
 from riskbench.rules.comparison.flips import flip_events
 from riskbench.rules.comparison.page import pages, remarks
@@ -175,9 +175,9 @@ def compare(before: Simulation, after: Simulation, *, costs: Costs | Mapping[str
 
     Use it before a change goes live: the two books are champion and challenger. Intervals are on the paired
     difference, so they are tight where most events keep their outcome; two intervals side by side would say less.
-    The second book is called surely better only where at least ten flips, and half of them, have a verdict, and the
-    interval of net value lies above 0 even when rare large events that these flips may lack, and events of one entity
-    that come together, are allowed for.
+    The interval of net value allows for rare large events that the flips may lack, and for events of one entity that
+    come together. The second book is called surely better where it lies above 0, and only where at least ten flips,
+    and half of them, have a verdict.
 
     Parameters
     ----------
@@ -234,8 +234,7 @@ def compare(before: Simulation, after: Simulation, *, costs: Costs | Mapping[str
     pair = Pair.of(old, new, stated)
     full, table = matrix(pair), changes(pair)
     net = table.iloc[0]
-    (together, by), rare = swell(pair), rarity(pair)
-    word, why = answer(pair, (net["difference"], net["lower"], net["upper"]), rare=rare, together=together)
+    word, why = answer(pair, (net["difference"], net["lower"], net["upper"]))
     limits, tested = bounds(pair), mcnemar_frame(pair)
     return Comparison(
         swaps=full[(full["before"] != full["after"]) & (full["events"] > 0)].reset_index(drop=True),
@@ -256,10 +255,10 @@ def compare(before: Simulation, after: Simulation, *, costs: Costs | Mapping[str
         pages=pages(pair, full, table, tested, limits),
         lazy={
             "events": partial(flip_events, old, new, pair.rows),
-            "regions": partial(split, pair, "region", together=together),
-            "weeks": partial(split, pair, "week", together=together),
+            "regions": partial(split, pair, "region"),
+            "weeks": partial(split, pair, "week"),
         },
-        notes=(*remarks(pair, stated, limits, rare=rare, together=together, by=by), *_days(old, new)),
+        notes=(*remarks(pair, stated, limits), *_days(old, new)),
         provenance={
             "dataset": new.dataset.fingerprint,
             "book": new.book.hash,

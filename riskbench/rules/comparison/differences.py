@@ -11,11 +11,12 @@ import pandas as pd
 from riskbench.data.labels import FRAUD, GOOD
 from riskbench.data.outcomes import Effect, ladder
 from riskbench.metrics.costs import Costs
-from riskbench.metrics.intervals import Z95, sum_interval
+from riskbench.metrics.intervals import sum_interval
+from riskbench.metrics.money import money_interval
 from riskbench.metrics.paired import mcnemar, share_difference
 from riskbench.metrics.price import Price, price
 from riskbench.rules.hits import Hits
-from riskbench.rules.moves import Moves, net_by_pair, net_change
+from riskbench.rules.moves import Moves, Usual, net_by_pair, net_change, parts_of, swell
 from riskbench.rules.signature import KINDS, events_by
 
 Ints = npt.NDArray[np.int64]
@@ -41,6 +42,10 @@ class Pair:
         What an event is worth at each level.
     effects : tuple of str
         The effect of each level.
+    together : float, 1 or more
+        How many times net value varies because flips of one entity come together.
+    whose : str
+        The role of entities by which they do; empty where they do not.
     """
 
     old: Hits
@@ -51,6 +56,8 @@ class Pair:
     moves: Moves
     price: Price
     effects: tuple[Effect, ...]
+    together: float = 1.0
+    whose: str = ""
 
     @classmethod
     def of(cls, old: Hits, new: Hits, costs: Costs) -> Pair:
@@ -60,7 +67,10 @@ class Pair:
         levels = len(effects)
         cells = events_by(new, was * levels + now, levels * levels)
         worth = price(new.worth, costs, effects, scale=new.scale)
-        return cls(old, new, was, now, np.flatnonzero(was != now), Moves(cells, 1, levels), worth, effects)
+        rows = np.flatnonzero(was != now)
+        value = worth.gain(new.kinds[rows], new.stake[rows], before=was[rows], after=now[rows])  # type: ignore[arg-type]
+        together, whose = swell(new, rows, value)
+        return cls(old, new, was, now, rows, Moves(cells, 1, levels), worth, effects, together, whose)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -71,6 +81,11 @@ class Pair:
     def count(self) -> Ints:
         """Events by outcome before, outcome after, and what is known."""
         return self.moves.shaped(self.moves.cells.count)[0].astype(np.int64)
+
+    @property
+    def usual(self) -> Usual:
+        """What is at stake in all events, by kind."""
+        return Usual.of(self.moves.cells)
 
     def marks(self, *effects: Effect) -> Mask:
         """Return which levels have one of some effects."""
@@ -87,8 +102,10 @@ def matrix(pair: Pair) -> pd.DataFrame:
     """Return one row a pair of outcomes, the unchanged ones too, with what moving there changes in net value."""
     names, scale, held = pair.names, pair.new.scale, pair.moves
     count, value = pair.count, held.shaped(held.cells.value)[0].astype(np.float64)
-    net, variance = net_by_pair(held, pair.price)
-    net, half = net[0].ravel(), Z95 * np.sqrt(variance[0].ravel())
+    levels = held.levels
+    each = Moves(held.cells.summed(_apart(levels), levels**4, picked=np.arange(levels**2)), levels**2, levels)
+    net = net_by_pair(held, pair.price)[0].ravel()
+    low, high = money_interval(net, parts_of(each, pair.price, pair.usual), together=pair.together)
     money = pair.new.worth.money
     return pd.DataFrame(
         {
@@ -101,10 +118,16 @@ def matrix(pair: Pair) -> pd.DataFrame:
             "fraud_value": value[..., FRAUD].ravel() / scale,
             "good_value": value[..., GOOD].ravel() / scale,
             "net_value": net if money else np.nan,
-            "net_value_lower": net - half if money else np.nan,
-            "net_value_upper": net + half if money else np.nan,
+            "net_value_lower": low if money else np.nan,
+            "net_value_upper": high if money else np.nan,
         }
     )
+
+
+def _apart(levels: int) -> Ints:
+    """Return for each pair of outcomes, one group a pair, the cell that it fills."""
+    pairs = np.arange(levels**2)
+    return pairs * levels**2 + pairs
 
 
 def changes(pair: Pair) -> pd.DataFrame:
@@ -169,9 +192,8 @@ def _net(pair: Pair) -> Row:
         return ("net value", *(np.nan,) * 5, n)
     stake = pair.moves.shaped(pair.moves.cells.stake)[0]
     first, last = (float(pair.price.worth(count.sum(axis=axis).T, stake.sum(axis=axis).T)) for axis in (1, 0))
-    net, variance = net_change(pair.moves, pair.price)
-    half = Z95 * float(np.sqrt(variance[0]))
-    return "net value", first, last, float(net[0]) + 0.0, float(net[0]) - half, float(net[0]) + half, n
+    net, low, high = net_change(pair.moves, pair.price, pair.usual, together=pair.together)
+    return "net value", first, last, float(net[0]) + 0.0, float(low[0]), float(high[0]), n
 
 
 def _precision(count: Ints, alert: Mask) -> Row:

@@ -14,9 +14,8 @@ from riskbench.metrics.costs import Costs
 from riskbench.rules.comparison.differences import Pair, measured
 from riskbench.rules.comparison.flips import MOST
 
-#: What spreads net value more than its interval says is told from this factor of the variance on.
+#: That events come together is told from this factor of the variance on.
 _TELLING = 1.2
-_USED = "The words surely better and surely worse allow for it."
 
 
 def pages(
@@ -62,9 +61,7 @@ def _gained(row: Mapping[Hashable, Any]) -> str:
     return f"{value} ({lower} to {upper})"
 
 
-def remarks(
-    pair: Pair, costs: Costs, limits: pd.DataFrame, *, rare: float, together: float, by: str
-) -> tuple[str, ...]:
+def remarks(pair: Pair, costs: Costs, limits: pd.DataFrame) -> tuple[str, ...]:
     """Return the assumptions, and what is not measurable and why."""
     new, flips = pair.new, len(pair.rows)
     notes = [f"Labels: {new.labels.recipe}."]
@@ -90,13 +87,9 @@ def remarks(
             f"{unlabelled:,} of {flips:,} flips have no verdict and are in no fraud or good figure: {', '.join(parts)}."
         )
         notes.append(_bounded(limits, new.dataset.currency.code))
-    for factor, cause in (
-        (rare, "Few flips may hold none of the rare large events"),
-        (together, f"Flips come together by {by}"),
-    ):
-        if factor > _TELLING:
-            wide = f"net value may spread {np.sqrt(factor):.1f} times as wide as its interval says"
-            notes.append(f"{cause}: {wide}. {_USED}")
+    if pair.together > _TELLING:
+        wide = f"net value spreads {np.sqrt(pair.together):.1f} times as wide as if each came alone"
+        notes.append(f"Flips come together by {pair.whose}: {wide}. The interval allows for it.")
     if flips > MOST:
         notes.append(f"The table of events lists the first {MOST:,} of {flips:,} flips.")
     return (*notes, *new.dataset.notes)

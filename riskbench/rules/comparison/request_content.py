@@ -111,7 +111,7 @@ def _effect(held: Comparison) -> pd.DataFrame:
 def _regions(held: Comparison) -> pd.DataFrame:
     frame = held.frame("regions")
     names = [f"{name}{end}" for name in ("frauds_alerted", "insults", "net_value") for end in ("", "_lower", "_upper")]
-    frame = frame.loc[frame["flips"] > 0, ["region", "flips", *names, "q_value", "reading"]]
+    frame = frame.loc[frame["flips"] > 0, ["region", "flips", *names, "q_value", "reading", "why"]]
     frame["region"] = [_safe(str(name)) for name in frame["region"]]
     return frame.sort_values("net_value", kind="stable").head(MOST_REGIONS).reset_index(drop=True)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Hashable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -10,7 +11,7 @@ from riskbench.display import number
 from riskbench.display.fact import Unit
 from riskbench.display.html import cell
 from riskbench.display.page import Section
-from riskbench.rules.comparison.better import WORSE
+from riskbench.rules.comparison.better import NOT_SHOWN, WORSE
 from riskbench.rules.comparison.page import COUNTED, counted
 from riskbench.rules.comparison.signing import SignedChange
 
@@ -97,8 +98,13 @@ def _regions(held: ChangeRequest) -> pd.DataFrame:
         for name, words, unit in _SPLIT:
             parts = [number(float(row[f"{name}{end}"]), unit, signed=True) for end in ("", "_lower", "_upper")]
             told[words] = f"{parts[0]} ({parts[1]} to {parts[2]})" if pd.notna(row[name]) else "–"
-        rows.append({"region": row["region"], "flips": row["flips"], **told, "reading": row["reading"]})
+        rows.append({"region": row["region"], "flips": row["flips"], **told, "reading": _read(row)})
     return pd.DataFrame(rows)
+
+
+def _read(row: Mapping[Hashable, Any]) -> str:
+    """Return a region's reading, with its reason where it is not shown."""
+    return f"{row['reading']}: {row['why']}" if row["reading"] == NOT_SHOWN and row.get("why") else str(row["reading"])
 
 
 def _unmeasured(held: ChangeRequest) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from riskbench.metrics.costs import Costs
 from riskbench.metrics.paying import chance_of_luck
 from riskbench.metrics.price import Price, price
 from riskbench.rules.hits import Hits
-from riskbench.rules.moves import changes_of, moves
+from riskbench.rules.moves import Usual, changes_of, moves
 from riskbench.rules.optimiser.edit import Forms
 from riskbench.rules.optimiser.search import Stand, decided
 from riskbench.rules.signature import KINDS, Cells, Signatures, events_by, signatures
@@ -87,7 +87,7 @@ class Ground:
         picked = np.flatnonzero(was != now)
         held = moves(cells, was[picked], now[picked], levels=len(self.effects), picked=picked)
         scale = self.held.dataset.currency.scale if self.held.worth.money else np.nan
-        made = changes_of(held, self.price, self.effects, scale=scale)
+        made = changes_of(held, self.price, self.effects, scale=scale, usual=Usual.of(cells))
         return {name: column[0].item() for name, column in made.items()}
 
     def totals(self, cells: Cells, stand: Stand) -> Cells:

@@ -23,6 +23,8 @@ Mask = npt.NDArray[np.bool_]
 LEAST_VALUES = 10
 #: Halvings by which an end of an interval is found, and how far the odds are searched (natural logarithm).
 _STEPS, _FAR = 60, 40.0
+#: The skewness of what is seen is allowed for up to here.
+_MOST_LEAN = 2.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,23 +35,24 @@ class Cells:
     ----------
     expected : ndarray of float64, shape (cells,)
         The expected share of frauds, before it is fitted to the let-through rows.
-    held, held_squares : ndarray of float64, shape (cells,)
-        Sum of weight x size of the rows with a verdict, and of its square; the weight is (1 - p) / p.
-    rest, rest_squares : ndarray of float64, shape (cells,)
-        Sum of size of the rows without, and of its square.
+    held : ndarray of float64, shape (3, cells)
+        Sum of weight x size of the rows with a verdict, of its square and cube; the weight is (1 - p) / p.
+    rest : ndarray of float64, shape (3, cells)
+        Sum of size of the rows without, of its square and cube.
     seen : float
         Sum of weight x size of the frauds among the rows with a verdict.
-    spread : float, 1 or more
-        By how much each fraud's own weight (for late labels), or a poor expectation, widens the variance.
+    late : float, 1 or more
+        What a fraud seen stands for because labels are late, on average.
+    missed : float, 1 or more
+        By how much a poor expectation widens the variance.
     """
 
     expected: Floats
     held: Floats
-    held_squares: Floats
     rest: Floats
-    rest_squares: Floats
     seen: float
-    spread: float = 1.0
+    late: float = 1.0
+    missed: float = 1.0
 
 
 def predicted(cells: Cells, *, z: float = Z95) -> tuple[float, float, float]:
@@ -68,31 +71,37 @@ def predicted(cells: Cells, *, z: float = Z95) -> tuple[float, float, float]:
         start = np.log(np.clip(cells.expected, 1e-9, 1 - 1e-9))
     start -= np.log1p(-np.exp(start))
 
-    def at(factor: float) -> tuple[float, float, float]:
+    def at(factor: float) -> tuple[float, float, float, float]:
         share = 1.0 / (1.0 + np.exp(-np.clip(start + factor, -500, 500)))
-        gap = cells.seen - float(cells.held @ share)
+        gap = cells.seen - float(cells.held[0] @ share)
         slope = share * (1 - share)
-        turned = float(cells.held @ slope)
-        ratio = float(cells.rest @ slope) / turned if turned > 0 else 0.0
-        spread = np.maximum(share * cells.spread - share**2, 0.0)
-        variance = ratio**2 * float(cells.held_squares @ spread) + float(cells.rest_squares @ spread)
-        return float(cells.rest @ share), ratio * gap, variance
+        turned = float(cells.held[0] @ slope)
+        ratio = float(cells.rest[0] @ slope) / turned if turned > 0 else 0.0
+        spread = np.maximum(share * cells.late - share**2, 0.0) * cells.missed
+        variance = ratio**2 * float(cells.held[1] @ spread) + float(cells.rest[1] @ spread)
+        third = slope * (1 - 2 * share)
+        lean = ratio**3 * float(cells.held[2] @ third) - float(cells.rest[2] @ third)
+        return float(cells.rest[0] @ share), ratio * gap, variance, lean
 
-    def search(beyond: float) -> float:
+    def search(z: float) -> float:
         low, high = -_FAR, _FAR
         for _ in range(_STEPS):
             middle = (low + high) / 2
-            _, gap, variance = at(middle)
-            if gap - beyond * np.sqrt(variance) > 0:
+            _, gap, variance, lean = at(middle)
+            error = float(np.sqrt(variance))
+            # Counts of rare events lean to one side: there the quantile of the normal law is too near.
+            skew = np.clip(lean / error**3, -_MOST_LEAN, _MOST_LEAN) if error > 0 else 0.0
+            beyond = z + max(0.0, float(np.sign(z) * skew)) * np.sign(z) * (z * z - 1) / 6 if z else 0.0
+            if gap - beyond * error > 0:
                 low = middle
             else:
                 high = middle
         return at((low + high) / 2)[0]
 
-    whole = float(cells.rest.sum())
+    whole = float(cells.rest[0].sum())
     if not whole:
         return 0.0, 0.0, 0.0
-    if not cells.held.sum():
+    if not cells.held[0].sum():
         return whole / 2, 0.0, whole
     value, lower, upper = search(0.0), search(z), search(-z)
     return value, min(lower, value), max(upper, value)
@@ -164,7 +173,7 @@ def weighted_total(
     return draw.total(_unsized(draw, rows) for rows in groups)
 
 
-def sized(draw: Draw, rows: Ints, expected: Floats | None = None, *, spread: float = 1.0) -> Ends:
+def sized(draw: Draw, rows: Ints, expected: Floats | None = None, *, missed: float = 1.0) -> Ends:
     """Return what the stopped events of a stratum sum to, of known size: value, lower, upper.
 
     Parameters
@@ -175,7 +184,7 @@ def sized(draw: Draw, rows: Ints, expected: Floats | None = None, *, spread: flo
         The rows of the stratum.
     expected : ndarray of float, shape (all rows,), optional
         A share of frauds expected of each event; without it all of the stratum are alike.
-    spread : float
+    missed : float
         By how much the variance is widened for a poor expectation.
     """
     if draw.size is None:
@@ -196,18 +205,17 @@ def sized(draw: Draw, rows: Ints, expected: Floats | None = None, *, spread: flo
     count = len(levels)
     cells = Cells(
         levels,
-        _sums(of_sampled, weight, count),
-        _sums(of_sampled, weight**2, count),
-        _sums(of_rest, size[rest], count),
-        _sums(of_rest, size[rest] ** 2, count),
+        _powers(of_sampled, weight, count),
+        _powers(of_rest, size[rest], count),
         float((weight * late).sum()),
-        max(own, 1.0) * spread,
+        max(own, 1.0),
+        missed,
     )
     return mirrored(predicted(cells), sign)
 
 
-def _sums(codes: npt.NDArray[np.intp], values: Floats, count: int) -> Floats:
-    return np.bincount(codes, values, count).astype(np.float64)
+def _powers(codes: npt.NDArray[np.intp], values: Floats, count: int) -> Floats:
+    return np.stack([np.bincount(codes, values**power, count) for power in (1, 2, 3)]).astype(np.float64)
 
 
 def _unsized(draw: Draw, rows: Ints) -> Ends:

@@ -26,6 +26,8 @@ Mask = npt.NDArray[np.bool_]
 HEAVIEST = 20.0
 #: So many frauds' worth of the usual spread of values is mixed with the spread of those at hand.
 _USUAL = 10.0
+#: The chance on one side of a 95 % interval.
+_RARE = 0.025
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,6 +96,10 @@ class Matured:
             lower, upper = total - Z95 * variance**0.5, total + Z95 * variance**0.5
         else:
             low, high = unseen_interval(mean, variance)
+            if self._none_left(rows) or low <= 0:
+                low = 0.0
+            elif values is None:
+                low, high = float(np.round(low)), float(np.round(high))
             lower, upper = min(counted + low, total), max(counted + high, total)
         return Estimate(total, lower, upper, len(value), _rest(counted, total))
 
@@ -143,7 +149,9 @@ class Matured:
         counted = float(base.sum())
         middle = float((over / share).sum() + UNSEEN * base.mean()) / float(below + 2 * UNSEEN * base.mean())
         off = over - middle * base
-        spread = float((off**2 * (1 - share) / share**2).sum()) * self.clumped
+        square = self._usual_square(base, whole) * middle * (1 - middle)
+        square = (float((off**2).sum()) + _USUAL * square) / (len(base) + _USUAL)
+        spread = square * float(((1 - share) / share**2).sum()) * self.clumped
         open_ = float(((1 - share) / share).sum()) / max(len(base), 1)
         spread += 2 * UNSEEN * float((base**2).mean()) * middle * (1 - middle) * open_ * (1 + open_)
         spread += self._curves(rows, off / share)
@@ -186,19 +194,38 @@ class Matured:
         mean, square = float((value * rest).sum()), value**2
         usual, _ = self._values(values, None)
         size = float(value.mean()) if len(value) else float(usual.mean()) if len(usual) else 1.0
-        if len(value) and values is not None and size > 0 and usual.mean() > 0:
-            spread = float((usual**2).mean() / usual.mean() ** 2) * size**2
-            here = float(square.mean())
-            if here > 0:
-                square = square * (len(value) * here + _USUAL * spread) / ((len(value) + _USUAL) * here)
-        variance = float((square * rest / share).sum()) * self.clumped
+        second = float((square.sum() + _USUAL * self._usual_square(value, values)) / (len(value) + _USUAL))
+        if values is not None and second > 0 and len(value):
+            # The spread of a few sizes is itself uncertain, most where one of them makes up much of the sum.
+            second *= 1.0 + 2.0 * float(square.sum()) / max(float(np.abs(value).sum()) ** 2, 1e-300)
+        variance = second * float((rest / share).sum()) * self.clumped
         around = self.measurable if rows is None else self.measurable & rows
         told = float(self.share[around].mean()) if around.any() else 1.0
         more = (1 - told) / told
-        second = float(square.mean()) if len(square) else float((usual**2).mean()) if len(usual) else 1.0
         mean += UNSEEN * size * more
         variance += UNSEEN * second * more * (1 + more)
         return mean, variance + self._curves(rows, value / share)
+
+    def _usual_square(self, value: Floats, values: npt.ArrayLike | None) -> float:
+        """Return the mean square of values of this size, were they spread as those of all known frauds."""
+        usual, _ = self._values(values, None)
+        here = float(value.mean()) if len(value) else 0.0
+        if values is None or not len(usual) or usual.mean() <= 0 or here <= 0:
+            return float((value**2).mean()) if len(value) else float((usual**2).mean()) if len(usual) else 1.0
+        return float((usual**2).mean() / usual.mean() ** 2) * here**2
+
+    def _none_left(self, rows: Mask | None) -> bool:
+        """Return whether it may well be that no fraud is left to be told."""
+        mean, variance = self._unseen(*self._of_ones(rows), None, rows)
+        if mean <= 0 or variance <= 0:
+            return True
+        from scipy.special import gammainc
+
+        return float(gammainc(mean**2 / variance, 0.5 * mean / variance)) >= _RARE
+
+    def _of_ones(self, rows: Mask | None) -> tuple[Floats, Floats]:
+        picked = self._rows(rows)
+        return np.ones(len(picked)), self.share[picked]
 
     def _curves(self, rows: Mask | None, weights: Floats) -> float:
         if self.bearer is None or self.ages is None:

@@ -155,7 +155,7 @@ def _estimated(told: Told) -> str:
 def _bounded(told: Told) -> str:
     if not told.hidden:
         return ""
-    said = f"{told.hidden:,} alerts were stopped and nothing like them was let through"
+    said = f"{told.hidden:,} alerts were stopped, and too few like them were let through to judge them"
     if told.precision.value is None or told.matured.value is None:
         return f"{said}: each may be fraud or good."
     whole = told.base + told.hidden
@@ -174,7 +174,7 @@ def _dark(maturing: Maturing, row: Mapping[str, Any], told: Told) -> str:
     if mute := int(row["unlabelled_no_channel"]):
         parts.append(f"{mute:,} alerts have no dispute channel.")
     if none := int(row["unlabelled_no_verdict"]):
-        parts.append(f"No source would tell of {none:,} alerts.")
+        parts.append(f"{none:,} alerts have no source that would tell.")
     return " ".join(parts)
 
 

@@ -111,14 +111,16 @@ class Maturing:
 
     @cached_property
     def drawn(self) -> Mask:
-        """Which events stand for stopped ones; none where too few were let through."""
-        found = self.inclusion.drawn & self.due
-        return found if int(found.sum()) >= FEWEST_LET_THROUGH else np.zeros(len(found), dtype=bool)
+        """Which events were let through at random and stand for stopped ones; none where they are too few."""
+        found = self.inclusion.drawn & self.matured.measurable
+        enough = int(np.count_nonzero(found & self.due)) >= FEWEST_LET_THROUGH and self.stopped.any()
+        return found if enough else np.zeros(len(found), dtype=bool)
 
     @cached_property
-    def weight(self) -> Floats | None:
-        """How many events each one stands for, itself included; None where each stands for itself alone."""
-        return np.where(self.drawn, self.inclusion.weight, 1.0) if self.drawn.any() else None
+    def stopped(self) -> Mask:
+        """Which stopped events are old enough, and of a kind of which some were let through."""
+        blocked = self.held.labels.state == BLOCKED
+        return blocked & self.matured.measurable & ~self.inclusion.never & ~without_channel(self.held.dataset)
 
     @cached_property
     def mute(self) -> Mask:
@@ -130,11 +132,11 @@ class Maturing:
     @cached_property
     def plain(self) -> bool:
         """Whether every figure is the counted one: nothing is young, told late, or stands for another event."""
-        if (self.held.labels.state == YOUNG).any() or not self.silence or self.weight is not None:
+        if (self.held.labels.state == YOUNG).any() or not self.silence:
             return False
-        if self.held.labels.asof is None:
-            return True
         found = self.matured
+        if self.drawn.any():
+            return False
         return bool(found.measurable.all()) and bool((found.weight[found.known] == 1).all())
 
     @cached_property
@@ -149,32 +151,28 @@ class Maturing:
         due = rows & self.due
         old = due & found.measurable
         young, known = due & ~found.measurable, old & found.known
-        drawn = old & self.drawn
-        count = int(np.count_nonzero(known))
-        blocked = rows & (state == BLOCKED)
-        stood = blocked & ~self.inclusion.never if drawn.any() else np.zeros(len(rows), dtype=bool)
-        frauds, value, loss = (self._total(values, rows, drawn, stood) for values in (None, "value", "loss"))
+        share = self._stood(rows)
+        frauds, value, loss = (self._total(name, rows, share) for name in (None, "value", "loss"))
         extra = float((found.weight - 1)[known & self.mute].sum()) if frauds.measurable else 0.0
-        n = int(np.count_nonzero(old))
-        base = extra + (float(n) if self.weight is None else float(self.weight[old].sum()))
-        late, passed = self._parts(known)
-        start = self._first(young)
+        n, blocked = int(np.count_nonzero(old)), int(np.count_nonzero(rows & (state == BLOCKED)))
+        base = n + share.stopped + extra
+        late, passed = self._parts(known, share)
         told = Told(
             hits=int(np.count_nonzero(rows)),
             n=n,
             too_young=int(np.count_nonzero(young)),
             left_out=int(np.count_nonzero(rows & ~self.due)),
-            frauds=count,
+            frauds=int(np.count_nonzero(known)),
             matured=frauds,
-            precision=self._precision(frauds, base, rows, drawn),
-            recall=self._recall(rows),
+            precision=self._precision(frauds, base),
+            recall=self._recall(rows, share),
             value=value,
             loss=loss,
             late=late,
             let_through=passed,
             base=base,
-            hidden=int(np.count_nonzero(blocked & ~stood)),
-            since=start,
+            hidden=blocked - share.stopped,
+            since=self._first(young),
         )
         return told if n else self._none(told)
 
@@ -204,119 +202,138 @@ class Maturing:
             told, matured=gone, precision=gone, recall=gone, value=gone, loss=gone, late=0.0, let_through=0.0
         )
 
-    def _values(self, name: str | None) -> Floats | None:
-        """Return what each fraud counts for; None for 1."""
-        own = None if name is None else getattr(self.held.worth, name).astype(np.float64)
-        if self.weight is None:
-            return own
-        return self.weight if own is None else own * self.weight
+    def _stood(self, rows: Mask) -> _Stood:
+        """Return which of some events stand for stopped ones among them, and for how many each."""
+        drawn = np.flatnonzero(rows & self.drawn)
+        stopped_ = int(np.count_nonzero(rows & self.stopped)) if len(drawn) else 0
+        excess = self.inclusion.weight[drawn] - 1.0
+        if not stopped_ or not float(excess.sum()):
+            return _Stood(drawn[:0], excess[:0], 0)
+        own = self.due[drawn]
+        excess = excess * (stopped_ / float(excess.sum()))
+        return _Stood(drawn[own], excess[own], stopped_)
 
-    def _parts(self, known: Mask) -> tuple[float, float]:
+    def _sizes(self, name: str | None) -> Floats | None:
+        """Return what each fraud counts for; None for 1."""
+        return None if name is None else getattr(self.held.worth, name).astype(np.float64)
+
+    def _weighed(self, name: str | None, *shares: _Stood) -> Floats | None:
+        """Return what each event counts for, with the stopped ones that it stands for."""
+        sizes = self._sizes(name)
+        if not any(len(share.rows) for share in shares):
+            return sizes
+        stands = np.ones(self.held.dataset.rows)
+        for share in shares:
+            stands[share.rows] += share.excess
+        return stands if sizes is None else stands * sizes
+
+    def _parts(self, known: Mask, share: _Stood) -> tuple[float, float]:
         """Return which share of the matured frauds stands for later verdicts, and which for stopped events."""
         late = self.matured.weight[known]
-        stands = np.ones(len(late)) if self.weight is None else self.weight[known]
-        whole = float((late * stands).sum())
-        if whole <= 0:
-            return 0.0, 0.0
-        return float(((late - 1) * stands).sum()) / whole, float((stands - 1).sum()) / whole
+        own = known[share.rows]
+        passed = float((share.excess[own] * self.matured.weight[share.rows[own]]).sum())
+        whole = float(late.sum()) + passed
+        return (0.0, 0.0) if whole <= 0 else (float((late - 1).sum()) / whole, passed / whole)
 
-    def _total(self, name: str | None, rows: Mask, drawn: Mask, stood: Mask) -> Estimate:
+    def _total(self, name: str | None, rows: Mask, share: _Stood) -> Estimate:
         """Return the matured sum of a measure over the frauds among some hits."""
         if name is not None and not self.held.worth.money:
             return Estimate.none("no amount")
-        values = self._values(name)
-        found = self.matured.total(values, rows=rows & self.due)
-        if found.value is None or found.lower is None or found.upper is None or values is None or not drawn.any():
+        found = self.matured.total(self._weighed(name, share), rows=rows & self.due)
+        if found.value is None or found.lower is None or found.upper is None or not len(share.rows):
             return found
-        known = drawn & self.matured.known
-        weights = self.matured.weight * values
-        sizes = np.ones(len(rows)) if name is None else getattr(self.held.worth, name).astype(np.float64)
-        counted = float(sizes[rows & self.due & self.matured.measurable & self.matured.known].sum())
-        typical = sizes[self.matured.known]
-        each = float(typical.mean()) if len(typical) else 1.0
-        down, up = drawn_ends(
-            weights[known], self.inclusion.chance[known], float(self.inclusion.weight[drawn].mean()) * each
-        )
-        highest = found.upper + float(sizes[stood].sum())
+        sizes = self._sizes(name)
+        known = self.matured.known[share.rows]
+        excess, late = share.excess, self.matured.weight[share.rows]
+        seen = rows & self.due & self.matured.measurable & self.matured.known
+        if sizes is None:
+            counted = float(np.count_nonzero(seen))
+            down, up = _share_ends(excess, np.where(known, late, 0.0), share.stopped)
+        else:
+            counted = float(sizes[seen].sum())
+            usual = sizes[self.matured.known]
+            typical = float(usual.mean() * excess.mean()) if len(usual) else 0.0
+            own = sizes[share.rows[known]]
+            down, up = drawn_ends(excess[known] * late[known] * own, late[known] * own**2 * excess[known], typical)
         lower = found.value - float(np.hypot(found.value - found.lower, down))
         upper = found.value + float(np.hypot(found.upper - found.value, up))
         rest = 0.0 if found.value <= 0 else max(0.0, 1 - counted / found.value)
-        return replace(
-            found,
-            lower=min(found.value, max(counted, lower)),
-            upper=max(found.value, min(upper, highest)),
-            corrected=rest,
-        )
+        return replace(found, lower=min(found.value, max(counted, lower)), upper=upper, corrected=rest)
 
-    def _precision(self, frauds: Estimate, base: float, rows: Mask, drawn: Mask) -> Estimate:
+    def _precision(self, frauds: Estimate, base: float) -> Estimate:
         """Return the matured frauds as a share of the hits that can have a verdict."""
         if not self.silence:
             return Estimate.none("silence is no verdict here, so that late frauds have no good fellows")
-        if frauds.value is None or base <= 0:
+        if frauds.value is None or frauds.lower is None or frauds.upper is None or base <= 0:
             return Estimate.none(frauds.why or "no hit can have a verdict")
-        late = self.matured.total(self._values(None), rows=rows & self.due)
-        share = min(1.0, frauds.value / base)
-        ends = [min(1.0, max(0.0, float(end or 0.0) / base)) for end in (late.lower, late.upper)]
-        down, up = share - ends[0], ends[1] - share
-        if drawn.any() and self.weight is not None:
-            stands = self.weight[drawn]
-            own = stands * np.where(self.matured.known[drawn], self.matured.weight[drawn], 0.0)
-            whole, chance = float(stands.sum()), self.inclusion.chance[drawn]
-            q = min(1.0, float(own.sum()) / whole)
-            counts = whole**2 / float((stands**2).sum())
-            _, low, high = (float(x) for x in wilson(q * counts, counts))
-            thin = float(np.sqrt(1 - chance.mean()))
-            mix = Z95 * float(np.sqrt((stands**2 * (1 - chance)).sum())) * abs(q - share) / base
-            down = float(np.sqrt(down**2 + (thin * whole / base * (q - low)) ** 2 + mix**2))
-            up = float(np.sqrt(up**2 + (thin * whole / base * (high - q)) ** 2 + mix**2))
-        return Estimate(share, max(0.0, share - down), min(1.0, share + up), frauds.n, frauds.corrected)
+        value, lower, upper = (min(1.0, end / base) for end in (frauds.value, frauds.lower, frauds.upper))
+        return Estimate(value, lower, upper, frauds.n, frauds.corrected)
 
-    def _recall(self, rows: Mask) -> Estimate:
+    def _recall(self, rows: Mask, share: _Stood) -> Estimate:
         """Return the matured frauds among some hits as a share of all matured frauds."""
-        every = self._values(None)
+        others = self._stood(~rows) if self.drawn.any() else _Stood(share.rows[:0], share.excess[:0], 0)
+        every = self._weighed(None, share, others)
         own = (rows & self.due).astype(np.float64) * (1.0 if every is None else every)
         found = self.matured.ratio(own, every, rows=self.due)
-        if found.value is None or found.lower is None or found.upper is None or self.weight is None:
+        if found.value is None or found.lower is None or found.upper is None or every is None:
             return found
-        known = self.drawn & self.matured.measurable & self.matured.known
-        all_ = self.due & self.matured.measurable & self.matured.known
-        weights = self.matured.weight * self.weight
-        below = float(weights[all_].sum())
-        middle = min(max(found.value, _UNSEEN / (len(rows) + 1)), 1 - _UNSEEN / (len(rows) + 1))
-        off = weights[known] * ((rows[known] * 1.0) - middle)
-        heavy = float(self.inclusion.weight[self.drawn].mean())
-        spread = float((off**2 * (1 - self.inclusion.chance[known])).sum())
-        spread += 2 * _UNSEEN * heavy**2 * middle * (1 - middle)
+        spread, below = 0.0, float((every * self.matured.weight)[self.matured.known & self.due].sum())
+        middle = min(max(found.value, _UNSEEN / len(rows)), 1 - _UNSEEN / len(rows))
+        for part, off in ((share, 1 - middle), (others, middle)):
+            if len(part.rows):
+                known = self.matured.known[part.rows]
+                weights, late = part.excess[known], self.matured.weight[part.rows[known]]
+                spread += off**2 * float(((weights * late) ** 2 + weights * late).sum())
+                spread += off**2 * _UNSEEN * float(part.excess.mean()) ** 2
         half = Z95 * float(np.sqrt(spread)) / below
         down, up = np.hypot(found.value - found.lower, half), np.hypot(found.upper - found.value, half)
         return replace(found, lower=max(0.0, found.value - float(down)), upper=min(1.0, found.value + float(up)))
 
 
-def drawn_ends(weights: Floats, chance: Floats, typical: float) -> tuple[float, float]:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Stood:
+    """Which events stand for stopped ones, for how many each, and how many those are together."""
+
+    rows: npt.NDArray[np.intp]
+    excess: Floats
+    stopped: int
+
+
+def _share_ends(excess: Floats, frauds: Floats, stopped: int) -> tuple[float, float]:
+    """Return how far below and above their estimate the frauds among stopped events may lie."""
+    whole = float(excess.sum())
+    share = min(1.0, float((excess * frauds).sum()) / whole)
+    counts = whole**2 / float((excess**2).sum())
+    _, low, high = (float(end) for end in wilson(share * counts, counts))
+    wider = float(np.sqrt(1 + counts / max(stopped, 1)))
+    return wider * whole * (share - low), wider * whole * (high - share)
+
+
+def drawn_ends(weights: Floats, spread: Floats, typical: float) -> tuple[float, float]:
     """Return how far a sum over frauds that were let through at random may lie below and above what it stands for.
 
     Parameters
     ----------
     weights : ndarray of float64, shape (frauds,)
         What each of them adds to the sum.
-    chance : ndarray of float64, shape (frauds,)
-        The chance with which it was let through.
+    spread : ndarray of float64, shape (frauds,)
+        What the stopped frauds that it stands for add to the variance of the sum, by their sizes.
     typical : float
         What one fraud that was not seen would have added.
 
-    >>> down, up = drawn_ends(np.full(4, 20.0), np.full(4, 0.05), 20.0)
+    >>> down, up = drawn_ends(np.full(4, 20.0), np.full(4, 20.0), 20.0)
     >>> round(down), round(up), round(drawn_ends(np.zeros(0), np.zeros(0), 20.0)[1])
-    (57, 122, 74)
+    (60, 128, 74)
     """
     from scipy.special import gammaincinv
 
-    if not len(weights) or not float(weights.sum()):
-        return 0.0, float(gammaincinv(1.0, 0.975)) * typical
     whole = float(weights.sum())
-    counts = whole**2 / float((weights**2).sum())
-    thin = float(np.sqrt(1 - (chance * weights).sum() / whole))
+    if whole <= 0:
+        return 0.0, float(gammaincinv(1.0, 0.975)) * typical
+    squares = float((weights**2).sum())
+    counts, wider = whole**2 / squares, float(np.sqrt(1 + float(spread.sum()) / squares))
     low, high = float(gammaincinv(counts, 0.025)), float(gammaincinv(counts + 1, 0.975))
-    return thin * whole * (1 - low / counts), thin * whole * (high / counts - 1)
+    return wider * whole * (1 - low / counts), wider * whole * (high / counts - 1)
 
 
 def matured_table(maturing: Maturing, sets: Iterable[tuple[str, Mask]]) -> pd.DataFrame:

@@ -10,13 +10,25 @@ import numpy.typing as npt
 from riskbench.metrics.intervals import Z95
 
 Floats = npt.NDArray[np.float64]
+#: How far an interval reaches below and above.
+Reach = tuple[float, float]
 
 #: Fewer whole weeks than this say nothing about how weeks differ.
 FEWEST_WEEKS = 4
+#: So many weeks as chance alone would make them stand beside those seen; by the study in `benchmarks/chosen_cut.py`.
+CHANCE_WEEKS = 1
 
 
 def promise_sum(
-    weeks: Floats, total: float, variance: float, *, length: float, later: float, optimism: float = 0.0
+    weeks: Floats,
+    total: float,
+    variance: float,
+    *,
+    length: float,
+    later: float,
+    optimism: float = 0.0,
+    realised: float | None = None,
+    reach: tuple[Reach, Reach] | None = None,
 ) -> tuple[float, float, float]:
     """Return the value per week that a sum promises, and the 95 % interval that its later weekly mean should fall into.
 
@@ -29,22 +41,34 @@ def promise_sum(
     weeks : ndarray of float64, shape (whole weeks,)
         The weekly sums on the choose window.
     total, variance : float
-        The sum over the whole window and its Poisson variance.
+        The sum over the whole window and the variance with which it is known.
     length, later : float
         Weeks in the choose window and in the later one.
     optimism : float
         How much of the total is luck of having chosen on it; the value and its interval are moved down by it.
+    realised : float, optional
+        The variance of the sum that comes true over a window of the same length; that of `total` is more where events
+        stand for others. By default the same.
+    reach : ((below, above), (below, above)), optional
+        How far the sum of the window, and the sum of the later one, may lie below and above, where a few large events
+        make that lopsided. By default the variances say so.
 
     Examples
     --------
     >>> [round(x, 1) for x in promise_sum(np.array([9.0, 11, 10, 10]), 40.0, 40.0, length=4, later=4)]
     [10.0, 5.6, 14.4]
     """
-    rate = total / length
-    half = Z95 * math.sqrt(max(variance, 0.0) / length * (1 / length + 1 / later))
-    half = max(half, _between(weeks, later))
-    middle = rate - optimism / length
-    return middle, middle - half, middle + half
+    comes = variance if realised is None else realised
+    known = math.sqrt(max(variance, 0.0))
+    ahead = math.sqrt(max(comes, 0.0) * later / length)
+    ends = ((Z95 * known, Z95 * known), (Z95 * ahead, Z95 * ahead)) if reach is None else reach
+    share = min(1.0, comes / variance) if variance > 0 else 1.0
+    between = _between(weeks, later, chance=variance / length, share=share)
+    below, above = (
+        max(math.hypot(first / length, second / later), between) for first, second in zip(*ends, strict=True)
+    )
+    middle = total / length - optimism / length
+    return middle, middle - below, middle + above
 
 
 def promise_ratio(
@@ -56,11 +80,13 @@ def promise_ratio(
     later_whole: float,
     later: float,
     clustered: float | None = None,
+    borne: float | None = None,
 ) -> tuple[float, float, float] | None:
     """Return a share and the 95 % interval that its later value should fall into; None where it has no base.
 
     As `promise_sum`, by the linearised ratio: residuals part - share x whole per week. `clustered` is the sum of
-    squared residuals over entities, where their events come together.
+    squared residuals over entities, where their events come together; `borne` is how many events of equal weight would
+    tell the share as surely, where events stand for others.
 
     Examples
     --------
@@ -71,18 +97,24 @@ def promise_ratio(
     if whole <= 0:
         return None
     share = part / whole
+    seen = whole if borne is None else borne
     # Two more of each kind keep the variance above zero at 0 and at 1.
-    steady = (part + 2) / (whole + 4)
-    half = Z95 * math.sqrt(steady * (1 - steady) * (1 / whole + 1 / max(later_whole, 1.0)))
+    steady = (share * seen + 2) / (seen + 4)
+    half = Z95 * math.sqrt(steady * (1 - steady) * (1 / max(seen, 1e-9) + 1 / max(later_whole, 1.0)))
     if clustered is not None:
         half = max(half, Z95 * math.sqrt(clustered * (1 + whole / max(later_whole, 1.0))) / whole)
     if len(parts) >= FEWEST_WEEKS and wholes.sum() > 0:
-        half = max(half, _between((parts - share * wholes) / wholes.mean(), later))
+        chance = steady * (1 - steady) * whole / seen * whole / len(parts) / wholes.mean() ** 2
+        apart = (parts - share * wholes) / wholes.mean()
+        half = max(half, _between(apart, later, chance=chance, share=min(1.0, seen / whole)))
     return share, max(0.0, share - half), min(1.0, share + half)
 
 
-def _between(weeks: Floats, later: float) -> float:
-    """Return the half width that differing weeks call for."""
+def _between(weeks: Floats, later: float, *, chance: float, share: float = 1.0) -> float:
+    """Return the half width that differing weeks call for.
+
+    `chance` is the variance of a week's sum by chance alone; `share` that part of it that events to come will show.
+    """
     from scipy.special import stdtrit  # Student's quantile, without all of scipy.stats
 
     count = len(weeks)
@@ -95,14 +127,20 @@ def _between(weeks: Floats, later: float) -> float:
     alike = float((apart[1:] * apart[:-1]).sum() / (apart * apart).sum())
     alike = min(max(alike, 0.0), 0.6)
     swell = (1 + alike) / (1 - alike)
-    return float(stdtrit(count - 1, 0.975)) * math.sqrt(spread * swell * (1 / count + 1 / later))
+    mixed = ((count - 1) * spread * swell + CHANCE_WEEKS * chance) / (count - 1 + CHANCE_WEEKS)
+    t = float(stdtrit(count - 1 + CHANCE_WEEKS, 0.975))
+    return t * math.sqrt(mixed * (1 / count + share / later))
 
 
-def mean_interval(weeks: Floats, total: float, variance: float, *, length: float) -> tuple[float, float, float]:
+def mean_interval(
+    weeks: Floats, total: float, variance: float, *, length: float, reach: Reach | None = None
+) -> tuple[float, float, float]:
     """Return a sum's value per week with the 95 % interval of its mean; the wider of chance and differing weeks.
 
     >>> [round(x, 1) for x in mean_interval(np.array([9.0, 11, 10, 10]), 40.0, 40.0, length=4)]
     [10.0, 6.9, 13.1]
     """
-    half = max(Z95 * math.sqrt(max(variance, 0.0)) / length, _between(weeks, math.inf))
-    return total / length, total / length - half, total / length + half
+    half = Z95 * math.sqrt(max(variance, 0.0))
+    between = _between(weeks, math.inf, chance=max(variance, 0.0) / length)
+    below, above = (max(end / length, between) for end in ((half, half) if reach is None else reach))
+    return total / length, total / length - below, total / length + above

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 PARAMETERS = """
@@ -20,28 +21,36 @@ fact = {"name": "Total", "value": value, "unit": "count", "lower": value - 1, "u
 """
 
 
-def light_notebook(answer: str = ANSWER) -> dict[str, Any]:
-    """Return the notebook."""
-    held = [("markdown", "# Light"), ("code", PARAMETERS.strip()), ("markdown", "## Add"), ("code", answer.strip())]
+def written(cells: Sequence[tuple[str, str, Sequence[str]]], told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a notebook that has not run, from its cells (kind, source, tags) and what it tells the catalogue."""
     return {
         "nbformat": 4,
         "nbformat_minor": 5,
         "metadata": {
             "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-            "riskbench": {
-                "id": "light",
-                "title": "Light",
-                "parameters": {"mode": {"choices": ["done", "disk", "store", "stop"]}},
-            },
+            "language_info": {"name": "python"},
+            "riskbench": dict(told),
         },
         "cells": [
             {
                 "cell_type": kind,
                 "id": f"c{place}",
-                "metadata": {"tags": ["parameters"] if place == 1 else []},
+                "metadata": {"tags": list(tags)},
                 "source": source,
                 **({"execution_count": None, "outputs": []} if kind == "code" else {}),
             }
-            for place, (kind, source) in enumerate(held)
+            for place, (kind, source, tags) in enumerate(cells)
         ],
     }
+
+
+def light_notebook(answer: str = ANSWER) -> dict[str, Any]:
+    """Return the notebook."""
+    cells = [
+        ("markdown", "# Light", ()),
+        ("code", PARAMETERS.strip(), ("parameters",)),
+        ("markdown", "## Add", ()),
+        ("code", answer.strip(), ()),
+    ]
+    modes = {"mode": {"choices": ["done", "disk", "store", "stop"]}}
+    return written(cells, {"id": "light", "title": "Light", "parameters": modes})

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from light import written
 
 import riskbench as rb
 from riskbench.runner import seal
@@ -107,34 +108,17 @@ def notebook() -> dict:
         ("code", WORK.strip(), ()),
         ("code", "run.finish(watch)", ("reviewers-only",)),
     ]
-    return {
-        "nbformat": 4,
-        "nbformat_minor": 5,
-        "metadata": {
-            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-            "language_info": {"name": "python"},
-            "riskbench": {
-                "id": "watch",
-                "title": "Watch",
-                "question": "How many alerts are there?",
-                "parameters": {
-                    "source": {"format": "source"},
-                    "roles": {"format": "roles"},
-                    "book": {"format": "book"},
-                },
-            },
+    told = {
+        "id": "watch",
+        "title": "Watch",
+        "question": "How many alerts are there?",
+        "parameters": {
+            "source": {"format": "source"},
+            "roles": {"format": "roles"},
+            "book": {"format": "book"},
         },
-        "cells": [
-            {
-                "cell_type": kind,
-                "id": f"c{place}",
-                "metadata": {"tags": list(tags)},
-                "source": source,
-                **({"execution_count": None, "outputs": []} if kind == "code" else {}),
-            }
-            for place, (kind, source, tags) in enumerate(cells)
-        ],
     }
+    return written(cells, told)
 
 
 @dataclass(frozen=True)

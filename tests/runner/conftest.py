@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from light import ANSWER, light_notebook
+from light import ANSWER, light_notebook, written
 
 from riskbench.runner import seal
 
@@ -82,47 +82,30 @@ def notebook(*, parameters: str = PARAMETERS, name: str = "tiny", metadata: dict
         ("markdown", "## Finish", ()),
         ("code", 'run.finish(count, count) if mode != "unfinished" else None', ("reviewers-only",)),
     ]
-    return {
-        "nbformat": 4,
-        "nbformat_minor": 5,
-        "metadata": {
-            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-            "language_info": {"name": "python"},
-            "riskbench": {
-                "id": name,
-                "title": "Tiny count",
-                "question": "How many events are there?",
-                "parameters": {
-                    "share": {"min": 0, "max": 1, "sample_only": True},
-                    "region": {"sample_only": True},
-                    "mode": {
-                        "choices": [
-                            "done",
-                            "infeasible",
-                            "data",
-                            "crash",
-                            "exit",
-                            "die",
-                            "hostile",
-                            "sleep",
-                            "unfinished",
-                        ]
-                    },
-                },
-                **(metadata or {}),
+    told = {
+        "id": name,
+        "title": "Tiny count",
+        "question": "How many events are there?",
+        "parameters": {
+            "share": {"min": 0, "max": 1, "sample_only": True},
+            "region": {"sample_only": True},
+            "mode": {
+                "choices": [
+                    "done",
+                    "infeasible",
+                    "data",
+                    "crash",
+                    "exit",
+                    "die",
+                    "hostile",
+                    "sleep",
+                    "unfinished",
+                ]
             },
         },
-        "cells": [
-            {
-                "cell_type": kind,
-                "id": f"c{place}",
-                "metadata": {"tags": list(tags)},
-                "source": source,
-                **({"execution_count": None, "outputs": []} if kind == "code" else {}),
-            }
-            for place, (kind, source, tags) in enumerate(held)
-        ],
+        **(metadata or {}),
     }
+    return written(held, told)
 
 
 @pytest.fixture

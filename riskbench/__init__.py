@@ -12,6 +12,7 @@ _HOMES = {
     "AlertShift": "riskbench.explanation.alerts",
     "Appeals": "riskbench.metrics.disputes.appeals",
     "Appraisal": "riskbench.rules.appraisal.appraisal",
+    "ApprovalRates": "riskbench.rules.growth.approval",
     "Baseline": "riskbench.calibration.baseline",
     "Breakdown": "riskbench.incidents.breakdown",
     "Brittleness": "riskbench.calibration.brittleness.brittleness",
@@ -41,6 +42,7 @@ _HOMES = {
     "EventScore": "riskbench.explanation.event_score",
     "Explanation": "riskbench.explanation.explanation",
     "ExplanationBrowser": "riskbench.widgets.explanations",
+    "Fairness": "riskbench.rules.fairness.fairness",
     "Feature": "riskbench.data.velocity",
     "GridRun": "riskbench.runner.grid",
     "ImportedRules": "riskbench.rules.exchange.imports",
@@ -55,6 +57,7 @@ _HOMES = {
     "Links": "riskbench.incidents.links",
     "ListAudit": "riskbench.rules.list_audit",
     "Marketplace": "riskbench.data.marketplace.market",
+    "Maturity": "riskbench.metrics.maturity.maturity",
     "MinedExceptions": "riskbench.rules.mining.exceptions",
     "MinedRules": "riskbench.rules.mining.mined_rules",
     "MissingDependencyError": "riskbench.errors",
@@ -82,6 +85,7 @@ _HOMES = {
     "RunDiff": "riskbench.runner.difference",
     "Scan": "riskbench.incidents.scan",
     "SegmentExplorer": "riskbench.widgets.segments",
+    "SelectiveLabels": "riskbench.rules.selection.selective_labels",
     "SignedChange": "riskbench.rules.comparison.signing",
     "Simulation": "riskbench.rules.simulation",
     "Staffing": "riskbench.metrics.queue",
@@ -94,6 +98,7 @@ _HOMES = {
     "WhatIf": "riskbench.rules.appraisal.what_if",
     "appeals": "riskbench.metrics.disputes.appeals",
     "appraise": "riskbench.rules.appraisal.appraisal",
+    "approval_rates": "riskbench.rules.growth.approval",
     "at_least": "riskbench.metrics.constraints",
     "at_most": "riskbench.metrics.constraints",
     "audit_lists": "riskbench.rules.list_audit",
@@ -109,12 +114,14 @@ _HOMES = {
     "explain_alerts": "riskbench.explanation.alerts",
     "explain_event": "riskbench.rules.event",
     "explanation_browser": "riskbench.widgets.explanations",
+    "fairness": "riskbench.rules.fairness.fairness",
     "find_playbooks": "riskbench.runner.catalogue",
     "import_rules": "riskbench.rules.exchange.imports",
     "insult_price": "riskbench.metrics.growth.insult",
     "investigate": "riskbench.incidents.investigation",
     "judge_launch": "riskbench.rules.launch.verdict",
     "marketplace": "riskbench.data.marketplace.market",
+    "maturity": "riskbench.metrics.maturity.maturity",
     "mine_exceptions": "riskbench.rules.mining.exceptions",
     "mine_rules": "riskbench.rules.mining.mined_rules",
     "open_casebook": "riskbench.incidents.casebook",
@@ -138,6 +145,7 @@ _HOMES = {
     "scan": "riskbench.incidents.scan",
     "score_baseline": "riskbench.calibration.baseline",
     "segment_explorer": "riskbench.widgets.segments",
+    "selective_labels": "riskbench.rules.selection.selective_labels",
     "simulate": "riskbench.rules.simulation",
     "simulate_queue": "riskbench.metrics.queue",
     "staffing": "riskbench.metrics.queue",
@@ -222,6 +230,8 @@ if TYPE_CHECKING:
     from riskbench.metrics.disputes.programmes import dispute_programmes as dispute_programmes
     from riskbench.metrics.growth.insult import InsultPrice as InsultPrice
     from riskbench.metrics.growth.insult import insult_price as insult_price
+    from riskbench.metrics.maturity.maturity import Maturity as Maturity
+    from riskbench.metrics.maturity.maturity import maturity as maturity
     from riskbench.metrics.queue import Queue as Queue
     from riskbench.metrics.queue import Staffing as Staffing
     from riskbench.metrics.queue import simulate_queue as simulate_queue
@@ -246,6 +256,10 @@ if TYPE_CHECKING:
     from riskbench.rules.exchange.imports import import_rules as import_rules
     from riskbench.rules.exchange.proof import Proof as Proof
     from riskbench.rules.exchange.proof import prove as prove
+    from riskbench.rules.fairness.fairness import Fairness as Fairness
+    from riskbench.rules.fairness.fairness import fairness as fairness
+    from riskbench.rules.growth.approval import ApprovalRates as ApprovalRates
+    from riskbench.rules.growth.approval import approval_rates as approval_rates
     from riskbench.rules.health import RuleHealth as RuleHealth
     from riskbench.rules.health import diagnose_rules as diagnose_rules
     from riskbench.rules.launch.launch import LaunchPlan as LaunchPlan
@@ -261,6 +275,8 @@ if TYPE_CHECKING:
     from riskbench.rules.optimiser.optimisation import Optimisation as Optimisation
     from riskbench.rules.optimiser.optimisation import optimise as optimise
     from riskbench.rules.rule import Rule as Rule
+    from riskbench.rules.selection.selective_labels import SelectiveLabels as SelectiveLabels
+    from riskbench.rules.selection.selective_labels import selective_labels as selective_labels
     from riskbench.rules.simulation import Simulation as Simulation
     from riskbench.rules.simulation import simulate as simulate
     from riskbench.runner.catalogue import Catalogue as Catalogue

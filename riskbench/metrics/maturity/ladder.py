@@ -14,6 +14,8 @@ Ints = npt.NDArray[np.int64]
 
 #: Cohorts of so few steps borrow the level of older ones: their own figure would be all correction.
 BORROW = 2
+#: A cohort shows the level once so much of it is told.
+_HALF = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,7 +117,9 @@ def chain_ladder(
     share[: max(size - 1, 0)] = 1 / np.cumprod(factors[::-1])[::-1]
     borrowed = np.zeros(size, dtype=bool)
     if exposure is not None:
-        _borrow(known, ultimate, error, share, borrowed, _fitted(exposure, size), value)
+        young, error_young = _borrowed(known, ultimate, share, _fitted(exposure, size), value)
+        borrowed[: len(young)] = True
+        ultimate[: len(young)], error[: len(young)] = young, error_young
     spread = np.sqrt(np.log1p(np.divide(error, ultimate, out=np.zeros(size), where=ultimate > 0) ** 2))
     lower = np.maximum(ultimate * np.exp(-Z95 * spread - spread**2 / 2), np.minimum(known, ultimate))
     return Ladder(known, ultimate, error, lower, ultimate * np.exp(Z95 * spread), share, factors, scatter, borrowed)
@@ -146,27 +150,16 @@ def _fitted(exposure: npt.ArrayLike, size: int) -> Floats:
     return np.concatenate((held, np.zeros(size - len(held))))
 
 
-def _borrow(
-    known: Floats,
-    ultimate: Floats,
-    error: Floats,
-    share: Floats,
-    borrowed: npt.NDArray[np.bool_],
-    exposure: Floats,
-    value: Floats,
-) -> None:
-    """Give the youngest cohorts what is known plus the untold share of the level of older ones, in place."""
+def _borrowed(known: Floats, ultimate: Floats, share: Floats, exposure: Floats, value: Floats) -> tuple[Floats, Floats]:
+    """Return the youngest cohorts' known sum plus the untold share of the level of older ones, and the error."""
     older = np.arange(len(known)) >= BORROW
     base = float((exposure * share)[older].sum())
     if base <= 0 or float(known[older].sum()) <= 0:
-        return
+        return np.zeros(0), np.zeros(0)
     level = float(known[older].sum()) / base
-    seen = older & (exposure * share > 0) & (share >= 0.5)
+    seen = older & (exposure * share > 0) & (share >= _HALF)
     rates = ultimate[seen] / exposure[seen]
     apart = float(rates.var(ddof=1)) if len(rates) > 2 else level**2
     size = float((value**2).sum() / value.sum()) if value.sum() > 0 else 1.0
-    for cohort in range(min(BORROW, len(known))):
-        rest = (1 - share[cohort]) * exposure[cohort]
-        ultimate[cohort] = known[cohort] + rest * level
-        error[cohort] = (rest * level * size + rest**2 * apart) ** 0.5
-        borrowed[cohort] = True
+    rest = ((1 - share) * exposure)[~older]
+    return known[~older] + rest * level, np.sqrt(rest * level * size + rest**2 * apart)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -166,6 +166,20 @@ class Matured:
         """Return the standard error of `total`, to be added to that of another source of error."""
         held = self._held(values, rows)
         return 0.0 if isinstance(held, Estimate) else self._unseen(*held, values, rows)[1] ** 0.5
+
+    def taken(self, rows: npt.NDArray[np.intp]) -> Matured:
+        """Return the same of some rows, given by their places."""
+        ages = None if self.ages is None else self.ages[rows]
+        bearer = None if self.bearer is None else self.bearer[rows]
+        return replace(
+            self,
+            weight=self.weight[rows],
+            share=self.share[rows],
+            measurable=self.measurable[rows],
+            known=self.known[rows],
+            ages=ages,
+            bearer=bearer,
+        )
 
     def measurable_from(self, start: str | pd.Timestamp) -> pd.Timestamp:
         """Return from when on events of a moment are old enough, in every group; the moment itself where all are."""

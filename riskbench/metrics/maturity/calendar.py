@@ -64,7 +64,7 @@ class Pace:
         if self.overstated is None:
             return f"{way} of late"
         size = f"{abs(self.overstated):.0%}".replace("%", " %")
-        return f"{way} of late: young figures {'overstated' if self.overstated > 0 else 'understated'} by about {size}"
+        return f"{way} of late: young figures {'over' if self.overstated > 0 else 'under'}stated by about {size}"
 
 
 def pace(delays: npt.ArrayLike, ages: npt.ArrayLike, *, clumped: float = 1.0, youngest: float = 7.0) -> Pace:

@@ -14,6 +14,7 @@ from riskbench.data.dataset import Dataset, micros
 from riskbench.data.labels import LabelState, label_state, stopped
 from riskbench.display import Fact, Grounds, Result, result
 from riskbench.display.chart import BLUE, GREY, ORANGE, style
+from riskbench.display.fact import Unit, number
 from riskbench.engine.columns import DAY
 from riskbench.errors import DataError, ParameterError
 from riskbench.metrics.costs import Costs, worth
@@ -44,6 +45,8 @@ USUAL = ("region", "label_source", "payment_method")
 MOST_GROUPS = 50
 #: The weeks whose frauds the headline speaks of.
 _RECENT = 28
+#: Cohorts on a page; the table holds all.
+_SHOWN = 10
 _GRAIN = re.compile(r"([1-9]\d{0,2})d", re.ASCII)
 
 
@@ -75,21 +78,6 @@ class Maturity(Result):
     title: ClassVar[str] = "Label maturity"
     main: ClassVar[str] = "cohorts"
     next_step: ClassVar[str] = ".frame('groups') tells how late each source is; every verb takes asof="
-    repr_columns: ClassVar[tuple[str, ...]] = (
-        "cohort",
-        "eligible",
-        "frauds_known",
-        "frauds_matured",
-        "frauds_lower",
-        "frauds_upper",
-        "loss_known",
-        "loss_matured",
-        "recall",
-        "share_told",
-        "status",
-    )
-    repr_rows: ClassVar[int] = 14
-
     cohorts: pd.DataFrame
     curve: pd.DataFrame
     groups: pd.DataFrame
@@ -218,6 +206,7 @@ def maturity(
         cohorts=cohorts,
         curve=curve_table(groups),
         groups=group_table(groups),
+        pages=_pages(cohorts),
         ladder=ladder_table(held, delays, eligible, days=days, money=money),
         loss=loss,
         frauds=frauds,
@@ -303,7 +292,10 @@ def _notes(events: Dataset, labels: LabelState, held: Matured, eligible: Mask) -
     return notes
 
 
-def _facts(held: Matured, groups: list[Grouped], eligible: Mask, money: Money, loss: Estimate) -> tuple[Fact, ...]:
+def _facts(
+    held: Matured, groups: list[Grouped], shown: tuple[Mask, str], money: Money, loss: Estimate
+) -> tuple[Fact, ...]:
+    eligible, young = shown
     whole = groups[0] if groups and groups[0].curve.n else None
     facts = []
     if held.ages is not None and not held.why:
@@ -357,6 +349,40 @@ def _grounds(
     if held.why:
         young = f"everything: {held.why}."
     return Grounds(measured=measured, estimated=estimated, bounded=bounded, not_measurable=young)
+
+
+def _pages(cohorts: pd.DataFrame) -> dict[str, tuple[str, pd.DataFrame]]:
+    """Return the youngest cohorts as a reader meets them, the youngest first."""
+    shown = cohorts.iloc[::-1].head(_SHOWN)
+    page = pd.DataFrame(
+        {"cohort": shown["cohort"], "events": shown["eligible"], "frauds so far": shown["frauds_known"]}
+    )
+    page["frauds in the end"] = [
+        _between(*row, "count") for row in shown[["frauds_matured", "frauds_lower", "frauds_upper"]].to_numpy()
+    ]
+    if "loss_matured" in cohorts:
+        page["loss so far"] = [number(value, "money") for value in shown["loss_known"]]
+        page["loss in the end"] = [
+            _between(*row, "money") for row in shown[["loss_matured", "loss_lower", "loss_upper"]].to_numpy()
+        ]
+    if "recall" in cohorts:
+        page["recall"] = [
+            _between(*row, "share") for row in shown[["recall", "recall_lower", "recall_upper"]].to_numpy()
+        ]
+    page["told by now"] = [number(value, "share") for value in shown["share_told"]]
+    page["status"] = shown["status"]
+    caption = f"The {len(shown)} youngest cohorts, 95 % intervals" if len(cohorts) > len(shown) else "Cohorts"
+    return {"cohorts": (caption, page)}
+
+
+def _between(value: float | None, lower: float | None, upper: float | None, unit: Unit) -> str:
+    """Return a value with its interval, or a dash."""
+    if value is None or lower is None or upper is None or pd.isna(value):
+        return "–"
+    if round(lower) == round(upper) and unit == "count":
+        return number(value, unit)
+    ends = [number(end, unit).removesuffix(" %") for end in (lower, upper)]
+    return f"{number(value, unit)} ({ends[0]} to {ends[1]})"
 
 
 def _young(cohorts: pd.DataFrame) -> str:

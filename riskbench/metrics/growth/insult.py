@@ -434,7 +434,7 @@ def _page(frame: pd.DataFrame, days: int, currency: str) -> tuple[str, pd.DataFr
     for row in frame.to_dict("records"):
         unit, measured = units[row["measure"]], row["why"] == ""
 
-        def told(name: str, *, signed: bool = False, row: dict = row, unit: Unit = unit) -> str:  # type: ignore[type-arg]
+        def told(name: str, *, signed: bool = False, row: dict = row, unit: Unit = unit) -> str:
             if unit == "average":
                 return f"{row[name]:+.2f}" if signed else f"{row[name]:.2f}"
             return number(float(row[name]), unit, signed=signed)

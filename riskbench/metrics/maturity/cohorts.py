@@ -65,8 +65,8 @@ def cohort_codes(dataset: Dataset, days: int) -> tuple[Ints, list[int]]:
 
 def cohort_table(
     dataset: Dataset, held: Matured, eligible: Mask, *, days: int, money: Money, caught: Mask | None
-) -> pd.DataFrame:
-    """Return one row a cohort: what is known, what it will come to with its interval, and from when it can be told."""
+) -> tuple[pd.DataFrame, Mask]:
+    """Return one row a cohort: what is known, what it will come to, from when; and the events of those old enough."""
     if dataset.has("time"):
         codes, starts = cohort_codes(dataset, days)
     else:
@@ -87,7 +87,9 @@ def cohort_table(
         rows[-1] = {"cohort": name, **rows[-1]}
     columns = _COLUMNS if caught is None else (*_COLUMNS, "recall", "recall_lower", "recall_upper")
     frame = pd.DataFrame(rows, columns=[*columns])
-    return frame if money.loss is not None else frame.drop(columns=[name for name in columns if "loss" in name])
+    ready = frame["status"].isin([MEASURED, ESTIMATED]).to_numpy(dtype=bool)
+    inside = ready[codes] if len(frame) else np.zeros(0, dtype=bool)
+    return (frame if money.loss is not None else frame.drop(columns=[x for x in columns if "loss" in x])), inside
 
 
 _COLUMNS = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -71,7 +72,7 @@ class Maturity(Result):
         The weekly chain ladder as a second opinion: age_steps, events, frauds_known, frauds_matured with ends,
         share_told, loss_matured with ends, way.
     loss, frauds : Estimate
-        The loss and the number of frauds in the end, of the events old enough.
+        The loss and the number of frauds in the end, of the cohorts old enough.
     """
 
     kind: ClassVar[str] = "maturity"
@@ -197,7 +198,8 @@ def maturity(
     groups, left = grouped(held, delays, most=MOST_GROUPS)
     if left:
         notes.append(f"{left} groups with fewer verdicts are not told one by one; their figures are in the cohorts.")
-    cohorts = cohort_table(events, held, eligible, days=days, money=money, caught=flags)
+    cohorts, ready = cohort_table(events, held, eligible, days=days, money=money, caught=flags)
+    held = replace(held, measurable=ready)
     young = _young(cohorts)
     notes += _notes(events, labels, held, eligible)
     loss = held.total(money.loss, rows=eligible) if money.loss is not None else Estimate.none("no amount")
@@ -303,12 +305,13 @@ def _facts(
         told = float(held.share[recent].mean()) if recent.any() else None
         facts.append(Fact("Frauds of the last 4 weeks told so far", told, "share", note="" if told else "no event"))
     if money.loss is not None:
-        known = held.known & eligible
+        known = held.known & eligible & held.measurable
         counted = float(money.loss[known].sum())
-        facts.append(Fact("Loss known", counted, "money", n=int(known.sum()), currency=money.currency))
+        named = "Loss known, of cohorts old enough"
+        facts.append(Fact(named, counted, "money", n=int(known.sum()), currency=money.currency))
         facts.append(
             Fact(
-                "Loss in the end, of events old enough",
+                "Loss of these in the end",
                 loss.value,
                 "money",
                 lower=loss.lower,
@@ -358,16 +361,16 @@ def _pages(cohorts: pd.DataFrame) -> dict[str, tuple[str, pd.DataFrame]]:
         {"cohort": shown["cohort"], "events": shown["eligible"], "frauds so far": shown["frauds_known"]}
     )
     page["frauds in the end"] = [
-        _between(*row, "count") for row in shown[["frauds_matured", "frauds_lower", "frauds_upper"]].to_numpy()
+        _between(row, "count") for row in shown[["frauds_matured", "frauds_lower", "frauds_upper"]].to_numpy()
     ]
     if "loss_matured" in cohorts:
         page["loss so far"] = [number(value, "money") for value in shown["loss_known"]]
         page["loss in the end"] = [
-            _between(*row, "money") for row in shown[["loss_matured", "loss_lower", "loss_upper"]].to_numpy()
+            _between(row, "money") for row in shown[["loss_matured", "loss_lower", "loss_upper"]].to_numpy()
         ]
     if "recall" in cohorts:
         page["recall"] = [
-            _between(*row, "share") for row in shown[["recall", "recall_lower", "recall_upper"]].to_numpy()
+            _between(row, "share") for row in shown[["recall", "recall_lower", "recall_upper"]].to_numpy()
         ]
     page["told by now"] = [number(value, "share") for value in shown["share_told"]]
     page["status"] = shown["status"]
@@ -375,10 +378,11 @@ def _pages(cohorts: pd.DataFrame) -> dict[str, tuple[str, pd.DataFrame]]:
     return {"cohorts": (caption, page)}
 
 
-def _between(value: float | None, lower: float | None, upper: float | None, unit: Unit) -> str:
+def _between(held: npt.NDArray[np.object_] | Floats, unit: Unit) -> str:
     """Return a value with its interval, or a dash."""
-    if value is None or lower is None or upper is None or pd.isna(value):
+    if pd.isna(held).any():
         return "–"
+    value, lower, upper = (float(end) for end in held)
     if round(lower) == round(upper) and unit == "count":
         return number(value, unit)
     ends = [number(end, unit).removesuffix(" %") for end in (lower, upper)]

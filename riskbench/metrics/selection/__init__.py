@@ -2,6 +2,7 @@
 
 from riskbench.metrics.selection.bounds import Bounds, bounds
 from riskbench.metrics.selection.inclusion import Inclusion, inclusion
+from riskbench.metrics.selection.ratio import share_of
 from riskbench.metrics.selection.robust import expected_fraud, robust_total
 from riskbench.metrics.selection.sensitivity import break_even, sensitivity, shifted
 from riskbench.metrics.selection.weighted import weighted_total
@@ -15,6 +16,7 @@ __all__ = [
     "inclusion",
     "robust_total",
     "sensitivity",
+    "share_of",
     "shifted",
     "weighted_total",
 ]

@@ -51,7 +51,8 @@ def bounds(
 
     Use it where nothing was let through, or too little to estimate from. An event without a verdict adds its own
     size if it is fraud and nothing if it is good. Where let-through events say that at least or at most so many of a
-    stratum are fraud (by the exact law of a draw without replacement), the smallest and the largest ones are taken.
+    stratum are fraud (by the exact law of a draw without replacement), the smallest and the largest ones are taken;
+    where a fraud may count less than its size, at least none.
 
     Parameters
     ----------
@@ -73,10 +74,12 @@ def bounds(
     low, high = float(np.minimum(sizes[silent], 0).sum()), float(np.maximum(sizes[silent], 0).sum())
     plain = (counted + low, counted + high)
     strata = _exact(draw)
+    partly = not np.allclose(draw.values, np.where(draw.values != 0, sizes, 0.0), rtol=1e-6)
     for rows in strata:
         rest = np.sort(sizes[rows[draw.rest[rows]]])
         sampled = rows[draw.sampled[rows]]
         least, most = _frauds(int((draw.values[sampled] != 0).sum()), len(sampled), len(rest), _RISK / len(strata))
+        least = 0 if partly else least
         low += _smallest(rest, least, most) - float(np.minimum(rest, 0).sum())
         high += -_smallest(-rest[::-1], least, most) - float(np.maximum(rest, 0).sum())
     return Bounds(counted + low, counted + high, *plain, int(silent.sum()), bool(strata))

@@ -75,8 +75,11 @@ class Draw:
             raise ParameterError("A chance lies in 0..1", got=f"{odds.min():g} to {odds.max():g}")
         late = np.ones(rows) if weight is None else _floats(weight, rows, "weight")
         held = None if size is None else _floats(size, rows, "size")
-        if held is not None and not np.allclose(value, np.where(value != 0, held, 0.0), rtol=1e-6):
-            raise ParameterError("With `size`, a value is the event's size or 0", hint="pass values=size * fraud")
+        if held is not None and not _within(value, held):
+            raise ParameterError(
+                "With `size`, a value lies between 0 and the event's size",
+                hint="pass values=size * fraud, or what was lost of it",
+            )
         return cls(value, known, odds, late, held)
 
     @property
@@ -167,6 +170,12 @@ def _floats(values: npt.ArrayLike, rows: int, name: str, *, where: Mask | None =
     if not np.isfinite(held if where is None else held[where]).all():
         raise ParameterError(f"`{name}` holds something that is no number")
     return held
+
+
+def _within(values: Floats, size: Floats) -> bool:
+    """Tell whether each value lies between 0 and the event's size, whatever its sign; a rounding apart."""
+    slack = 1e-9 * np.abs(size)
+    return bool(((values * np.sign(size) >= -slack) & (np.abs(values) <= np.abs(size) + slack)).all())
 
 
 def _chance_codes(chance: Floats) -> Ints:

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from riskbench.metrics.estimate import Estimate
 from riskbench.metrics.selection.draw import Draw, Floats, Ints, Mask
+from riskbench.metrics.selection.sensitivity import shifted
 from riskbench.metrics.selection.weighted import sized
 
 #: The score is cut into at most so many bins, each with at least so many frauds and good events to learn from.
@@ -63,12 +64,15 @@ def expected_fraud(
     cell = bins[learn] * folds + fold
     rows = np.bincount(cell, minlength=size * folds).reshape(size, folds).astype(np.float64)
     hits = np.bincount(cell, truth[learn], minlength=size * folds).reshape(size, folds)
-    out = _fitted(rows.sum(axis=1), hits.sum(axis=1), missing=missing)[bins]
+    whole = _fitted(rows.sum(axis=1), hits.sum(axis=1), missing=missing)
+    mass, out = rows.sum(axis=1), whole[bins]
     for one in range(folds):
         kept = np.arange(folds) != one
         fitted = _fitted(rows[:, kept].sum(axis=1), hits[:, kept].sum(axis=1), missing=missing)
+        # Leaving out frauds lowers the average that they are held against: a fold tells order, the whole the level.
+        level = float(mass @ (_log_odds(whole) - _log_odds(fitted))) / float(mass.sum())
         own = learn[fold == one]
-        out[own] = fitted[bins[own]]
+        out[own] = shifted(fitted, float(np.exp(level)))[bins[own]]
     return np.clip(out, 1e-6, 1 - 1e-6)
 
 
@@ -133,6 +137,10 @@ def _missed(draw: Draw, rows: Ints, expected: Floats) -> float:
     share = 1 / (1 + np.exp(-(odds - np.average(odds) + level)))
     usual = float((share * (1 - share)).sum())
     return float(np.clip(((fraud - share) ** 2).sum() / usual, 1.0, 2.0)) if usual > 0 else 1.0
+
+
+def _log_odds(share: Floats) -> Floats:
+    return np.log(share / (1 - share))
 
 
 def _bins(score: Floats, learn: Floats) -> tuple[Ints, bool]:

@@ -137,8 +137,8 @@ def weighted_total(
     weight : array of float, optional
         What each known fraud stands for because labels are late; multiplied with what the let-through makes of it.
     size : array of float, optional
-        What each event counts if it is fraud, known for stopped ones too; a good event then counts 0. With it the
-        interval knows how large the stopped events are; without it, large ones must be guessed from those seen.
+        What each event counts if it is fraud, or at most counts then; known for stopped ones too. A good event counts
+        0. With it the interval knows how large the stopped events are; without it, that is guessed from those seen.
 
     Returns
     -------
@@ -193,8 +193,8 @@ def sized(draw: Draw, rows: Ints, expected: Floats | None = None, *, missed: flo
     sign = float(np.sign(draw.size[rest[0]])) if len(rest) else 1.0
     size, chance = np.abs(draw.size), draw.chance[sampled]
     weight = size[sampled] * (1 - chance) / chance
-    fraud = draw.values[sampled] != 0
-    late = draw.weight[sampled] * fraud
+    # A part of the size counts as a part of a fraud: that varies less than a whole one, never more.
+    late = draw.weight[sampled] * np.abs(draw.values[sampled]) / np.where(size[sampled] > 0, size[sampled], 1.0)
     heavy = float((weight**2 * late).sum())
     own = float((weight**2 * late * draw.weight[sampled]).sum()) / heavy if heavy > 0 else 1.0
     if expected is None:

@@ -1,0 +1,101 @@
+"""How what stopped events hide is told: the facts, what they rest on, and the remarks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from riskbench.data.labels import YOUNG
+from riskbench.display import Fact, Grounds, number
+from riskbench.metrics.costs import Costs
+from riskbench.rules.hits import Hits
+from riskbench.rules.selection.evidence import Evidence
+from riskbench.rules.selection.figures import FEWEST, Figure, Part
+
+
+def facts(held: Hits, row: pd.Series, told: Mapping[str, Figure]) -> tuple[Fact, ...]:
+    """Return the answer first: what all alerts together would show."""
+    precision = told["precision"]
+    best = precision.told
+    why = best.why if not best.measurable else ""
+    facts = [
+        Fact("Precision of all alerts", best.value, "share", lower=best.lower, upper=best.upper, n=best.n, note=why),
+        Fact(
+            "Precision of alerts with a verdict alone",
+            precision.naive,
+            "share",
+            n=int(row["labelled"]),
+            note="" if precision.naive is not None else "no alert has a verdict",
+        ),
+        Fact("Whatever the others are", _range(precision), "text", note="worst to best, all alerts"),
+        Fact("Alerts that history stopped", int(row["unlabelled_blocked"]), "count", n=int(row["hits"])),
+        Fact("Let through at random", int(row["let_through"]), "count", note=str(row["reading"])),
+    ]
+    if held.worth.money:
+        net = told["net_value"].told
+        facts.append(
+            Fact(
+                "Net value of all alerts",
+                net.value,
+                "money",
+                lower=net.lower,
+                upper=net.upper,
+                n=net.n,
+                currency=held.dataset.currency.code,
+                note=net.why,
+            )
+        )
+    return tuple(facts)
+
+
+def _range(figure: Figure) -> str | None:
+    if figure.worst is None or figure.best is None:
+        return None
+    return f"{number(figure.worst, 'share')} to {number(figure.best, 'share')}"
+
+
+def grounds(held: Hits, evidence: Evidence, part: Part, row: pd.Series) -> Grounds:
+    """Return what the figures of all alerts rest on."""
+    hits, labelled = int(row["hits"]), int(row["labelled"])
+    drawn, rest = int(row["let_through"]), int((evidence.rest & part.rows).sum())
+    never = int((evidence.included.never & part.rows).sum())
+    silent = int(row["unlabelled_no_verdict"] + row["unlabelled_no_channel"])
+    late = bool((evidence.weight[part.rows & evidence.labelled] > 1).any())
+    estimated = ""
+    if rest and drawn >= FEWEST:
+        share = row["inferred_share"]
+        beside = "" if pd.isna(share) else f"; {number(float(share), 'share')} of the frauds told are inferred"
+        estimated = f"{rest:,} stopped alerts by {drawn:,} that were let through at random{beside}."
+    if late:
+        estimated = f"{estimated} Known frauds stand for those told later.".strip()
+    bounded = [f"{never:,} stopped alerts of which none is ever let through"] if never else []
+    if rest and drawn < FEWEST:
+        bounded.append(f"{rest:,} stopped alerts with too few let through ({drawn})")
+    if silent:
+        bounded.append(f"{silent:,} alerts on which no verdict will come")
+    young = int((part.rows & ~evidence.told & (held.labels.state == YOUNG)).sum())
+    return Grounds(
+        measured=f"{labelled:,} of {hits:,} alerts have a verdict.",
+        estimated=estimated,
+        bounded=f"{'; '.join(bounded)}." if bounded else "",
+        not_measurable=f"{young:,} alerts are too young to be corrected for late verdicts." if young else "",
+    )
+
+
+def notes(held: Hits, evidence: Evidence, costs: Costs, score: str | None) -> tuple[str, ...]:
+    """Return what a reader must know."""
+    told = [f"Labels: {held.labels.recipe}.", *evidence.included.told]
+    if not evidence.included.known:
+        told.append("The role let_through is not named: stopped events are bounded, nothing is estimated.")
+    if not evidence.learnt:
+        why = "no score is named" if score is None else "too few frauds or good events have a verdict"
+        told.append(f"Stopped events are expected to be like all with a verdict: {why}.")
+    else:
+        told.append(
+            f"The model expects fraud by {score}, from events with a verdict, and is put right by let-through ones."
+        )
+    told.append("Estimates are of the events that could pass and show a verdict; worst and best are of all.")
+    told.append("A factor of 1 takes stopped events to be as often fraud as others of their score.")
+    told.append(f"Costs assumed: {costs.told(held.dataset.currency.code if evidence.money else '')}.")
+    return (*told, *held.dataset.notes)

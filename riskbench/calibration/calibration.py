@@ -13,9 +13,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from riskbench.calibration.capacity.answer import limits_frame, without_capacity
+from riskbench.calibration.capacity.levels import checked
 from riskbench.calibration.choose import (
     Pair,
-    bounds_of,
     choose,
     choose_or,
     choose_pair,
@@ -24,13 +25,14 @@ from riskbench.calibration.choose import (
     pair_frame,
 )
 from riskbench.calibration.curve import exact_frame, frame_at, later_frame, thin
-from riskbench.calibration.pages import Page, a_week, plateau_page, promise_page, segments_page
+from riskbench.calibration.grounded import grounds_of, rests_frame
+from riskbench.calibration.pages import Page, a_week, matured_page, plateau_page, promise_page, segments_page
+from riskbench.calibration.parts import own_levels, parts_of, segment_plateaus, segments_of
 from riskbench.calibration.picture import draw_curve
 from riskbench.calibration.plateau import plateau_ends, plateau_frame, redrawn
 from riskbench.calibration.promise import holdout_frame, weekly_frame
 from riskbench.calibration.reader import Reader
-from riskbench.calibration.segments import COLUMNS as SEGMENT_COLUMNS
-from riskbench.calibration.segments import PLATEAU_COLUMNS, paying, plateaus_frame, segments_frame
+from riskbench.calibration.ripe import matured_frame
 from riskbench.calibration.study import Study
 from riskbench.calibration.swept import swept, today_cut
 from riskbench.calibration.words import facts, promise_words, provenance, remarks
@@ -39,7 +41,6 @@ from riskbench.data.doors import a_dataset
 from riskbench.data.roles import Domain
 from riskbench.data.windows import Span, Window
 from riskbench.display import Fact, Result, result
-from riskbench.errors import ParameterError
 from riskbench.metrics.constraints import Constraint
 from riskbench.metrics.costs import GIVEN, Costs
 from riskbench.rules.hits import acting, apply, resolve
@@ -52,9 +53,6 @@ if TYPE_CHECKING:
     from riskbench.rules.comparison.comparison import Comparison
     from riskbench.rules.simulation import Simulation
     from riskbench.rules.sweep import Sweep
-
-#: A column of more values than this is no segment.
-MOST_SEGMENTS = 1_000
 
 
 @result
@@ -74,10 +72,12 @@ class Calibration(Result):
     curve : DataFrame
         At most 2,000 rows, from nobody hit (with two cuts: from the block cut alone, and below it the review cut)
         to everybody hit, on the window the cut was chosen on: threshold,
-        alerts, frauds, unlabelled, precision, recall, alert_rate, review_rate, insult_rate, approval_rate,
+        alerts, frauds, unlabelled (and by why: unlabelled_blocked, unlabelled_young, unlabelled_no_verdict,
+        unlabelled_no_channel), precision, recall, alert_rate, review_rate, insult_rate, approval_rate,
         value_caught (of the alerted frauds), net_value with lower and upper (95 %), loss_prevented, added_alerts,
         added_frauds, added_net_value with added_lower and added_upper (against the book as it stands, paired).
-        Rates are of the whole system: the live rules and the cut together.
+        Rates are of the whole system: the live rules and the cut together. Frauds, good events and money are what the
+        verdicts stand for: late ones to come, and stopped events by those let through at random.
     holdout : DataFrame
         The promise: measure, per, value, lower, upper (95 % prediction interval), observed on the later window,
         kept, n, weeks.
@@ -90,6 +90,11 @@ class Calibration(Result):
     weekly_own : DataFrame
         The same where each region whose own cut pays gets it; empty where none does. The later window also decided
         which ones pay, so its gain is a little flattering.
+    matured : DataFrame
+        What the chosen cut and today's come to on the later window, and on the young weeks after it, once all verdicts
+        are told: window, start, end, cut, measure, per, counted, value, lower, upper, corrected, n, status.
+    rests : DataFrame
+        How much of the promise and of the change rests on inference: what, inferred, unheard, lower, upper.
     plateau : DataFrame
         The cuts beside the chosen one: point, threshold, alerts, alert_rate, net_value, change with interval,
         n, frauds_between, fraud_share.
@@ -108,9 +113,9 @@ class Calibration(Result):
     kind: ClassVar[str] = "calibration"
     title: ClassVar[str] = "Threshold calibration"
     main: ClassVar[str] = "curve"
-    next_step: ClassVar[str] = '.frame("holdout"), "weekly", "plateau", "segments", "costs"; .apply(book)'
+    next_step: ClassVar[str] = '.frame("holdout"), "matured", "weekly", "plateau", "segments", "costs"; .apply(book)'
     repr_table: ClassVar[str] = "promise"
-    repr_tables: ClassVar[tuple[str, ...]] = ("plateau", "segments")
+    repr_tables: ClassVar[tuple[str, ...]] = ("matured", "plateau", "segments")
     repr_rows: ClassVar[int] = 12
 
     name: str
@@ -128,6 +133,8 @@ class Calibration(Result):
     promise: pd.DataFrame
     weekly: pd.DataFrame
     weekly_own: pd.DataFrame
+    matured: pd.DataFrame
+    rests: pd.DataFrame
     plateau: pd.DataFrame
     segments: pd.DataFrame
     costs: pd.DataFrame
@@ -263,9 +270,9 @@ def calibrate(
     Returns
     -------
     Calibration
-        Tables curve, holdout, weekly, plateau, segments, costs, pair; on request curve_exact (every distinct
-        cut), curve_later (the later window) and segment_plateaus (each segment's own plateau, and the events and
-        frauds just beside its own cut).
+        Tables curve, holdout, matured, weekly, rests, plateau, segments, costs, pair; on request curve_exact (every
+        distinct cut), curve_later (the later window) and segment_plateaus (each segment's own plateau, and the events
+        and frauds just beside its own cut).
 
     Raises
     ------
@@ -338,6 +345,7 @@ def calibrate_sweep(
     """Calibrate a sweep that is already made; `before` is what the book decides today. See `calibrate`."""
     begun = time.perf_counter() if begun is None else begun
     single = Study.of(sweep, costs, choose_on=choose_on, report_on=report_on, asof=asof, seed=seed)
+    single = replace(single, asked=checked(single, constraints, two_cuts=two_cuts))
     levels = sweep.base if before is None else before
     pair: Pair | None = None
     study, picked = single, None
@@ -355,14 +363,19 @@ def calibrate_sweep(
     again = redrawn(drawn, picked.point, picked.feasible, seed=seed)
     lower, upper, optimism = again.lower, again.upper, again.optimism
     judged = windows.report if windows.report.mask.any() else windows.choose
-    weekly = weekly_frame(study, levels, study.levels(cut), judged)
+    after = study.levels(cut)
+    weekly = weekly_frame(study, levels, after, judged)
     holdout = holdout_frame(study, cut, optimism=optimism)
-    segments = _segments(study, cut, constraints, by)
-    own = _own_weekly(study, levels, cut, segments, judged) if by == "region" else pd.DataFrame()
+    alone, own_limits = without_capacity(study, constraints)
+    segments = segments_of(alone, cut, own_limits, by)
+    each = own_levels(study, cut, segments) if by == "region" else None
+    own = pd.DataFrame() if each is None else weekly_frame(study, levels, each, judged)
+    matured = matured_frame(study, {"chosen": after, "today": levels})
+    rests = rests_frame(study, before=levels, after=after if each is None else each, judged=judged)
     ends = plateau_ends(drawn, picked.point, picked.feasible, again.critical)
     promise = promise_words(holdout, study.counted)
     plateau = plateau_frame(drawn, picked.point, ends, critical=again.critical)
-    codes, names = _parts(study, by) if by is not None else (None, ())
+    codes, names = parts_of(study, by) if by is not None else (None, ())
     keep = [picked.point, *ends, drawn.table.point(today_cut(sweep, given))]
     later = study.curve(windows.report.mask) if windows.report.mask.any() else None
     return Calibration(
@@ -381,6 +394,8 @@ def calibrate_sweep(
         promise=promise,
         weekly=weekly,
         weekly_own=own,
+        matured=matured,
+        rests=rests,
         plateau=plateau,
         segments=segments,
         costs=costs_frame(study, picked),
@@ -392,7 +407,7 @@ def calibrate_sweep(
         assumptions=costs,
         given_costs=_given(costs, given_costs),
         by=by,
-        facts=facts(study, picked, cut, pair=pair, ends=(lower, upper), holdout=holdout, weekly=weekly),
+        facts=facts(study, picked, cut, pair=pair, ends=(lower, upper), holdout=holdout, weekly=weekly, rests=rests),
         domain=sweep.dataset.domain,
         window=windows.choose.words,
         window_weeks=windows.choose.length,
@@ -401,7 +416,8 @@ def calibrate_sweep(
         given=given,
         reader=Reader(study, drawn, today, levels, constraints, codes, names, cut),
         lazy={
-            "segment_plateaus": partial(_segment_plateaus, study, constraints, by, seed),
+            "segment_plateaus": partial(segment_plateaus, *without_capacity(study, constraints), by, seed),
+            "limits": partial(limits_frame, study, picked, cut, constraints),
             "curve_exact": partial(exact_frame, drawn.table, study.price(), study.steps, today),
             "curve_later": partial(
                 later_frame,
@@ -412,7 +428,8 @@ def calibrate_sweep(
                 None if later is None else study.today(levels, later.table, windows.report.mask),
             ),
         },
-        pages=_pages(study, promise, plateau, segments, judged),
+        pages=_pages(study, promise, plateau, segments, judged) | {"matured": matured_page(matured, study.counted)},
+        grounds=grounds_of(study, rests, matured),
         notes=remarks(
             study,
             picked,
@@ -448,42 +465,3 @@ def _pages(
         "plateau": plateau_page(plateau, counted=counted, per=per, window=first.words, length=first.length),
         "segments": segments_page(segments, counted=counted, per=per, window=judged.words, length=judged.length),
     }
-
-
-def _own_weekly(
-    study: Study, before: npt.NDArray[np.int8], cut: float, segments: pd.DataFrame, window: Window
-) -> pd.DataFrame:
-    own_cuts = paying(segments) if math.isfinite(cut) else {}
-    if not own_cuts:
-        return pd.DataFrame()
-    codes, names = study.sweep.dataset.regions
-    levels = study.levels(cut)
-    for name, own in own_cuts.items():
-        inside = codes == names.index(name)
-        levels[inside] = study.levels(own)[inside]
-    return weekly_frame(study, before, levels, window)
-
-
-def _segments(study: Study, cut: float, constraints: tuple[Constraint, ...], by: str | None) -> pd.DataFrame:
-    if by is None:
-        return pd.DataFrame(columns=SEGMENT_COLUMNS)
-    return segments_frame(study, *_parts(study, by), cut, constraints, bounds=bounds_of(study))
-
-
-def _segment_plateaus(study: Study, constraints: tuple[Constraint, ...], by: str | None, seed: int) -> pd.DataFrame:
-    if by is None:
-        return pd.DataFrame(columns=PLATEAU_COLUMNS)
-    return plateaus_frame(study, *_parts(study, by), constraints, bounds=bounds_of(study), seed=seed)
-
-
-def _parts(study: Study, by: str) -> tuple[npt.NDArray[np.int32], tuple[str, ...]]:
-    """Return each event's segment, and the segments' names."""
-    events = study.sweep.dataset
-    codes, names = events.regions if by == "region" and "region" not in events.names else events.segment(by)
-    if by == "region" and events.roles.region is not None:
-        codes, names = events.regions
-    if len(names) > MOST_SEGMENTS:
-        raise ParameterError(
-            f"{by!r} has {len(names):,} values, too many for segments", allowed=f"at most {MOST_SEGMENTS:,}"
-        )
-    return codes, names

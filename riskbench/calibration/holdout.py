@@ -110,10 +110,11 @@ def promise_ratio(
     return share, max(0.0, share - half), min(1.0, share + half)
 
 
-def _between(weeks: Floats, later: float, *, chance: float, share: float = 1.0) -> float:
+def _between(weeks: Floats, later: float, *, chance: float | None = None, share: float = 1.0) -> float:
     """Return the half width that differing weeks call for.
 
-    `chance` is the variance of a week's sum by chance alone; `share` that part of it that events to come will show.
+    `chance` is the variance of a week's sum by chance alone, where it is known; `share` that part of it that events to
+    come will show.
     """
     from scipy.special import stdtrit  # Student's quantile, without all of scipy.stats
 
@@ -127,8 +128,9 @@ def _between(weeks: Floats, later: float, *, chance: float, share: float = 1.0) 
     alike = float((apart[1:] * apart[:-1]).sum() / (apart * apart).sum())
     alike = min(max(alike, 0.0), 0.6)
     swell = (1 + alike) / (1 - alike)
-    mixed = ((count - 1) * spread * swell + CHANCE_WEEKS * chance) / (count - 1 + CHANCE_WEEKS)
-    t = float(stdtrit(count - 1 + CHANCE_WEEKS, 0.975))
+    beside = 0 if chance is None else CHANCE_WEEKS
+    mixed = ((count - 1) * spread * swell + beside * (chance or 0.0)) / (count - 1 + beside)
+    t = float(stdtrit(count - 1 + beside, 0.975))
     return t * math.sqrt(mixed * (1 / count + share / later))
 
 

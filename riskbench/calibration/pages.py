@@ -81,6 +81,26 @@ def promise_page(promise: pd.DataFrame, *, chosen: str, judged: str | None) -> P
     return f"Promise, from {chosen}, with its 95 % prediction range; {came}", promise
 
 
+def matured_page(matured: pd.DataFrame, counted: str) -> Page:
+    """Return what the cuts come to once all verdicts are told; nothing where all is told already."""
+    rows = []
+    shown = matured if (matured["corrected"].fillna(1.0) > 0).any() else matured.iloc[:0]
+    for row in shown.to_dict("records"):
+        money = row["measure"] in ("net value", "loss prevented")
+        unit: Unit = "money" if money else "average" if row["per"] else "share"
+        per = " ".join(part for part in (counted if money else "", a_week(row["per"]) if row["per"] else "") if part)
+        ends = "–"
+        if not pd.isna(row["value"]):
+            value, low, high = (number(float(row[name]), unit) for name in ("value", "lower", "upper"))
+            ends = f"{value} ({low.removesuffix(' %')} to {high})"
+        now = NOT_MEASURABLE if pd.isna(row["counted"]) else number(float(row["counted"]), unit)
+        rest = "–" if pd.isna(row["corrected"]) else number(float(row["corrected"]), "share")
+        measure = f"{row['measure']}, {per}" if per else row["measure"]
+        rows.append((f"{row['window']} to {row['end']}", row["cut"], measure, now, ends, rest, row["status"]))
+    columns = ["window", "cut", "measure", "as counted now", "in the end", "rests on correction", "status"]
+    return "Once all verdicts are told, with 95 % interval", pd.DataFrame(rows, columns=columns)
+
+
 def plateau_page(plateau: pd.DataFrame, *, counted: str, per: str, window: str, length: float) -> Page:
     """Return the cuts beside the chosen one, sums per week."""
     week = a_week(per)

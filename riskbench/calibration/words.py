@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from riskbench.calibration.capacity.answer import limits_words
+from riskbench.calibration.capacity.levels import unit_of
 from riskbench.calibration.choose import Choice, Pair
 from riskbench.calibration.curve import Curve, violation
+from riskbench.calibration.grounded import CHANGE, PROMISE, inferred_note, unheard
 from riskbench.calibration.pages import a_week, money_name
 from riskbench.calibration.segments import paying
 from riskbench.calibration.study import Study
@@ -18,7 +21,6 @@ from riskbench.display import NOT_MEASURABLE, Fact, number
 from riskbench.display.fact import Unit
 from riskbench.errors import listed
 from riskbench.metrics.constraints import Constraint
-from riskbench.metrics.curve import FRAUD, GOOD, UNLABELLED
 
 if TYPE_CHECKING:
     from riskbench.rules.book import RuleBook
@@ -57,6 +59,7 @@ def facts(
     ends: tuple[float, float],
     holdout: pd.DataFrame,
     weekly: pd.DataFrame,
+    rests: pd.DataFrame,
 ) -> tuple[Fact, ...]:
     """Return the cut, what it promises, what came, and what it does to customers."""
     drawn, windows = picked.drawn, study.windows
@@ -91,6 +94,7 @@ def facts(
             upper=float(promise["upper"]),
             n=int(promise["n"]),
             currency=currency,
+            note=inferred_note(rests, PROMISE),
         )
     )
     seen = not pd.isna(promise["observed"])
@@ -115,6 +119,7 @@ def facts(
             n=int(change["n"]),
             currency=currency,
             signed=True,
+            note=inferred_note(rests, CHANGE),
         )
     )
     rates = {row["measure"]: row for row in holdout.to_dict("records")}
@@ -193,11 +198,12 @@ def remarks(
     if study.steps.effect(sweep.outcome) == "friction":
         notes.append("The cut's outcome is a challenge: it counts as an alert, not as an insult.")
     notes.extend(f"Kept to on the choose window: {limit}." for limit in constraints)
+    notes.extend(limits_words(study, picked, picked.cut, constraints))
     if later is not None:
         broken = violation(later, constraints)[later.table.point(picked.cut)] if constraints else 0.0
         if broken > 0:
             rates = ", ".join(
-                f"{limit.rate} {number(float(later.rate(limit.rate)[later.table.point(picked.cut)]), 'share')}"
+                f"{limit.rate} {number(float(later.at_limit(limit)[later.table.point(picked.cut)]), unit_of(limit))}"
                 for limit in constraints
             )
             notes.append(f"On the later window the cut breaks a limit: {rates}.")
@@ -233,20 +239,11 @@ def _overrides(name: str, given: RuleBook | None) -> list[str]:
 
 
 def _bounds(study: Study, picked: Choice) -> list[str]:
-    """Return what the alerts without a verdict could be worth at most and at least."""
-    window = study.windows.choose
+    """Return what the alerts without a verdict, or anything that stands for one, could be worth."""
     levels = study.levels(picked.cut)
-    rows = window.mask & (levels > 0) & (study.kinds == UNLABELLED)
-    count = int(np.count_nonzero(rows))
+    count, worst, best = unheard(study, np.zeros_like(levels), levels, study.windows.choose)
     if not count:
         return []
-    price, own = study.price(), levels[rows]
-    loss = study.worth.loss[rows]
-    if study.worth.loss_measured:  # a loss is on record for known frauds only: theirs stands in
-        known_rows = window.mask & (levels > 0) & (study.kinds == FRAUD)
-        loss = np.full(count, study.worth.loss[known_rows].mean() if known_rows.any() else 0.0)
-    best = float((price.slope[FRAUD, own] * loss).sum()) / window.length
-    worst = float((price.slope[GOOD, own] * study.worth.margin[rows]).sum()) / window.length
     unit: Unit = "money" if study.worth.money else "number"
     less, more = (number(end, unit, currency=study.currency) for end in (-worst, best))
     known = f"{count:,} alerts at the cut have no verdict"

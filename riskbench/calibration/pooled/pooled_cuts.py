@@ -13,9 +13,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskbench.calibration.applied import applied
-from riskbench.calibration.calibration import MOST_SEGMENTS, Calibration
+from riskbench.calibration.calibration import Calibration
 from riskbench.calibration.choose import bounds_of
 from riskbench.calibration.pages import a_week, money_name
+from riskbench.calibration.parts import MOST_SEGMENTS
 from riskbench.calibration.pooled.choice import EXPECTED, LOSES, PAYS, Choice, Proposal, propose
 from riskbench.calibration.pooled.curves import Rows
 from riskbench.calibration.pooled.picture import draw_cuts

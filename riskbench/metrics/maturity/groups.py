@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from riskbench.data.dataset import Dataset
-from riskbench.metrics.maturity.curve import DelayCurve, delay_curve
+from riskbench.metrics.maturity.curve import FEWEST, DelayCurve, delay_curve
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -67,9 +67,11 @@ def cells(dataset: Dataset, timed: Mask, delay: Floats, age: Floats, by: Sequenc
     mixtures = []
     old = np.nan_to_num(age, nan=np.inf)
 
-    def curve_of(mask: Mask, name: str) -> int | None:
+    thin = np.bincount(source[timed], minlength=max(len(sources), 1)) < OWN
+
+    def curve_of(mask: Mask, name: str, *, least: int = OWN) -> int | None:
         if name not in place:
-            if int(np.count_nonzero(mask)) < OWN:
+            if int(np.count_nonzero(mask)) < least:
                 return None
             place[name] = len(curves)
             curves[name] = delay_curve(delay[mask], age[mask])
@@ -86,6 +88,9 @@ def cells(dataset: Dataset, timed: Mask, delay: Floats, age: Floats, by: Sequenc
             found = curve_of(mine & (source == code), _named(name, sources[code]))
             if found is None:
                 found = curve_of(timed & (source == code), _named(ALL, sources[code]))
+            if found is None:
+                # Beside a source with a curve of its own, the curve of all would hold that source's delays too.
+                found = curve_of(timed & thin[source], _named(ALL, "other sources"), least=FEWEST)
             bearer[own] = place[ALL] if found is None else found
         if not sources:
             found = place[ALL] if name == ALL else curve_of(mine, name)

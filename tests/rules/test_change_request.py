@@ -224,6 +224,8 @@ def test_any_altered_figure_or_word_breaks_it(asked):
                 number = pd.api.types.is_numeric_dtype(frame[column])
                 frame[column] = frame[column].fillna(0) + 1 if number else frame[column].astype(str) + "x"
                 assert not signed.verify(replace(asked, **{spec.name: frame})), (spec.name, column)
+        elif spec.name == "grounds":
+            assert not signed.verify(replace(asked, grounds=replace(held, measured=held.measured + "x")))
         else:
             assert not signed.verify(replace(asked, **{spec.name: held + (1 if isinstance(held, int) else "x")}))
     altered = replace(asked, effect=asked.effect.copy())
@@ -338,7 +340,7 @@ _UNSEALED = {("provenance", "seconds")}
 def test_every_altered_leaf_of_the_whole_dictionary_is_refused():
     assert rb.ChangeRequest.from_dict(_HELD).to_dict() == _HELD
     places = [path for path in _paths(_HELD) if path[:2] != ("provenance", "request")]
-    assert {"kind", "title", "headline", "tables", "notes", "provenance"} == {path[0] for path in places}
+    assert {"kind", "title", "headline", "grounds", "tables", "notes", "provenance"} == {path[0] for path in places}
     assert len(places) > 300
     passed = set()
     for path in places:

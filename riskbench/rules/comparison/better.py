@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -12,6 +10,7 @@ from riskbench.data.labels import FRAUD, GOOD
 from riskbench.metrics.discovery import q_values
 from riskbench.metrics.money import money_chance
 from riskbench.rules.comparison.differences import Pair, measured
+from riskbench.rules.comparison.inference import BOUNDED, Inference
 from riskbench.rules.moves import changes_of
 from riskbench.rules.signature import KINDS
 
@@ -25,16 +24,8 @@ LEVEL = 0.05
 BETTER, WORSE, NOT_SHOWN, NO_MEASURE = "surely better", "surely worse", "not shown", "not measurable"
 
 
-def answer(pair: Pair, net: Sequence[float]) -> tuple[str, str]:
-    """Return whether the second book is better, and why.
-
-    Parameters
-    ----------
-    pair : Pair
-        The decisions.
-    net : sequence of three numbers
-        The difference in net value, and the ends of its interval, as they are printed.
-    """
+def answer(pair: Pair, told: Inference) -> tuple[str, str]:
+    """Return whether the second book is better, by the interval that is told, and why."""
     flips = len(pair.rows)
     moved = pair.count * (1 - np.eye(len(pair.effects), dtype=np.int64))[..., None]
     labelled = int(moved[..., [GOOD, FRAUD]].sum())
@@ -49,12 +40,17 @@ def answer(pair: Pair, net: Sequence[float]) -> tuple[str, str]:
     if labelled < FEWEST * pair.together:
         few = f"{labelled:,} tell as much as {labelled / pair.together:.0f}"
         return NOT_SHOWN, f"flips come together by {pair.whose}: {few}"
-    if 2 * labelled < flips:
+    if 2 * told.covered < flips:
         return NOT_SHOWN, f"most flips have no verdict: {flips - labelled:,} of {flips:,}"
-    _, low, high = net
+    _, low, high = told.net
+    what = "interval" if told.told != BOUNDED else "bounded interval"
     if low > 0:
-        return BETTER, "the interval lies above 0"
-    return (WORSE, "the interval lies below 0") if high < 0 else (NOT_SHOWN, "the interval holds 0")
+        return BETTER, f"the {what} lies above 0"
+    if high < 0:
+        return WORSE, f"the {what} lies below 0"
+    if told.told == BOUNDED:
+        return NOT_SHOWN, f"{told.dark:,} flips were stopped by history: with them at worst and best, 0 is possible"
+    return NOT_SHOWN, f"the {what} holds 0"
 
 
 def bounds(pair: Pair) -> pd.DataFrame:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import pandas as pd
 
-from riskbench.display import Fact, Result, result
+from riskbench.display import Fact, Result, number, result
 from riskbench.errors import DataError, ParameterError, listed
 from riskbench.metrics.costs import Costs
 from riskbench.rules.comparison.better import answer, bounds, split
 from riskbench.rules.comparison.differences import Pair, changes, matrix, mcnemar_frame
 from riskbench.rules.comparison.flips import flip_events
-from riskbench.rules.comparison.page import pages, remarks
+from riskbench.rules.comparison.inference import inference
+from riskbench.rules.comparison.page import grounds, pages, remarks
 from riskbench.rules.comparison.picture import draw_flips, picture_height
 from riskbench.rules.hits import Hits
 from riskbench.rules.simulation import Simulation
@@ -38,8 +39,8 @@ class Comparison(Result):
     Attributes
     ----------
     swaps : DataFrame
-        One row a pair of outcomes that differ: before, after, events, frauds, good, unlabelled, fraud_value,
-        good_value (major units), net_value (what moving there changes) with interval.
+        One row a pair of outcomes that differ: before, after, events, frauds, good, unlabelled and why (a column a
+        reason), fraud_value, good_value (major units), net_value (what moving there changes) with interval.
     matrix : DataFrame
         The same of all pairs of outcomes, those that stay too.
     changes : DataFrame
@@ -50,6 +51,18 @@ class Comparison(Result):
     bounds : DataFrame
         What changes if the flips without a verdict were all good, left out (as everywhere else), or all fraud:
         assumed, unlabelled, frauds_alerted, insults, net_value.
+    inference : DataFrame
+        The flips by what the second book does with them and by what is known: direction ("newly let pass", "newly
+        stopped", "other"), label, events, value, net_value (counted). What is newly let pass and was blocked in
+        history has no label.
+    ways : DataFrame
+        The change in net value told thrice: way ("counted": flips with a verdict; "estimated": with late verdicts and
+        with the flips let through at random standing for those that history stopped; "bounded": the others at
+        worst and best), net_value with interval, n, inferred_share, why (where it is not measurable).
+    told : str
+        Which of them the answer and the headline take: "bounded" where history stopped flips for which none stands.
+    inferred_share : float, 0..1
+        How much of the money in that answer is inference and was not counted.
     events_compared, flips : int
         All events, and those whose outcome changes.
     answer, why : str
@@ -66,7 +79,7 @@ class Comparison(Result):
     title: ClassVar[str] = "What changes"
     main: ClassVar[str] = "swaps"
     repr_table: ClassVar[str] = "crossed"
-    repr_tables: ClassVar[tuple[str, ...]] = ("gains", "changes", "mcnemar", "bounds")
+    repr_tables: ClassVar[tuple[str, ...]] = ("gains", "ways", "inference", "changes", "mcnemar", "bounds")
     repr_rows: ClassVar[int] = 14
     next_step: ClassVar[str] = (
         '.frame("events") (each event that flips, and why), "regions", "weeks"; .request(reason=...) for a reviewer'
@@ -77,6 +90,11 @@ class Comparison(Result):
     changes: pd.DataFrame
     mcnemar: pd.DataFrame
     bounds: pd.DataFrame
+    inference: pd.DataFrame
+    ways: pd.DataFrame
+    told: str
+    net: tuple[float, float, float]
+    inferred_share: float
     events_compared: int
     flips: int
     answer: str
@@ -91,7 +109,7 @@ class Comparison(Result):
     def headline(self) -> tuple[Fact, ...]:
         """Return whether the second book is better, by how much a week, and what flips."""
         rows = {row["measure"]: row for row in self.changes.to_dict("records")}
-        facts = [Fact("Is the second book better?", self.answer, "text", note=self.why), self._gain(rows["net value"])]
+        facts = [Fact("Is the second book better?", self.answer, "text", note=self.why), self._gain()]
         facts.append(Fact("Events that flip", self.flips, "count", n=self.events_compared))
         for measure in _SHOWN:
             row = rows[measure]
@@ -100,12 +118,13 @@ class Comparison(Result):
             facts.append(Fact(f"Change in {measure}", value, "count", lower=low, upper=high, n=n, signed=True))
         return tuple(facts)
 
-    def _gain(self, row: Mapping[Hashable, Any]) -> Fact:
-        """Return the difference in net value, a week where there are weeks."""
+    def _gain(self) -> Fact:
+        """Return the difference in net value as it is told, a week where there are weeks."""
         name, span = ("Net value a week", self.weeks) if self.weeks else ("Net value", 1.0)
-        value, lower, upper = (float(row[end]) / float(span or 1.0) for end in ("difference", "lower", "upper"))
+        value, lower, upper = (end / float(span or 1.0) for end in self.net)
         if np.isnan(value):
             return Fact(f"Change in {name.lower()}", None, "money", note=self.why, n=0)
+        said = {"estimated": f"{number(self.inferred_share, 'share')} of it inference", "bounded": "bounded"}
         return Fact(
             f"Change in {name.lower()}",
             value,
@@ -115,6 +134,7 @@ class Comparison(Result):
             n=self.flips,
             currency=self.currency,
             signed=True,
+            note=said.get(self.told, ""),
         )
 
     def request(
@@ -177,7 +197,12 @@ def compare(before: Simulation, after: Simulation, *, costs: Costs | Mapping[str
     difference, so they are tight where most events keep their outcome; two intervals side by side would say less.
     The interval of net value allows for rare large events that the flips may lack, and for events of one entity that
     come together. The second book is called surely better where it lies above 0, and only where at least ten flips,
-    and half of them, have a verdict.
+    and half of them, have a verdict or others that stand for them.
+
+    What the second book lets pass and history stopped has no label. Where history let some of its kind pass at random
+    (the role `let_through`), these stand for it; where it did not, the answer is bounded. Late verdicts are allowed for
+    by how long they take. `inferred_share` says how much of the answer is such inference; regions, weeks and the table
+    of measures are as counted.
 
     Parameters
     ----------
@@ -189,9 +214,9 @@ def compare(before: Simulation, after: Simulation, *, costs: Costs | Mapping[str
     Returns
     -------
     Comparison
-        Tables `swaps`, `matrix`, `changes`, `mcnemar`, `bounds`; on request `events`: id, before, after, rule,
-        condition, label, amount; and `regions` and `weeks`: flips, and frauds_alerted, insults, reviews and net_value
-        as paired differences with intervals, which add up to the whole.
+        Tables `swaps`, `matrix`, `changes`, `mcnemar`, `bounds`, `inference`, `ways`; on request `events`: id, before,
+        after, rule, condition, label, amount; and `regions` and `weeks`: flips, and frauds_alerted, insults, reviews
+        and net_value as paired differences with intervals, which add up to the whole.
 
     Raises
     ------
@@ -232,9 +257,8 @@ def compare(before: Simulation, after: Simulation, *, costs: Costs | Mapping[str
     old, new = before.hits, after.hits
     _same_events(old, new)
     pair = Pair.of(old, new, stated)
-    full, table = matrix(pair), changes(pair)
-    net = table.iloc[0]
-    word, why = answer(pair, (net["difference"], net["lower"], net["upper"]))
+    full, table, told = matrix(pair), changes(pair), inference(pair)
+    word, why = answer(pair, told)
     limits, tested = bounds(pair), mcnemar_frame(pair)
     return Comparison(
         swaps=full[(full["before"] != full["after"]) & (full["events"] > 0)].reset_index(drop=True),
@@ -242,6 +266,12 @@ def compare(before: Simulation, after: Simulation, *, costs: Costs | Mapping[str
         changes=table,
         mcnemar=tested,
         bounds=limits,
+        inference=told.flips,
+        ways=told.ways,
+        told=told.told,
+        net=told.net,
+        inferred_share=told.share,
+        grounds=grounds(pair, told),
         events_compared=new.bits.rows,
         flips=len(pair.rows),
         answer=word,
@@ -252,13 +282,13 @@ def compare(before: Simulation, after: Simulation, *, costs: Costs | Mapping[str
         costs=stated,
         old=old,
         new=new,
-        pages=pages(pair, full, table, tested, limits),
+        pages=pages(pair, full=full, changed=table, tested=tested, limits=limits, told=told),
         lazy={
             "events": partial(flip_events, old, new, pair.rows),
             "regions": partial(split, pair, "region"),
             "weeks": partial(split, pair, "week"),
         },
-        notes=(*remarks(pair, stated, limits), *_days(old, new)),
+        notes=(*remarks(pair, stated, limits, told), *_days(old, new)),
         provenance={
             "dataset": new.dataset.fingerprint,
             "book": new.book.hash,

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from riskbench.data.labels import FRAUD, GOOD
+from riskbench.data.labels import FRAUD, GOOD, REASONS
 from riskbench.data.outcomes import Effect, ladder
 from riskbench.metrics.costs import Costs
 from riskbench.metrics.intervals import sum_interval
@@ -87,6 +87,16 @@ class Pair:
         """What is at stake in all events, by kind."""
         return Usual.of(self.moves.cells)
 
+    @property
+    def reasons(self) -> Ints:
+        """Events without a verdict by pair of outcomes and why they have none: (pairs, reasons)."""
+        levels, state = len(self.effects), self.new.labels.state
+        own = np.flatnonzero(state > FRAUD)
+        width = len(REASONS)
+        codes = (self.was[own] * levels + self.now[own]) * width + state[own] - FRAUD - 1
+        counts = np.bincount(codes, minlength=levels**2 * width).reshape(levels**2, width)
+        return counts[:, [state - FRAUD - 1 for state in REASONS.values()]]
+
     def marks(self, *effects: Effect) -> Mask:
         """Return which levels have one of some effects."""
         return np.isin(self.effects, effects)
@@ -107,6 +117,7 @@ def matrix(pair: Pair) -> pd.DataFrame:
     net = net_by_pair(held, pair.price)[0].ravel()
     low, high = money_interval(net, parts_of(each, pair.price, pair.usual), together=pair.together)
     money = pair.new.worth.money
+    reasons = pair.reasons
     return pd.DataFrame(
         {
             "before": np.repeat(list(names), len(names)),
@@ -115,6 +126,7 @@ def matrix(pair: Pair) -> pd.DataFrame:
             "frauds": count[..., FRAUD].ravel(),
             "good": count[..., GOOD].ravel(),
             "unlabelled": count[..., KINDS - 1].ravel(),
+            **{name: reasons[:, place] for place, name in enumerate(REASONS)},
             "fraud_value": value[..., FRAUD].ravel() / scale,
             "good_value": value[..., GOOD].ravel() / scale,
             "net_value": net if money else np.nan,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from riskbench.display import Fact, Result, result
+from riskbench.display import Fact, Grounds, Result, result
 from riskbench.display.page import html_page, markdown_page, save_page
 from riskbench.display.result import json_safe
 from riskbench.errors import DataError, ParameterError, listed
@@ -36,6 +36,8 @@ _TABLES = (
     "matrix",
     "mcnemar",
     "bounds",
+    "ways",
+    "inference",
     "regions",
     "largest",
     "assumptions",
@@ -58,8 +60,8 @@ class ChangeRequest(Result):
         upper (95 %, paired), n (events that the two books treat differently).
     rules : DataFrame
         What changes in the book, one sentence a row: change.
-    matrix, mcnemar, bounds : DataFrame
-        As in the comparison.
+    matrix, mcnemar, bounds, ways, inference : DataFrame
+        As in the comparison; `ways` is the change in net value in all, told thrice.
     regions : DataFrame
         The regions in which any event flips, the one that loses most first: region, flips, frauds_alerted, insults,
         net_value with interval, q_value, reading; changes in all, over the events told on, not a week.
@@ -75,6 +77,8 @@ class ChangeRequest(Result):
         What it is called, why it is asked for, and who asks; the last may be empty.
     answer, why : str
         Whether the proposed book is better, by the interval of net value.
+    told : str
+        By which of the ways: "counted", "estimated" or "bounded".
     chosen_on, reported_on : str
         On which events the change was chosen, and on which its effect is told.
     events, flips : int
@@ -97,6 +101,8 @@ class ChangeRequest(Result):
     matrix: pd.DataFrame
     mcnemar: pd.DataFrame
     bounds: pd.DataFrame
+    ways: pd.DataFrame
+    inference: pd.DataFrame
     regions: pd.DataFrame
     largest: pd.DataFrame
     assumptions: pd.DataFrame
@@ -107,6 +113,7 @@ class ChangeRequest(Result):
     requested_by: str
     answer: str
     why: str
+    told: str
     chosen_on: str
     reported_on: str
     events: int
@@ -129,7 +136,7 @@ class ChangeRequest(Result):
             ("good events held or stopped", "average"),
             ("reviews", "average"),
         ):
-            row = rows.get(measure)
+            row = rows.get(f"{measure}, {self.told}") or rows.get(measure)
             if row is not None:
                 facts.append(_fact(row, unit, currency=self.currency, why=self.why))
         facts.append(Fact("Events that flip", self.flips, "count", n=self.events, note=f"of {self.events:,}"))
@@ -154,6 +161,7 @@ class ChangeRequest(Result):
         made = {name: value for name, value in self.provenance.items() if name not in ("request", "seconds")}
         told: dict[str, Any] = {"format": FORMAT, "made": json_safe(made)}
         told |= {name: getattr(self, name) for name in _scalars()}
+        told["grounds"] = self.grounds.to_dict() if self.grounds is not None else None
         told["tables"] = {name: _plain_table(getattr(self, name)) for name in _TABLES}
         return told
 
@@ -249,12 +257,14 @@ class ChangeRequest(Result):
         try:
             tables = {name: _table(held["tables"][name]) for name in _TABLES}
             values = {name: held[name] for name in _scalars()}
+            said = held["grounds"]
+            grounds = None if said is None else Grounds(**{name: str(line) for name, line in said.items()})
         except (KeyError, TypeError, ValueError, AttributeError):
             raise DataError("The change request is not whole") from None
         wrong = [name for name, kind in _scalars().items() if type(values[name]).__name__ != kind]
         if wrong:
             raise DataError("The change request is not whole", got=listed(wrong))
-        made = _made(cls, values, tables, dict(provenance or {}))
+        made = _made(cls, values, tables, dict(provenance or {}), grounds=grounds)
         if made.checksum != held.get("checksum"):
             raise DataError(
                 "The change request was altered", got=made.checksum[:12], allowed=str(held.get("checksum"))[:12]
@@ -299,7 +309,8 @@ def request_change(
     Returns
     -------
     ChangeRequest
-        Tables `effect`, `rules`, `matrix`, `mcnemar`, `bounds`, `regions`, `largest`, `assumptions`, `unmeasured`.
+        Tables `effect`, `rules`, `matrix`, `mcnemar`, `bounds`, `ways`, `inference`, `regions`, `largest`,
+        `assumptions`, `unmeasured`.
 
     Raises
     ------
@@ -348,7 +359,7 @@ def make_request(
     values, tables = shown(
         held, reason=reason, chosen_on=chosen_on, reported_on=reported_on, requested_by=requested_by, title=title
     )
-    return _made(ChangeRequest, values, tables, held.provenance)
+    return _made(ChangeRequest, values, tables, held.provenance, grounds=held.grounds)
 
 
 def _made(
@@ -356,13 +367,15 @@ def _made(
     values: Mapping[str, Any],
     tables: Mapping[str, pd.DataFrame],
     provenance: Mapping[str, Any],
+    *,
+    grounds: Grounds | None,
 ) -> ChangeRequest:
     rest = {name: value for name, value in provenance.items() if name not in ("request", "sql")}
     parts: dict[str, Any] = {**values, **tables}
-    bare = kind(**parts, provenance=rest)
+    bare = kind(**parts, grounds=grounds, provenance=rest)
     content = {**bare.content, "checksum": bare.checksum}
     pages = {"regions": (f"Regions. {IN_ALL}", bare.regions)}
-    return kind(**parts, notes=_notes(bare), pages=pages, provenance={**rest, "request": content})
+    return kind(**parts, grounds=grounds, notes=_notes(bare), pages=pages, provenance={**rest, "request": content})
 
 
 def _notes(held: ChangeRequest) -> tuple[str, ...]:
@@ -377,12 +390,13 @@ def _notes(held: ChangeRequest) -> tuple[str, ...]:
 
 def _fact(row: Mapping[Any, Any], unit: Any, *, currency: str, why: str) -> Fact:
     per = f" a {row['per']}" if row["per"] in ("week", "day") else ""
-    name = f"Change in {row['measure']}{per}"
+    measure, _, way = str(row["measure"]).partition(", ")
+    name = f"Change in {measure}{per}"
     if row["change"] is None or np.isnan(row["change"]):
         return Fact(name, None, unit, n=0, note=why)
     value, low, high = (float(row[end]) for end in ("change", "lower", "upper"))
     money = currency if unit == "money" else ""
-    return Fact(name, value, unit, lower=low, upper=high, n=int(row["n"]), currency=money, signed=True)
+    return Fact(name, value, unit, lower=low, upper=high, n=int(row["n"]), currency=money, signed=True, note=way)
 
 
 def _scalars() -> dict[str, str]:

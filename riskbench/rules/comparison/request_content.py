@@ -14,6 +14,7 @@ from riskbench.rules.book import RuleBook
 from riskbench.rules.comparison.better import NO_MEASURE
 from riskbench.rules.comparison.comparison import Comparison
 from riskbench.rules.comparison.flips import flip_events
+from riskbench.rules.comparison.inference import COUNTED
 from riskbench.rules.writing import to_yaml
 
 #: So many of the largest flips are shown, and so many regions.
@@ -52,6 +53,7 @@ def shown(
         "requested_by": redact(clean(requested_by or "", "The requester", most=TITLE, empty=True)),
         "answer": held.answer,
         "why": held.why,
+        "told": held.told,
         "chosen_on": _text(chosen_on or "", "The window that the change was chosen on", most=LINE, empty=True),
         "reported_on": _text(reported_on or _window(held), "The window that is reported", most=LINE),
         "events": held.events_compared,
@@ -70,6 +72,8 @@ def shown(
         "matrix": held.frame("matrix"),
         "mcnemar": held.frame("mcnemar"),
         "bounds": held.frame("bounds"),
+        "ways": held.frame("ways"),
+        "inference": held.frame("inference"),
         "regions": _regions(held),
         "largest": _largest(held),
         "assumptions": _assumptions(held),
@@ -105,6 +109,9 @@ def _effect(held: Comparison) -> pd.DataFrame:
             per, span = ("day", 7 * weeks) if measure == "reviews" else ("week", weeks)
         parts = (float(row[name]) / span for name in ("before", "after", "difference", "lower", "upper"))
         rows.append((measure, per, *parts, int(row["n"])))
+        if measure == "net value" and held.told != COUNTED:
+            net = (end / span for end in held.net)
+            rows.append((f"net value, {held.told}", per, np.nan, np.nan, *net, held.flips))
     return pd.DataFrame(rows, columns=["measure", "per", "before", "after", "change", "lower", "upper", "n"])
 
 

@@ -12,6 +12,7 @@ from riskbench.display.fact import Unit
 from riskbench.display.html import cell
 from riskbench.display.page import Section
 from riskbench.rules.comparison.better import NOT_SHOWN, WORSE
+from riskbench.rules.comparison.inference import COUNTED as AS_COUNTED
 from riskbench.rules.comparison.page import COUNTED, counted
 from riskbench.rules.comparison.signing import SignedChange
 
@@ -48,6 +49,12 @@ def sections(held: ChangeRequest, signed: SignedChange | None) -> tuple[Section,
             table=_crossed(held.matrix),
             picture=held.png(),
             alt=held.alt,
+        ),
+        Section(
+            name="What it rests on",
+            texts=("The change in net value in all: as counted, with what is told late or was stopped, and bounded.",),
+            points=held.grounds.lines() if held.grounds is not None else (),
+            table=_ways(held),
         ),
         Section(name="Regions", texts=_regional(held), table=_regions(held)),
         Section(
@@ -115,6 +122,19 @@ def _bounds(held: ChangeRequest) -> pd.DataFrame | None:
     if not len(held.bounds) or not int(held.bounds["unlabelled"].iloc[0]):
         return None
     return held.bounds.rename(columns={"assumed": "flips without a verdict, if", "unlabelled": "how many"})
+
+
+def _ways(held: ChangeRequest) -> pd.DataFrame | None:
+    """Return the change in net value told thrice, each interval beside its number; None where all say the same."""
+    if held.told == AS_COUNTED and not int(held.bounds["unlabelled"].iloc[0]):
+        return None
+    rows = []
+    for row in held.ways.to_dict("records"):
+        ends = [number(float(row[f"net_value{end}"]), "money", signed=True) for end in ("", "_lower", "_upper")]
+        told = f"{ends[0]} ({ends[1]} to {ends[2]})" if pd.notna(row["net_value_lower"]) else "not measurable"
+        share = number(float(row["inferred_share"]), "share")
+        rows.append({"told": row["way"], "change in net value": told, "inference": share, "remark": row["why"]})
+    return pd.DataFrame(rows)
 
 
 def _crossed(matrix: pd.DataFrame) -> pd.DataFrame:

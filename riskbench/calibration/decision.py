@@ -21,6 +21,7 @@ from riskbench.calibration.pages import (
     told_apart,
     weekly_page,
 )
+from riskbench.calibration.record import doubt, grounds_of_record
 from riskbench.calibration.segments import FEWEST_FRAUDS, INHERITS
 from riskbench.calibration.words import pair_words
 from riskbench.display import Fact, Result, number, result
@@ -119,7 +120,8 @@ def decide(
     """Write the decision record of a calibration: what to do, what it changes, and what was assumed.
 
     Use it as the last step. The recommendation rests on the later window alone: a gain whose interval holds 0
-    is within chance, and then today's cut stays.
+    is within chance, and then today's cut stays. It stays too where most of the gain is inference: weights of late
+    labels and of the few events that history let through at random, or events without any verdict.
 
     Parameters
     ----------
@@ -181,6 +183,7 @@ def decide(
         facts=_facts(calibration, action, short, adopt=adopt),
         pages=_pages(calibration, cuts, assumptions, rules, adopt=adopt),
         notes=(sentence, *_found(checks), *calibration.notes),
+        grounds=grounds_of_record((calibration, change, today)),
         provenance={
             **calibration.provenance,
             "title": title or f"Decision on {calibration.name}",
@@ -243,6 +246,8 @@ def _recommendation(held: Calibration, leak: str | None) -> tuple[bool, str, str
         why = "it is the best one"
     elif 0 < row["n"] < FEWEST_EVENTS:
         why = f"only {row['n']} later events would be treated differently, too few to tell"
+    elif low > 0 and (unsure := doubt(held, int(row["n"]))) is not None:
+        why, reason = unsure
     elif low > 0:
         kept = bool(promise["kept"])
         tail = "" if kept else " Its value came outside the promised range, though: find out why before it ships."

@@ -24,6 +24,8 @@ Mask = npt.NDArray[np.bool_]
 FEWEST_LET_THROUGH = 10
 #: Half a fraud that was not seen is allowed for where a ratio rests on few.
 _UNSEEN = 0.5
+#: So many frauds' worth of the usual spread of sizes is mixed with the spread of a few.
+_USUAL = 10.0
 MEASURES = ("frauds", "precision", "recall", "value", "loss")
 
 
@@ -251,10 +253,11 @@ class Maturing:
             down, up = _share_ends(excess, np.where(known, late, 0.0), share.stopped)
         else:
             counted = float(sizes[seen].sum())
-            usual = sizes[self.matured.known]
+            usual, own = sizes[self.matured.known], sizes[share.rows[known]]
             typical = float(usual.mean() * excess.mean()) if len(usual) else 0.0
-            own = sizes[share.rows[known]]
-            down, up = drawn_ends(excess[known] * late[known] * own, late[known] * own**2 * excess[known], typical)
+            weights = excess[known] * late[known]
+            heavy = _heavier(own, usual)
+            down, up = drawn_ends(weights * own, weights * own**2, typical, heavier=heavy)
         lower = found.value - float(np.hypot(found.value - found.lower, down))
         upper = found.value + float(np.hypot(found.upper - found.value, up))
         rest = 0.0 if found.value <= 0 else max(0.0, 1 - counted / found.value)
@@ -309,7 +312,15 @@ def _share_ends(excess: Floats, frauds: Floats, stopped: int) -> tuple[float, fl
     return wider * whole * (share - low), wider * whole * (high - share)
 
 
-def drawn_ends(weights: Floats, spread: Floats, typical: float) -> tuple[float, float]:
+def _heavier(own: Floats, usual: Floats) -> float:
+    """Return by how much the squares of a few sizes are too small: few seldom hold one of the rare large ones."""
+    if not len(own) or not own.mean() > 0 or not usual.mean() > 0:
+        return 1.0
+    here, everywhere = (float((sizes**2).mean() / sizes.mean() ** 2) for sizes in (own, usual))
+    return max(1.0, (len(own) * here + _USUAL * everywhere) / ((len(own) + _USUAL) * here))
+
+
+def drawn_ends(weights: Floats, spread: Floats, typical: float, *, heavier: float = 1.0) -> tuple[float, float]:
     """Return how far a sum over frauds that were let through at random may lie below and above what it stands for.
 
     Parameters
@@ -320,6 +331,8 @@ def drawn_ends(weights: Floats, spread: Floats, typical: float) -> tuple[float, 
         What the stopped frauds that it stands for add to the variance of the sum, by their sizes.
     typical : float
         What one fraud that was not seen would have added.
+    heavier : float, 1 or more
+        By how much the squares of the weights are too small.
 
     >>> down, up = drawn_ends(np.full(4, 20.0), np.full(4, 20.0), 20.0)
     >>> round(down), round(up), round(drawn_ends(np.zeros(0), np.zeros(0), 20.0)[1])
@@ -330,8 +343,8 @@ def drawn_ends(weights: Floats, spread: Floats, typical: float) -> tuple[float, 
     whole = float(weights.sum())
     if whole <= 0:
         return 0.0, float(gammaincinv(1.0, 0.975)) * typical
-    squares = float((weights**2).sum())
-    counts, wider = whole**2 / squares, float(np.sqrt(1 + float(spread.sum()) / squares))
+    squares = float((weights**2).sum()) * heavier
+    counts, wider = whole**2 / squares, float(np.sqrt(1 + heavier * float(spread.sum()) / squares))
     low, high = float(gammaincinv(counts, 0.025)), float(gammaincinv(counts + 1, 0.975))
     return wider * whole * (1 - low / counts), wider * whole * (high / counts - 1)
 

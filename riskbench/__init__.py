@@ -36,14 +36,18 @@ _HOMES = {
     "Deviation": "riskbench.rules.deviation",
     "Deviations": "riskbench.rules.deviations",
     "DisputeProgrammes": "riskbench.metrics.disputes.programmes",
+    "EarlyLabels": "riskbench.metrics.maturity.residual",
     "EngineError": "riskbench.errors",
     "Entities": "riskbench.incidents.entities",
+    "EqualityPrice": "riskbench.calibration.fairness.equality_price",
     "EventExplanation": "riskbench.rules.event",
     "EventScore": "riskbench.explanation.event_score",
     "Explanation": "riskbench.explanation.explanation",
     "ExplanationBrowser": "riskbench.widgets.explanations",
     "Fairness": "riskbench.rules.fairness.fairness",
     "Feature": "riskbench.data.velocity",
+    "Frontier": "riskbench.calibration.frontier.frontier",
+    "FrontierPoint": "riskbench.calibration.frontier.frontier",
     "GridRun": "riskbench.runner.grid",
     "ImportedRules": "riskbench.rules.exchange.imports",
     "Incident": "riskbench.incidents.incident",
@@ -110,12 +114,14 @@ _HOMES = {
     "diagnose_rules": "riskbench.rules.health",
     "diff_runs": "riskbench.runner.difference",
     "dispute_programmes": "riskbench.metrics.disputes.programmes",
+    "early_labels": "riskbench.metrics.maturity.residual",
     "explain": "riskbench.explanation.explanation",
     "explain_alerts": "riskbench.explanation.alerts",
     "explain_event": "riskbench.rules.event",
     "explanation_browser": "riskbench.widgets.explanations",
     "fairness": "riskbench.rules.fairness.fairness",
     "find_playbooks": "riskbench.runner.catalogue",
+    "frontier": "riskbench.calibration.frontier.frontier",
     "import_rules": "riskbench.rules.exchange.imports",
     "insult_price": "riskbench.metrics.growth.insult",
     "investigate": "riskbench.incidents.investigation",
@@ -132,6 +138,7 @@ _HOMES = {
     "playbook_form": "riskbench.widgets.form",
     "pool_cuts": "riskbench.calibration.pooled.pooled_cuts",
     "price_deviations": "riskbench.rules.deviations",
+    "price_equality": "riskbench.calibration.fairness.equality_price",
     "prove": "riskbench.rules.exchange.proof",
     "read": "riskbench.data.read",
     "read_programmes": "riskbench.data.programmes.programme",
@@ -168,6 +175,11 @@ if TYPE_CHECKING:
     from riskbench.calibration.calibration import calibrate as calibrate
     from riskbench.calibration.decision import Decision as Decision
     from riskbench.calibration.decision import decide as decide
+    from riskbench.calibration.fairness.equality_price import EqualityPrice as EqualityPrice
+    from riskbench.calibration.fairness.equality_price import price_equality as price_equality
+    from riskbench.calibration.frontier.frontier import Frontier as Frontier
+    from riskbench.calibration.frontier.frontier import FrontierPoint as FrontierPoint
+    from riskbench.calibration.frontier.frontier import frontier as frontier
     from riskbench.calibration.pooled.pooled_cuts import PooledCuts as PooledCuts
     from riskbench.calibration.pooled.pooled_cuts import pool_cuts as pool_cuts
     from riskbench.calibration.reading import CutReading as CutReading
@@ -232,6 +244,8 @@ if TYPE_CHECKING:
     from riskbench.metrics.growth.insult import insult_price as insult_price
     from riskbench.metrics.maturity.maturity import Maturity as Maturity
     from riskbench.metrics.maturity.maturity import maturity as maturity
+    from riskbench.metrics.maturity.residual import EarlyLabels as EarlyLabels
+    from riskbench.metrics.maturity.residual import early_labels as early_labels
     from riskbench.metrics.queue import Queue as Queue
     from riskbench.metrics.queue import Staffing as Staffing
     from riskbench.metrics.queue import simulate_queue as simulate_queue

@@ -14,7 +14,7 @@ from riskbench.engine.columns import DAY
 from riskbench.metrics.estimate import Estimate
 from riskbench.metrics.maturity.calendar import Pace, pace
 from riskbench.metrics.maturity.curve import DelayCurve
-from riskbench.metrics.maturity.groups import ALL, LEAST_SHARE
+from riskbench.metrics.maturity.groups import ALL
 from riskbench.metrics.maturity.ladder import chain_ladder
 from riskbench.metrics.maturity.parametric import DelayFit, delay_fit
 from riskbench.metrics.maturity.weights import Matured
@@ -24,6 +24,8 @@ Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
 MEASURED, ESTIMATED, NOT_BEFORE = "measured", "estimated", "not measurable before"
+#: Of a whole cohort so small a share told bears a figure; its interval says how well.
+LEAST_OF_COHORT = 0.15
 #: From so large a share told on, nothing worth saying is added.
 _DONE = 0.995
 #: Ages at which a curve is told.
@@ -122,7 +124,7 @@ def _wait(held: Matured, days: int) -> float:
     spread = (np.arange(8 * days) + 0.5) / 8
     ages = np.arange(int(curve.horizon) + 2)
     told = np.array([float(curve.at(age + spread).mean()) for age in ages.tolist()])
-    return float(ages[min(int(np.searchsorted(told, LEAST_SHARE)), len(ages) - 1)])
+    return float(ages[min(int(np.searchsorted(told, LEAST_OF_COHORT)), len(ages) - 1)])
 
 
 class _Kept(NamedTuple):
@@ -141,14 +143,12 @@ def _cohort(whole: Matured, rows: npt.NDArray[np.intp], size: int, kept: _Kept) 
     known = held.known & eligible
     size = int(np.count_nonzero(eligible))
     told = float(held.share[eligible].mean()) if size else None
-    ready = told is not None and told >= LEAST_SHARE and not held.why
+    ready = told is not None and told >= LEAST_OF_COHORT and not held.why
     if ready:  # a cohort is judged as a whole: the groups that are told late weigh in its interval
         held = replace(held, measurable=np.ones(len(rows), dtype=bool))
     loss = None if kept.money.loss is None else kept.money.loss[rows]
     none = Estimate.none(held.why or "too young")
     count = held.total(rows=eligible) if ready and size else none
-    if count.corrected > 1 - LEAST_SHARE:
-        ready, count = False, none
     lost = held.total(loss, rows=eligible) if ready and size and loss is not None else none
     recall = none
     if kept.caught is not None and ready and size:

@@ -196,7 +196,7 @@ def _choice(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Together(Rated):
+class Together(Rated):
     """What all regions come to at their chosen cuts."""
 
     alerts: npt.NDArray[np.int64]
@@ -220,21 +220,22 @@ def _within_limits(
         return choices
     kept = list(choices)
     worth = [choice.gain * held.events[code] for code, choice in enumerate(choices)]
-    if float(violation(_together(drawn, [choice.parent for choice in kept]), constraints)[0]) > 0:
+    if float(violation(together(drawn, [choice.parent for choice in kept]), constraints)[0]) > 0:
         return kept  # the parents' cuts alone break it already
     for code in np.argsort(worth, kind="stable"):
-        if float(violation(_together(drawn, [choice.chosen for choice in kept]), constraints)[0]) <= 0:
+        if float(violation(together(drawn, [choice.chosen for choice in kept]), constraints)[0]) <= 0:
             break
         if kept[code].chosen != kept[code].parent:
             kept[code] = replace(kept[code], chosen=kept[code].parent, reading=LIMITS)
     return kept
 
 
-def _together(drawn: Sequence[Curve], cuts: Sequence[float]) -> _Together:
+def together(drawn: Sequence[Curve], cuts: Sequence[float]) -> Together:
+    """Return what curves of separate events come to, each at its own cut."""
     at = [(one, one.table.point(cut)) for one, cut in zip(drawn, cuts, strict=True)]
     names = ("alerts", "frauds", "goods", "insults", "reviews", "approved", "net")
     sums: dict[str, Any] = {name: np.array([sum(getattr(one, name)[place] for one, place in at)]) for name in names}
-    return _Together(
+    return Together(
         **sums,
         total=sum(one.total for one in drawn),
         total_frauds=sum(one.total_frauds for one in drawn),

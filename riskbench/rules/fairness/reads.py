@@ -56,7 +56,12 @@ def readers(book: RuleBook, dataset: Dataset, columns: Iterable[str]) -> tuple[R
 
 
 def group_notes(
-    dataset: Dataset, *, book: RuleBook | None = None, cut_by: str | None = None, sweeps: Sequence[str] = ()
+    dataset: Dataset,
+    *,
+    book: RuleBook | None = None,
+    cut_by: str | None = None,
+    sweeps: Sequence[str] = (),
+    columns: Iterable[str] | None = None,
 ) -> tuple[str, ...]:
     """Return what a page must say where a live rule or a cut uses a column that names a group of people.
 
@@ -70,10 +75,10 @@ def group_notes(
         The column by which cuts may differ.
     sweeps : sequence of str
         Columns that the cut itself compares.
+    columns : iterable of str, optional
+        The columns that name groups; by default those of the role.
     """
-    groups = dataset.roles.groups
-    if not groups:
-        return ()
+    groups = dataset.roles.groups if columns is None else tuple(columns)
     notes = []
     for column in groups:
         live = [read for read in readers(book, dataset, (column,)) if read.status == "live"] if book is not None else []

@@ -1,0 +1,1 @@
+"""What would it cost to treat groups of people alike?"""

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from riskbench.calibration.capacity.levels import FALLING, TIED, unit_of
 from riskbench.calibration.curve import Curve, best, frame_at, net_value, violation
 from riskbench.calibration.study import Study
 from riskbench.display import number
@@ -103,16 +104,19 @@ def _pick(study: Study, drawn: Curve, constraints: Sequence[Constraint]) -> tupl
 def _infeasible(drawn: Curve, constraints: Sequence[Constraint], broken: Floats) -> InfeasibleError:
     near = np.flatnonzero(broken <= broken.min() + 1e-12)
     point = int(near[np.argmax(drawn.net[near])])
-    rates = {name: float(drawn.rate(name)[point]) for name in RATES}
+    rates = {str(name): float(drawn.rate(name)[point]) for name in RATES}
+    rates |= {limit.rate: float(drawn.at_limit(limit)[point]) for limit in constraints}
     known: dict[str, float | str | None] = {name: None if np.isnan(rate) else rate for name, rate in rates.items()}
     cut = float(drawn.table.cuts[point])
     said = ", ".join(
-        f"{limit.rate} {'not measurable' if known[limit.rate] is None else number(rates[limit.rate], 'share')}"
+        f"{limit.rate} {'not measurable' if known[limit.rate] is None else number(rates[limit.rate], unit_of(limit))}"
         for limit in constraints
     )
     # More hits never lower these rates, so a breach without any hit is the live rules' own.
-    rising = [limit for limit in constraints if (limit.side == "at_most") != (limit.rate == "approval_rate")]
-    alone = violation(drawn, [limit for limit in rising if limit.rate not in ("precision", "recall")])[0]
+    rising = [limit for limit in constraints if (limit.side == "at_most") != (limit.rate in FALLING)]
+    alone = violation(
+        drawn, [limit for limit in rising if limit.rate not in ("precision", "recall", "appeal_overturn_rate")]
+    )[0]
     return InfeasibleError(
         f"No cut keeps to: {'; '.join(str(limit) for limit in constraints)}.",
         got=f"nearest: {_cut_words(cut)}, with {said}",
@@ -154,8 +158,9 @@ def choose_pair(study: Study, constraints: Sequence[Constraint]) -> Pair:
     """Return the best pair of cuts: review from the first, block from the second.
 
     The value splits into what reviewing from `a` gives and what blocking instead from `b` adds, so the best `b`
-    for every `a` is a running maximum: exact over all pairs. Only a limit on the review rate ties the cuts
-    together; then all pairs of at most 1,000 cuts are looked at, spread evenly over the alerts.
+    for every `a` is a running maximum: exact over all pairs. Only limits on the review rate, on cases an
+    hour and on money held tie the cuts together; then all pairs of at most 1,000 cuts are looked at, spread evenly
+    over the alerts.
 
     Parameters
     ----------
@@ -177,8 +182,8 @@ def choose_pair(study: Study, constraints: Sequence[Constraint]) -> Pair:
     points = review.table.points
     assert block.table.points == points
     extra = block.net - review.net  # what blocking instead of reviewing adds, from each point on
-    tied = [limit for limit in constraints if limit.rate == "review_rate"]
-    free = violation(review, [limit for limit in constraints if limit.rate != "review_rate"]) <= 0
+    tied = [limit for limit in constraints if limit.rate in TIED]
+    free = violation(review, [limit for limit in constraints if limit.rate not in TIED]) <= 0
     cuts = review.table.cuts
     if not tied:
         if not free.any():
@@ -194,12 +199,13 @@ def choose_pair(study: Study, constraints: Sequence[Constraint]) -> Pair:
         )
         fine = np.geomspace(1, points - 1, GRID // 2)
         grid = np.unique(np.concatenate([[0], np.minimum(spread, points - 1), fine]).astype(np.intp))
-    moved = (review.reviews - block.reviews)[grid]  # reviews that blocking from each point takes away
-    rate = (review.reviews[grid][:, None] - moved[None, :]) / review.total
     net_pair = review.net[grid][:, None] + extra[grid][None, :]
     allowed = free[grid][:, None] & (np.arange(len(grid))[None, :] <= np.arange(len(grid))[:, None])
-    broken = np.zeros_like(rate)
+    broken = np.zeros(allowed.shape)
     for limit in tied:
+        alone = review.at_limit(limit)
+        moved = alone - block.at_limit(limit)  # what blocking from each point takes away
+        rate = alone[grid][:, None] - moved[grid][None, :]
         over = rate - limit.bound if limit.side == "at_most" else limit.bound - rate
         broken += np.maximum(np.where(over <= 1e-12, 0.0, over), 0.0)
     ok = allowed & (broken <= 0)

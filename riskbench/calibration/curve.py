@@ -11,7 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskbench.data.outcomes import Ladder
-from riskbench.metrics.constraints import RATES, Constraint
+from riskbench.errors import ParameterError
+from riskbench.metrics.constraints import RATES, CapacityLimit, Constraint
 from riskbench.metrics.curve import CLASSES, FRAUD, GOOD, UNLABELLED, TruthTable
 from riskbench.metrics.intervals import Z95
 from riskbench.metrics.price import Price
@@ -64,6 +65,21 @@ class Rated:
     total_frauds: float
     total_goods: float
     squared: dict[str, Floats] | None
+
+    def at_limit(self, limit: Constraint) -> Floats:
+        """Return what a constraint limits, at every point; NaN where it is not measurable.
+
+        Raises
+        ------
+        ParameterError
+            When it is a limit that was not asked for when this was drawn.
+        """
+        if not isinstance(limit, CapacityLimit):
+            return self.rate(limit.rate)
+        held = getattr(self, "limits", None) or {}
+        if limit not in held:
+            raise ParameterError(f"{limit.rate} limits the one cut of a whole calibration, and nothing else")
+        return held[limit]
 
     def rate(self, name: str) -> Floats:
         """Return a rate at every point; NaN where its denominator is zero."""
@@ -123,6 +139,8 @@ class Curve(Rated):
     squared : dict of ndarray of float64, or None
         The sums of squared weights of frauds and goods alerted, frauds missed, goods insulted and spared; None where
         each event stands for itself.
+    limits : dict of Constraint to ndarray of float64, shape (points,), or None
+        What each limit on capacity that was asked for comes to; NaN where it is not measurable.
     """
 
     table: TruthTable
@@ -142,6 +160,7 @@ class Curve(Rated):
     total_frauds: float
     total_goods: float
     squared: dict[str, Floats] | None = None
+    limits: dict[Constraint, Floats] | None = None
 
 
 def curve(table: TruthTable, price: Price, steps: Ladder) -> Curve:
@@ -257,8 +276,10 @@ def violation(drawn: Rated, constraints: Sequence[Constraint]) -> Floats:
     """
     broken = np.zeros(drawn.net.shape)
     for limit in constraints:
-        rate = drawn.rate(limit.rate)
+        rate = drawn.at_limit(limit)
         over = rate - limit.bound if limit.side == "at_most" else limit.bound - rate
+        if isinstance(limit, CapacityLimit):
+            over = np.where(np.isnan(over), 1.0, over / max(limit.bound, 1.0))
         # Rates are ratios of counts: a last-bit difference is not a breach.
         over = np.where(over <= 1e-12, 0.0, over)
         undefined = 0.0 if limit.side == "at_most" else limit.bound

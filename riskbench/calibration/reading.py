@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 
 from riskbench.calibration.applied import applied
+from riskbench.calibration.capacity.levels import unit_of
 from riskbench.calibration.pages import Page, a_week, money_name, told_apart
 from riskbench.calibration.picture import draw_curve
 from riskbench.calibration.reader import Counts, Reader
 from riskbench.display import NOT_MEASURABLE, Fact, Result, number, result
 from riskbench.display.chart import Drawn
 from riskbench.display.fact import Unit
-from riskbench.metrics.constraints import RATES, Constraint
+from riskbench.metrics.constraints import RATES, CapacityLimit, Constraint
 from riskbench.metrics.intervals import Z95, sum_interval, wilson
 
 if TYPE_CHECKING:
@@ -177,7 +178,8 @@ def read(held: Calibration, reader: Reader, cut: object) -> CutReading:
     study = reader.study
     row = reader.row(threshold)
     measures = _measures(reader, threshold, row, held)
-    limits = limits_frame(row, reader.constraints)
+    point = reader.drawn.table.point(threshold)
+    limits = limits_frame({limit: float(reader.drawn.at_limit(limit)[point]) for limit in reader.constraints})
     segments = _segments(reader, threshold)
     return CutReading(
         name=held.name, op=held.op, threshold=threshold, proposed=held.threshold, block=held.threshold_block,
@@ -211,16 +213,16 @@ def _beside(held: CutReading) -> str:
     return f"today's; {told}" if held.threshold == today else told
 
 
-def limits_frame(row: dict[str, float], constraints: tuple[Constraint, ...]) -> pd.DataFrame:
-    """Return which limits a row of a curve keeps: rate, side, bound, value, kept, words."""
+def limits_frame(levels: dict[Constraint, float]) -> pd.DataFrame:
+    """Return which limits are kept by what each comes to: rate, side, bound, value, kept, words."""
     rows = []
-    for limit in constraints:
-        value = float(row[limit.rate])
+    for limit, value in levels.items():
         over = value - limit.bound if limit.side == "at_most" else limit.bound - value
-        kept = limit.side == "at_most" if math.isnan(value) else over <= 1e-12
+        pardoned = limit.side == "at_most" and not isinstance(limit, CapacityLimit)
+        kept = pardoned if math.isnan(value) else over <= 1e-12
         name = limit.rate.replace("_", " ").capitalize()
-        bound = f"{limit.side.replace('_', ' ')} {number(limit.bound, 'share')}"
-        shown = NOT_MEASURABLE if math.isnan(value) else number(value, "share")
+        bound = f"{limit.side.replace('_', ' ')} {number(limit.bound, unit_of(limit))}"
+        shown = NOT_MEASURABLE if math.isnan(value) else number(value, unit_of(limit))
         words = f"{name} {bound}: {'kept' if kept else 'BROKEN'} ({shown})"
         rows.append((limit.rate, limit.side, limit.bound, value, kept, words))
     return pd.DataFrame(rows, columns=["rate", "side", "bound", "value", "kept", "words"])

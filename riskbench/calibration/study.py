@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from riskbench.calibration.capacity.levels import levels_of
 from riskbench.calibration.curve import REASONS, Curve, Today, curve
 from riskbench.calibration.standing import Standing
 from riskbench.data.labels import FRAUD, GOOD, STATES, LabelState, label_state
@@ -16,6 +17,7 @@ from riskbench.data.outcomes import Ladder, ladder
 from riskbench.data.windows import Span, Window, Windows, split
 from riskbench.engine.sums import cell_counts, cell_squares, cell_sums
 from riskbench.errors import DataError
+from riskbench.metrics.constraints import CapacityLimit
 from riskbench.metrics.costs import Costs, Worth, worth
 from riskbench.metrics.curve import (
     CLASSES,
@@ -67,6 +69,8 @@ class Study:
         The cut from which everything is blocked; the cut of a curve moves below it.
     standing : Standing or None
         What each verdict stands for: late labels, and events that history stopped. The money bears it.
+    asked : tuple of CapacityLimit
+        The limits on capacity that every curve must also tell.
     """
 
     sweep: Sweep
@@ -79,6 +83,7 @@ class Study:
     costs: Costs
     block: float | None = None
     standing: Standing | None = None
+    asked: tuple[CapacityLimit, ...] = ()
 
     @classmethod
     def of(
@@ -205,7 +210,8 @@ class Study:
     def curve(self, rows: Rows) -> Curve:
         """Return the curve of some events under the stated costs."""
         table = self.table(rows)
-        return curve(replace(table, reasons=self.reasons(table, rows)), self.price(), self.steps)
+        drawn = curve(replace(table, reasons=self.reasons(table, rows)), self.price(), self.steps)
+        return replace(drawn, limits=levels_of(self, table, rows)) if self.asked else drawn
 
     def reasons(self, table: TruthTable, rows: Rows) -> Ints:
         """Return how many alerts of some events have no verdict at each point of their table, by why."""

@@ -29,7 +29,7 @@ from riskbench.data.dataset import Dataset
 from riskbench.data.windows import Span
 from riskbench.display import Fact, Result, result
 from riskbench.errors import ParameterError
-from riskbench.metrics.constraints import Constraint
+from riskbench.metrics.constraints import Constraint, plain
 from riskbench.metrics.costs import Costs
 from riskbench.metrics.lattice import states
 from riskbench.rules.axis import stated
@@ -224,6 +224,7 @@ def surface(
     if by not in (None, "region"):
         raise ParameterError("A rule's setting can differ by region only", got=repr(by), allowed='None or "region"')
     stated_costs, constraints = Costs.from_mapping(costs), limits(subject_to)
+    plain(constraints, what="a surface of two parameters")
     events = prepared(book, dataset, asof=asof)
     ground = grounded(
         events, "the setting", stated_costs, choose_on=choose_on, report_on=report_on, asof=asof, seed=seed

@@ -39,9 +39,9 @@ class Queue(Result):
     queues : DataFrame
         One row a queue: queue, team, cases (a week), within_share (of cases verified in time), breaches (a week),
         expired (cases a week that went before anybody began), wait_p50, wait_p90 (hours until a review begins),
-        utilisation (minutes of review over paid minutes), backlog_end (at the end of the last week),
-        value_per_review, value_per_hour (saved money per review, and per paid hour of a reviewer); each with
-        `_lower` and `_upper` (95 %, of what is expected in such weeks).
+        utilisation (minutes of review over paid minutes), value_per_review, value_per_hour (saved money per review, and
+        per paid hour of a reviewer); each with `_lower` and `_upper` (95 %, of what is expected in such weeks).
+        backlog_end (cases that wait at the end of the last week; 95 % of the replications lie between its ends).
     staffing : DataFrame
         One row a queue and change: queue, change ("one more", "one fewer"), breaches, expired, saved_value, cost,
         worth (a week, against today; same arrivals), with interval. One fewer is what it would change.

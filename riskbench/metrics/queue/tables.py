@@ -78,7 +78,6 @@ def measures_of(plan: Plan, part: dict[str, Floats], paid: float) -> dict[str, f
             "wait_p50": (part["wait_p50"], np.inf),
             "wait_p90": (part["wait_p90"], np.inf),
             "utilisation": (part["busy"] / (paid * weeks) if paid else np.full(plan.replications, np.nan), np.inf),
-            "backlog_end": (part["backlog_end"], np.inf),
             "value_per_review": (part["kept"] / part["begun"], np.inf),
             "value_per_hour": (
                 part["kept"] / (paid * weeks / HOUR) if paid else np.full(plan.replications, np.nan),
@@ -89,6 +88,8 @@ def measures_of(plan: Plan, part: dict[str, Floats], paid: float) -> dict[str, f
     for name, (values, top) in shown.items():
         mean, low, high = interval(values, weeks=weeks, blocks=plan.cases.blocks)
         row |= {name: mean, f"{name}_lower": float(np.maximum(low, 0.0)), f"{name}_upper": float(np.minimum(high, top))}
+    low, high = np.percentile(part["backlog_end"], [2.5, 97.5])
+    row |= {"backlog_end": float(part["backlog_end"].mean()), "backlog_end_lower": low, "backlog_end_upper": high}
     return row
 
 

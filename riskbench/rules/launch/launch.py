@@ -12,7 +12,7 @@ import pandas as pd
 from riskbench.data.dataset import Dataset
 from riskbench.display import Fact, Result, number, result
 from riskbench.errors import InfeasibleError, ParameterError
-from riskbench.metrics.constraints import Constraint
+from riskbench.metrics.constraints import Constraint, plain
 from riskbench.metrics.costs import Costs
 from riskbench.rules.book import RuleBook
 from riskbench.rules.doors import book_and_events, moment, span
@@ -327,6 +327,7 @@ def _check(given: tuple[Constraint, ...], power: float) -> None:
             raise ParameterError(
                 "A guardrail is a limit on a rate", got=repr(limit)[:80], hint='rb.at_most("insult_rate", 0.01)'
             )
+    plain(given, what="the guardrails of a launch")
     if isinstance(power, bool) or not isinstance(power, int | float) or not 0.5 < power < 1:
         raise ParameterError("The power is a chance", got=repr(power)[:40], allowed="above 0.5 and below 1")
 

@@ -14,11 +14,12 @@ from riskbench.data.dataset import Dataset
 from riskbench.data.windows import Span, Windows, split
 from riskbench.display import Fact, Result, number, result
 from riskbench.errors import DataError, InfeasibleError, ParameterError
-from riskbench.metrics.constraints import RATES, Constraint
+from riskbench.metrics.constraints import RATES, Constraint, plain
 from riskbench.metrics.costs import Costs
 from riskbench.rules.book import RuleBook
 from riskbench.rules.comparison.comparison import compare
 from riskbench.rules.doors import book_and_events, seeded, span
+from riskbench.rules.fairness.reads import group_notes
 from riskbench.rules.hits import Hits, hits
 from riskbench.rules.optimiser.aim import Aim, weights
 from riskbench.rules.optimiser.case import Ground, check_events
@@ -341,7 +342,10 @@ def optimise(
         money=money,
         bench=bench,
         pages=pages,
-        notes=remarks(windows, ground, edits, limits_told, ranked=len(ranked), tried=search.tried, told=told),
+        notes=(
+            *remarks(windows, ground, edits, limits_told, ranked=len(ranked), tried=search.tried, told=told),
+            *group_notes(held.dataset, book=held.book),
+        ),
         provenance={
             "dataset": held.dataset.fingerprint,
             "book": book.hash,
@@ -370,6 +374,7 @@ def _limits(subject_to: Constraint | Iterable[Constraint]) -> tuple[Constraint, 
             raise ParameterError(
                 "subject_to takes constraints", got=repr(limit), hint='rb.at_most("review_rate", 0.02)'
             )
+    plain(held, what="a best set of edits")
     return held
 
 

@@ -1,0 +1,1 @@
+"""What do reviewers, payouts and applicants bear at each cut?"""

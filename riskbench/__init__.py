@@ -58,6 +58,7 @@ _HOMES = {
     "LabelRecipe": "riskbench.data.verdicts",
     "LaunchPlan": "riskbench.rules.launch.launch",
     "LaunchVerdict": "riskbench.rules.launch.verdict",
+    "LetThroughPlan": "riskbench.rules.selection.let_through",
     "Links": "riskbench.incidents.links",
     "ListAudit": "riskbench.rules.list_audit",
     "Marketplace": "riskbench.data.marketplace.market",
@@ -134,6 +135,7 @@ _HOMES = {
     "open_record": "riskbench.incidents.opening",
     "optimise": "riskbench.rules.optimiser.optimisation",
     "plan_launch": "riskbench.rules.launch.launch",
+    "plan_let_through": "riskbench.rules.selection.let_through",
     "playbook_browser": "riskbench.widgets.catalogue",
     "playbook_form": "riskbench.widgets.form",
     "pool_cuts": "riskbench.calibration.pooled.pooled_cuts",
@@ -289,6 +291,8 @@ if TYPE_CHECKING:
     from riskbench.rules.optimiser.optimisation import Optimisation as Optimisation
     from riskbench.rules.optimiser.optimisation import optimise as optimise
     from riskbench.rules.rule import Rule as Rule
+    from riskbench.rules.selection.let_through import LetThroughPlan as LetThroughPlan
+    from riskbench.rules.selection.let_through import plan_let_through as plan_let_through
     from riskbench.rules.selection.selective_labels import SelectiveLabels as SelectiveLabels
     from riskbench.rules.selection.selective_labels import selective_labels as selective_labels
     from riskbench.rules.simulation import Simulation as Simulation

@@ -43,6 +43,7 @@ from riskbench.data.windows import Span, Window
 from riskbench.display import Fact, Result, result
 from riskbench.metrics.constraints import Constraint
 from riskbench.metrics.costs import GIVEN, Costs
+from riskbench.rules.fairness.reads import group_notes
 from riskbench.rules.hits import acting, apply, resolve
 
 if TYPE_CHECKING:
@@ -430,7 +431,8 @@ def calibrate_sweep(
         },
         pages=_pages(study, promise, plateau, segments, judged) | {"matured": matured_page(matured, study.counted)},
         grounds=grounds_of(study, rests, matured),
-        notes=remarks(
+        notes=group_notes(sweep.dataset, book=given, cut_by=by, sweeps=sweep.name)
+        + remarks(
             study,
             picked,
             given=given,

@@ -28,6 +28,7 @@ from riskbench.rules.appraisal.what_if import WhatIf, what_if
 from riskbench.rules.book import RuleBook
 from riskbench.rules.cases import case_codes, case_measures
 from riskbench.rules.doors import book_and_events
+from riskbench.rules.fairness.reads import group_notes
 from riskbench.rules.headline import facts, grounds, notes, page
 from riskbench.rules.hits import Hits, hits
 from riskbench.rules.maturing import Maturing, Told, matured_table
@@ -339,7 +340,7 @@ def simulate(
         maturing=maturing,
         pages={"rules": ("", page(rules, Simulation.repr_columns))},
         lazy=lazy,
-        notes=notes(held, whole),
+        notes=(*notes(held, whole), *group_notes(held.dataset, book=held.book)),
         provenance=_provenance(held, unit=unit, per=per, seconds=time.perf_counter() - begun),
     )
 

@@ -11,6 +11,7 @@ from riskbench.engine.tree import atoms
 if TYPE_CHECKING:
     from riskbench.data.dataset import Dataset
     from riskbench.rules.book import RuleBook
+    from riskbench.rules.rule import Rule
 
 
 class Reads(NamedTuple):
@@ -59,11 +60,12 @@ def group_notes(
     dataset: Dataset,
     *,
     book: RuleBook | None = None,
+    found: Sequence[Rule] = (),
     cut_by: str | None = None,
-    sweeps: Sequence[str] = (),
+    sweeps: str | None = None,
     columns: Iterable[str] | None = None,
 ) -> tuple[str, ...]:
-    """Return what a page must say where a live rule or a cut uses a column that names a group of people.
+    """Return what a page must say where a live rule, a found rule or a cut uses a column that names a group of people.
 
     Parameters
     ----------
@@ -71,25 +73,31 @@ def group_notes(
         The events; the role `groups` names the columns.
     book : RuleBook, optional
         The rules; live ones are named.
+    found : sequence of Rule
+        Rules that are proposed.
     cut_by : str, optional
         The column by which cuts may differ.
-    sweeps : sequence of str
-        Columns that the cut itself compares.
+    sweeps : str, optional
+        The column that the cut itself compares.
     columns : iterable of str, optional
         The columns that name groups; by default those of the role.
     """
-    groups = dataset.roles.groups if columns is None else tuple(columns)
-    notes = []
-    for column in groups:
-        live = [read for read in readers(book, dataset, (column,)) if read.status == "live"] if book is not None else []
+    aliases, notes = dataset.roles.named(), []
+    for column in dict.fromkeys(dataset.roles.groups if columns is None else columns):
+        held = readers(book, dataset, (column,)) if book is not None else ()
+        live = list(dict.fromkeys(read.rule for read in held if read.status == "live"))
         if live:
-            rules = list(dict.fromkeys(read.rule for read in live))
-            shown = ", ".join(rules[:5]) + (f" and {len(rules) - 5} more" if len(rules) > 5 else "")
-            word = "rule reads" if len(rules) == 1 else "rules read"
-            notes.append(f"Group column {column!r}: live {word} it ({shown}).")
-        region = dataset.roles.region
-        if cut_by is not None and column == (region if cut_by == "region" and region is not None else cut_by):
+            notes.append(f"Group column {column!r}: live {_listed(live)} it.")
+        mined = [rule.id for rule in found if column in {aliases.get(name, name) for name in rule.columns}]
+        if mined:
+            notes.append(f"Group column {column!r}: proposed {_listed(mined)} it.")
+        if cut_by is not None and column == aliases.get(cut_by, cut_by):
             notes.append(f"Group column {column!r}: cuts are told by it; a cut of its own treats that group otherwise.")
-        if column in sweeps:
+        if column == sweeps:
             notes.append(f"Group column {column!r}: the cut itself compares it.")
     return tuple(notes)
+
+
+def _listed(rules: Sequence[str]) -> str:
+    shown = ", ".join(rules[:5]) + (f" and {len(rules) - 5} more" if len(rules) > 5 else "")
+    return f"rule {shown} reads" if len(rules) == 1 else f"rules {shown} read"

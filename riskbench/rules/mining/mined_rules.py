@@ -20,6 +20,7 @@ from riskbench.metrics.discovery import q_values
 from riskbench.metrics.intervals import wilson
 from riskbench.rules.book import RuleBook
 from riskbench.rules.doors import book_and_events, listed_names, mapping, seeded
+from riskbench.rules.fairness.reads import group_notes
 from riskbench.rules.mining.cover import Cover, picked
 from riskbench.rules.mining.field import Field
 from riskbench.rules.mining.figures import change, rates
@@ -284,7 +285,10 @@ def mine_rules(
         out_of_time=windows.out_of_time,
         later=windows.report.words,
         left_out=dict(field.left_out),
-        notes=notes_of(field, cover, len(candidates), q=q),
+        notes=(
+            *notes_of(field, cover, len(candidates), q=q),
+            *group_notes(field.events, book=field.held.book, found=[one.rule for one in candidates]),
+        ),
         provenance={
             "dataset": field.held.dataset.fingerprint,
             "book": book.hash,

@@ -170,17 +170,25 @@ def selective_labels(
 
     Examples
     --------
-    >>> import riskbench as rb
-    >>> events = rb.sample("transactions", region="ID", orders=20_000)
+    >>> import numpy as np, pandas as pd, riskbench as rb
+    >>> rng = np.random.default_rng(1)
+    >>> amount, passed = rng.lognormal(4, 1, 4_000).round(2), rng.random(4_000) < 0.1
+    >>> fraud, large = rng.random(4_000) < 0.3, amount > 100
+    >>> frame = pd.DataFrame({"id": np.arange(4_000), "amount": amount, "p": np.where(large, 0.1, 1.0)})
+    >>> frame["did"] = np.where(large & ~passed, "block", "approve")
+    >>> frame["fraud"] = np.where(large & ~passed, np.nan, fraud)
+    >>> roles = rb.Roles(id="id", amount="amount", label="fraud", outcome="did", let_through="p")
     >>> book = rb.RuleBook.from_yaml('''
     ... book: demo
     ... domain: transactions
     ... rules:
-    ...   - {id: TX-1, when: "model_score >= 0.5", outcome: block, status: live}
+    ...   - {id: TX-1, when: amount > 100, outcome: block, status: live}
     ... ''')
-    >>> found = rb.selective_labels(rb.simulate(book, events))
+    >>> found = rb.selective_labels(rb.simulate(book, rb.read(frame, roles=roles)))
     >>> row = found.frame().set_index("rule").loc["TX-1"]
-    >>> bool(row["worst_precision"] <= row["robust_precision"] <= row["best_precision"])
+    >>> row["reading"]
+    'estimated from 119 let-through rows'
+    >>> bool(row["ipw_precision_lower"] < fraud[large].mean() < row["ipw_precision_upper"])
     True
 
     Source: Manapat, M. (2016), Counterfactual evaluation of machine learning models, for the let-through; the

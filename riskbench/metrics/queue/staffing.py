@@ -300,11 +300,11 @@ def _facts(levels: pd.DataFrame, enough: pd.DataFrame, plan: Plan) -> tuple[Fact
     n, facts = len(plan.cases.moment), []
     for row in enough.head(4).to_dict("records"):
         name = "Reviewers needed" if len(enough) == 1 else f"Reviewers needed: {row['queue']}"
-        missing = row["reviewers"] is pd.NA
+        missing = bool(pd.isna(row["reviewers"]))
         facts.append(Fact(name, None if missing else int(row["reviewers"]), "count", n=n, note=str(row["reason"])))
     if len(enough) == 1:
         at = enough["reviewers"].iloc[0]
-        shown = levels[levels["reviewers"] == at] if at is not pd.NA else levels.tail(1)
+        shown = levels[levels["reviewers"] == at] if not pd.isna(at) else levels.tail(1)
         held = shown.iloc[0]
         facts.append(
             Fact(
@@ -317,6 +317,6 @@ def _facts(levels: pd.DataFrame, enough: pd.DataFrame, plan: Plan) -> tuple[Fact
             )
         )
         best = enough["best_reviewers"].iloc[0]
-        if best is not pd.NA:
+        if not pd.isna(best):
             facts.append(Fact("Worth most", int(best), "count", n=n, note="reviewers, by saved money less their cost"))
     return tuple(facts)

@@ -46,11 +46,13 @@ class Simulation(Result):
     Attributes
     ----------
     rules : DataFrame
-        One row a rule, whatever its status: rule, outcome, status, priority, hits, frauds, unlabelled;
+        One row a rule, whatever its status: rule, outcome, status, priority, hits, frauds, unlabelled and why
+        (unlabelled_blocked, unlabelled_young, unlabelled_no_channel, unlabelled_no_verdict, which add up to it);
         precision, recall, alert_rate, insult_rate, each with `_lower` and `_upper` (95 %); value_hit,
         value_caught with interval, good_value_hit (major units); unique_hits, unique_frauds, unique_value:
         what no other live rule hits; first_hits, first_frauds, first_value: what the rule decides. With a
-        unit also cases, fraud_cases, case_precision with interval.
+        unit also cases, fraud_cases, case_precision with interval, open_cases (a young event in it may still turn
+        out to be fraud), unlabelled_cases and why.
     whole : DataFrame
         The same measures for the live rules together: one row for all alerts, one for those that are reviewed
         or stopped.
@@ -68,7 +70,7 @@ class Simulation(Result):
     title: ClassVar[str] = "Rule simulation"
     main: ClassVar[str] = "rules"
     next_step: ClassVar[str] = (
-        '.frame("outcomes"), "regions", "weeks", "overlap", "matrix"; .what_if(off=[...]) tries a change; '
+        '.frame("matured"), "outcomes", "regions", "weeks", "overlap", "matrix"; .what_if(off=[...]) tries a change; '
         "rb.appraise(simulation) says what each rule is worth"
     )
     repr_rows: ClassVar[int] = 20
@@ -242,6 +244,12 @@ def simulate(
     labelled hits that are fraud, and look at `unlabelled` before trusting it. Hits are counted for every rule;
     outcomes are decided by live rules only: the smallest priority first, then the harsher outcome.
 
+    A young event is known as fraud before its silent fellows are known as good, so counted precision flatters where
+    labels come late. The headline's Precision, Recall and Value caught therefore say what the alerts will turn out
+    to be, on those old enough; `.frame("matured")` says it for every rule, with what of it rests on correction, and
+    its intervals hold what is still to come. The headline's hold the chance of the events too. Where all is mature
+    and nothing was stopped both are as counted.
+
     Parameters
     ----------
     book : RuleBook
@@ -262,9 +270,9 @@ def simulate(
     Returns
     -------
     Simulation
-        Tables `rules`, `outcomes`; on request `regions`, `weeks`, `matrix`, `signatures`, and what each rule is
-        worth given all others: `leave_one_out`, `marginal`, `retirement`, `together`, `overlap`, `contradictions`,
-        `redundancy`, `credit`, `leave_one_out_regions`.
+        Tables `rules`, `whole`, `outcomes`; on request `matured`, `regions`, `weeks`, `matrix`, `signatures`, and what
+        each rule is worth given all others: `leave_one_out`, `marginal`, `retirement`, `together`, `overlap`,
+        `contradictions`, `redundancy`, `credit`, `leave_one_out_regions`.
 
     Raises
     ------

@@ -437,6 +437,16 @@ def _launched() -> tuple[rb.LaunchPlan, Result]:
     return plan, rb.judge_launch(plan, events, since="2026-02-01", stage=0.5)
 
 
+def _let_past() -> rb.Dataset:
+    """Return events of which history stopped a part and let some of those pass."""
+    frame = _events().frame()
+    rng = np.random.default_rng(5)
+    p = np.where(frame["score"] > 0.5, 0.3, 1.0)
+    passed = rng.random(len(frame)) < p
+    frame = frame.assign(p=p, did=np.where(passed, "approve", "block"), fraud=frame["fraud"].where(passed))
+    return rb.read(frame, roles=_events().roles.with_roles(let_through="p", outcome="did"), name=HOSTILE)
+
+
 def _drift() -> rb.RuleDrift:
     return rb.watch_rules(rb.simulate(_book(), _events()))
 
@@ -588,6 +598,17 @@ def _frame_of_disputes() -> pd.DataFrame:
     return frame
 
 
+def _not_measured() -> Result:
+    from riskbench.errors import DataError
+    from riskbench.runner.measured import measured
+
+    def verb(_: object) -> Result:
+        raise DataError(HOSTILE, hint=HOSTILE)
+
+    verb.__name__ = HOSTILE
+    return measured(verb, None, {})
+
+
 def _appeals() -> Result:
     filed = pd.DataFrame({"id": [f"{HOSTILE}{row}" for row in range(0, 180, 3)], "rule": HOSTILE})
     filed["verdict"] = ["overturned", "upheld"] * 30
@@ -636,9 +657,13 @@ SPECIMENS: dict[str, Callable[[], Result]] = {
     "inspection": _inspection,
     "list_audit": lambda: rb.audit_lists(_governed(), _events()),
     "launch_plan": lambda: _launched()[0],
+    "let_through_plan": lambda: rb.plan_let_through(
+        _hostile_rules(), _let_past(), never=f"land = {_quoted()} AND amount > 700"
+    ),
     "launch_verdict": lambda: _launched()[1],
     "mined_exceptions": lambda: rb.mine_exceptions(_book(), _events(), rule="TX-1", asof="2026-06-01"),
     "mined_rules": lambda: rb.mine_rules(_book(), _events(), asof="2026-06-01", subject_to=rb.at_most("alert_rate", 1)),
+    "not_measured": _not_measured,
     "optimisation": lambda: rb.optimise(
         _governed(), _events(), max_edits=2, subject_to=[rb.at_most("alert_rate", 0.9), rb.at_least("recall", 0.0)]
     ),
@@ -659,6 +684,7 @@ SPECIMENS: dict[str, Callable[[], Result]] = {
     "runs_apart": _runs_apart,
     "scan": _scanned,
     "scored": _scored,
+    "selective_labels": lambda: rb.selective_labels(rb.simulate(_hostile_rules(), _let_past())),
     "segments": _segments,
     "catalogue": _catalogue,
     "session": _session,

@@ -26,6 +26,7 @@ from riskbench.metrics.maturity.expected import (
     shared_variance,
     sums,
     tail,
+    together,
 )
 from riskbench.metrics.maturity.groups import LEAST_SHARE
 from riskbench.metrics.maturity.usual import TESTED, Read, Usual, read_young, usual
@@ -286,7 +287,7 @@ def _segments(read: Read, usual: Usual, codes: Ints, names: Sequence[str]) -> tu
     variance = usual.swell * expected + loose[:, None] * expected**2 + shared
     looks = np.array(LOOKS) - 1
     p = tail(told[:, looks], expected[:, looks], variance[:, looks])
-    best = np.argmin(p, axis=1)
+    best, joint = np.argmin(p, axis=1), together(p)
     now = read.dataset.column("time").values.max() / DAY if len(read.age) else 0.0
     rows = []
     for number in np.argsort(-events[:, -1], kind="stable")[:MOST_SEGMENTS].tolist():
@@ -306,7 +307,7 @@ def _segments(read: Read, usual: Usual, codes: Ints, names: Sequence[str]) -> tu
                 "ratio_lower": low,
                 "ratio_upper": high,
                 "extra": (o - e) / part if seen and part >= LEAST_SHARE else None,
-                "p": min(1.0, len(LOOKS) * float(p[number].min())) if seen else None,
+                "p": float(joint[number]) if seen else None,
                 "usual_ratio": float(level[number]),
             }
         )
@@ -404,8 +405,8 @@ def _notes(usual: Usual, steady: Pace, read: Read, checked: pd.DataFrame) -> lis
     off = _off(checked)
     if off is not None and abs(off) > _OFF:
         notes.append(
-            f"On newer mature events {abs(off):.0%} {'more' if off > 0 else 'fewer'} were told than the score had led to "
-            f"expect: what is expected here may be as far off.".replace("%", " %", 1)
+            f"On newer mature events {100 * abs(off):.0f} % {'more' if off > 0 else 'fewer'} were told than expected "
+            "from the score: what is expected here may be as far off."
         )
     if usual.swell > 1.05:
         notes.append(f"Frauds of one entity come together: counts vary {usual.swell:.1f} times as much as by chance.")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -12,15 +14,16 @@ import pandas as pd
 
 from riskbench.calibration.calibration import Calibration
 from riskbench.calibration.frontier.sums import Ground, Place, thinned
-from riskbench.calibration.frontier.volume import Volume, volumes, wanted_volume
+from riskbench.calibration.frontier.telling import gap_fact, grounds_of, points_page, remarks, volumes_frame
+from riskbench.calibration.frontier.volume import volumes, wanted_volume
 from riskbench.calibration.study import Study
 from riskbench.data.labels import FRAUD
 from riskbench.data.outcomes import ladder
-from riskbench.display import Fact, Grounds, Result, result
+from riskbench.display import Fact, Result, result
 from riskbench.display.chart import BLUE, GREY, ORANGE, RED, style
-from riskbench.display.fact import number
 from riskbench.errors import DataError, InfeasibleError, ParameterError
 from riskbench.metrics.estimate import Estimate
+from riskbench.metrics.intervals import Z95
 from riskbench.metrics.maturity.weights import Matured, matured
 from riskbench.metrics.selection.inclusion import Inclusion, inclusion
 
@@ -81,6 +84,8 @@ class Frontier(Result):
         Each kind of gross merchandise value: gmv, measurable, value (major units), share (of the created), told.
     gmv : str
         The kind that the basis points are of.
+    frauds : int
+        Known frauds of the window.
     dominated_share : float
         The share of the cuts that another one beats.
     """
@@ -97,6 +102,7 @@ class Frontier(Result):
     volumes: pd.DataFrame
     gmv: str
     total: float
+    frauds: int
     currency: str
     dominated_share: float
     window: str
@@ -124,7 +130,7 @@ class Frontier(Result):
                 )
             )
             if name != "proposed":
-                facts.append(_gap_fact(f"{named[name]}: lost beyond the frontier, basis points", row))
+                facts.append(gap_fact(f"{named[name]}: lost beyond the frontier, basis points", row))
             else:
                 facts.append(Fact("Proposed cut: approved", row["approved_share"], "share", n=int(row["frauds"])))
         return tuple(facts[:6])
@@ -174,13 +180,13 @@ class Frontier(Result):
                 "No cut keeps to this appetite",
                 nearest_point={"threshold": float(row["threshold"]), "loss_bps": float(row["loss_bps"])},
                 got=f"{limit:g}",
-                allowed=f"the nearest loses {row['loss_bps']:.2f} basis points and approves {row['approved_share']:.1%}",
+                allowed=f"nearest: {row['loss_bps']:.2f} basis points, {row['approved_share']:.1%} approved",
             )
         row = best.iloc[0]
         return FrontierPoint(
             float(row["threshold"]),
-            _estimate(row, "loss_bps"),
-            _estimate(row, "approved_gmv"),
+            _estimate(row, "loss_bps", self.frauds),
+            _estimate(row, "approved_gmv", self.frauds),
             float(row["approved_share"]),
         )
 
@@ -288,24 +294,28 @@ def frontier(
         here = events.column(events.roles.entities[0]).present
         customer = np.where(here, codes, len(names) + customer)
     scale = float(events.currency.scale)
-    ground = Ground(study, rows, loss=loss, volume=bulk, customer=customer.astype(np.int64))
+    sums = partial(
+        Ground, study, loss=loss, volume=bulk, customer=customer.astype(np.int64), late=_late(loss, ripe, rows)
+    )
+    ground = sums(rows)
     levels = _levels(calibration, study, chosen)
     points = _points(ground, levels, calibration, scale)
     at = [study.table(rows).point(cut) for cut in (calibration.threshold,)]
     return Frontier(
         curve=_curve(ground, levels["proposed"][rows], at, scale),
         points=points,
-        regions=_regions(study, rows, loss, bulk, customer.astype(np.int64), levels, calibration, by, scale),
-        volumes=_volumes(kinds, events.minor("amount").astype(np.float64), rows, scale),
+        regions=_regions(sums, rows, levels, calibration, by, scale),
+        volumes=volumes_frame(kinds, events.minor("amount").astype(np.float64), rows, scale),
         gmv=gmv,
         total=ground.total / scale,
+        frauds=int(np.count_nonzero(ground.loss)),
         currency=events.currency.code,
         dominated_share=float(ground.beaten().mean()),
         window=window.words,
         score=study.sweep.name,
-        pages=_pages(points, gmv, events.currency.code),
-        notes=_notes(window.words, volume, int((window.mask & ~ripe.measurable).sum()), later=bool(later.mask.any())),
-        grounds=_grounds(ground, ripe, chosen, kinds, levels["proposed"]),
+        pages=points_page(points, gmv, events.currency.code),
+        notes=remarks(window.words, volume, int((window.mask & ~ripe.measurable).sum()), later=bool(later.mask.any())),
+        grounds=grounds_of(ground, ripe, chosen, kinds, levels["proposed"]),
         provenance={
             **{name: value for name, value in calibration.provenance.items() if name != "parameters"},
             "parameters": {"gmv": gmv, "by": by, "threshold": calibration.threshold, "window": window.words},
@@ -319,6 +329,20 @@ def _losses(study: Study, ripe: Matured, chosen: Inclusion) -> Floats:
     known = study.labels.state == FRAUD
     weight = np.where(known, ripe.weight * chosen.weight, 0.0)
     return np.asarray(weight * study.worth.loss * study.worth.loss_weight(study.costs), dtype=np.float64)
+
+
+def _late(loss: Floats, ripe: Matured, rows: Ints) -> float:
+    """Return how many times more the loss varies than its weighted frauds alone: the delay curve is estimated too."""
+    inside = np.zeros(len(loss), dtype=bool)
+    inside[rows] = True
+    weight = np.maximum(ripe.weight, 1e-12)
+    told = ripe.total(np.where(ripe.weight > 0, loss / weight, 0.0), rows=inside)
+    alone = float((loss[rows] ** 2).sum())
+    if told.lower is None or told.upper is None or alone <= 0:
+        return 1.0
+    to_come = ((told.upper - told.lower) / 2 / Z95) ** 2
+    whole = float((loss[rows] ** 2 / weight[rows]).sum()) + to_come
+    return max(1.0, whole / alone)
 
 
 def _levels(calibration: Calibration, study: Study, chosen: Inclusion) -> dict[str, npt.NDArray[np.int8]]:
@@ -372,12 +396,12 @@ def _curve(ground: Ground, proposed: npt.NDArray[np.int8], keep: list[int], scal
 
 
 def _regions(  # noqa: PLR0917
-    study: Study, rows: Ints, loss: Floats, bulk: Floats, customer: Ints,
-    levels: dict[str, npt.NDArray[np.int8]], calibration: Calibration, by: str | None, scale: float,
+    sums: Callable[[Ints], Ground], rows: Ints, levels: dict[str, npt.NDArray[np.int8]], calibration: Calibration,
+    by: str | None, scale: float,
 ) -> pd.DataFrame:  # fmt: skip
     """Return each segment's points, largest volume first."""
     names = ["segment", *COLUMNS]
-    events = study.sweep.dataset
+    events = calibration.reader.study.sweep.dataset
     if by is None or (by == "region" and events.roles.region is None and "region" not in events.names):
         return pd.DataFrame(columns=names)
     codes, words = events.regions if by == "region" and events.roles.region is not None else events.segment(by)
@@ -386,9 +410,11 @@ def _regions(  # noqa: PLR0917
     parts = []
     for place, word in enumerate(words):
         inside = rows[codes[rows] == place]
-        if not len(inside) or bulk[inside].sum() <= 0:
+        if not len(inside):
             continue
-        ground = Ground(study, inside, loss=loss, volume=bulk, customer=customer)
+        ground = sums(inside)
+        if ground.total <= 0:
+            continue
         held = _points(ground, levels, calibration, scale)
         held.insert(0, "segment", word)
         parts.append(held)
@@ -398,84 +424,6 @@ def _regions(  # noqa: PLR0917
     return frame.sort_values(["gmv", "segment"], ascending=[False, True], kind="stable").reset_index(drop=True)
 
 
-def _volumes(kinds: dict[str, Volume], amount: Floats, rows: Ints, scale: float) -> pd.DataFrame:
-    whole = float(amount[rows].sum())
-    told = []
-    for kind, volume in kinds.items():
-        value = None if volume.rows is None else float(amount[rows][volume.rows[rows]].sum())
-        share = None if value is None or whole <= 0 else value / whole
-        told.append((kind, value is not None, None if value is None else value / scale, share, volume.told))
-    return pd.DataFrame(told, columns=["gmv", "measurable", "value", "share", "told"]).astype(
-        {"value": float, "share": float}
-    )
-
-
-def _estimate(row: pd.Series, name: str) -> Estimate:
+def _estimate(row: pd.Series, name: str, n: int) -> Estimate:
     value, low, high = (row[f"{name}{end}"] for end in _ENDS)
-    return Estimate(float(value), float(low), None if np.isnan(high) else float(high), 0)
-
-
-def _gap_fact(name: str, row: dict[Any, Any]) -> Fact:
-    if np.isnan(row["gap_bps"]):
-        return Fact(name, None, note="no cut lets so much through")
-    return Fact(
-        name, row["gap_bps"], lower=row["gap_bps_lower"], upper=row["gap_bps_upper"], n=int(row["frauds"]), signed=True
-    )
-
-
-def _pages(points: pd.DataFrame, gmv: str, currency: str) -> dict[str, tuple[str, pd.DataFrame]]:
-    rows = []
-    for row in points.to_dict("records"):
-        ends = f"{number(row['loss_bps_lower'])} to {number(row['loss_bps_upper'])}"
-        gap = (
-            "not measurable"
-            if np.isnan(row["gap_bps"])
-            else f"{row['gap_bps']:+.2f} ({row['gap_bps_lower']:+.2f} to {row['gap_bps_upper']:+.2f})"
-        )
-        rows.append(
-            {
-                "point": row["point"],
-                "cut": "" if np.isnan(row["threshold"]) else number(row["threshold"]),
-                "loss, basis points": f"{row['loss_bps']:.2f} ({ends})",
-                "approved": number(row["approved_gmv"], "money", currency=currency),
-                "of the volume": number(row["approved_share"], "share"),
-                "beyond the frontier": gap,
-                "frauds": int(row["frauds"]),
-            }
-        )
-    return {"points": (f"Loss in basis points of {gmv} GMV, with 95 % intervals", pd.DataFrame(rows))}
-
-
-def _notes(words: str, volume: Volume, young: int, *, later: bool) -> tuple[str, ...]:
-    told = [
-        f"The {volume.kind} GMV: {volume.told}.",
-        f"Drawn on {words}{', which did not choose the cut' if later else ', which also chose the cut'}.",
-        "Approved: neither stopped nor reviewed. Lost: of a fraud, what passes and no review or challenge catches.",
-    ]
-    if young:
-        told.append(f"{young:,} events are too young to tell their loss and are left out, of both sums.")
-    return tuple(told)
-
-
-def _grounds(
-    ground: Ground, ripe: Matured, chosen: Inclusion, kinds: dict[str, Volume], proposed: npt.NDArray[np.int8]
-) -> Grounds:
-    rows = ground.rows
-    known = ripe.known[rows] & (ground.loss > 0)
-    counted = ground.loss[known] / np.maximum((ripe.weight * chosen.weight)[rows][known], 1e-12)
-    whole = float(ground.loss.sum())
-    added = 1 - float(counted.sum()) / whole if whole > 0 else 0.0
-    mute = chosen.never[rows]
-    passing = float((ground.volume * ground.lets[proposed[rows]])[mute].sum()) / ground.total
-    missing = [kind for kind, volume in kinds.items() if volume.rows is None]
-    return Grounds(
-        measured=f"The volume that each cut lets through, and the loss of {int(known.sum()):,} known frauds.",
-        estimated=f"{added:.0%} of the loss: frauds told late, or among events that history stopped."
-        if added > 0.005
-        else "",
-        bounded=f"{int(mute.sum()):,} events that history stopped and nobody let through count as no loss: a lower end. "
-        f"The proposed cut approves {passing:.1%} of the volume among them."
-        if mute.any()
-        else "",
-        not_measurable=f"The volume {', '.join(missing)}: no column tells it." if missing else "",
-    )
+    return Estimate(float(value), float(low), None if np.isnan(high) else float(high), n)

@@ -69,9 +69,14 @@ class Ground:
         What each event adds to the volume, in minor units.
     customer : ndarray of int64, shape (all events,)
         Whose it is.
+    late : float
+        How many times more the loss varies since the verdicts to come are only estimated.
     """
 
-    def __init__(self, study: Study, rows: Ints, *, loss: Floats, volume: Floats, customer: Ints) -> None:
+    def __init__(
+        self, study: Study, rows: Ints, *, loss: Floats, volume: Floats, customer: Ints, late: float = 1.0
+    ) -> None:
+        self.late = late
         rungs, sweep = study.steps.rungs, study.sweep
         self.keep = np.array([1.0 - study.costs.fraud_gain(rung.effect) for rung in rungs])
         self.lets = np.array([rung.effect in ("none", "friction") for rung in rungs], dtype=np.float64)
@@ -119,7 +124,7 @@ class Ground:
         rate = self.lost / self.total
         variance = self.lost_squares - 2 * rate * self.crossed + rate**2 * self.squares
         few = self.lost**2 / np.maximum(self.lost_squares, 1e-300)
-        return _logged(rate, np.maximum(variance, 0.0) * max(1.0, design) / self.total**2, few)
+        return _logged(rate, np.maximum(variance, 0.0) * max(1.0, design) * self.late / self.total**2, few)
 
     def design(self, levels: npt.NDArray[np.int8]) -> float:
         """Return how many times more the loss varies by customers than by single events."""
@@ -139,7 +144,9 @@ class Ground:
         paid = np.bincount(self.customer, weights=bulk)
         sums = np.bincount(self.customer, weights=own)
         few = sums.sum() ** 2 / max(float((sums**2).sum()), 1e-300)
-        value, low, high = _logged(np.array([rate]), np.array([(clumps**2).sum() / self.total**2]), np.array([few]))
+        value, low, high = _logged(
+            np.array([rate]), np.array([self.late * (clumps**2).sum() / self.total**2]), np.array([few])
+        )
         half = Z95 * float(np.sqrt((paid**2).sum()))
         frauds = int(np.count_nonzero(own > 0))
         if not frauds:
@@ -182,7 +189,7 @@ class Ground:
         moved = more - slope * self.volume * (self.lets[levels] - let)
         gap = (lost - best) / self.total
         pull = moved - gap * self.volume
-        half = spread(np.bincount(self.customer, weights=pull).astype(np.float64)) / self.total
+        half = spread(np.bincount(self.customer, weights=pull).astype(np.float64)) * np.sqrt(self.late) / self.total
         if not moved.any():
             return 0.0, 0.0, 0.0
         return gap * BPS, (gap - half) * BPS, (gap + half) * BPS

@@ -22,7 +22,7 @@ Mask = npt.NDArray[np.bool_]
 #: Without sizes, an interval needs so many let-through rows with a value that is not 0.
 LEAST_VALUES = 10
 #: Halvings by which an end of an interval is found, and how far the odds are searched (natural logarithm).
-_STEPS, _FAR = 60, 40.0
+_STEPS, _FAR = 45, 40.0
 #: The skewness of what is seen is allowed for up to here.
 _MOST_LEAN = 2.0
 
@@ -71,40 +71,34 @@ def predicted(cells: Cells, *, z: float = Z95) -> tuple[float, float, float]:
         start = np.log(np.clip(cells.expected, 1e-9, 1 - 1e-9))
     start -= np.log1p(-np.exp(start))
 
-    def at(factor: float) -> tuple[float, float, float, float]:
-        share = 1.0 / (1.0 + np.exp(-np.clip(start + factor, -500, 500)))
-        gap = cells.seen - float(cells.held[0] @ share)
-        slope = share * (1 - share)
-        turned = float(cells.held[0] @ slope)
-        ratio = float(cells.rest[0] @ slope) / turned if turned > 0 else 0.0
-        spread = np.maximum(share * cells.late - share**2, 0.0) * cells.missed
-        variance = ratio**2 * float(cells.held[1] @ spread) + float(cells.rest[1] @ spread)
-        third = slope * (1 - 2 * share)
-        lean = ratio**3 * float(cells.held[2] @ third) - float(cells.rest[2] @ third)
-        return float(cells.rest[0] @ share), ratio * gap, variance, lean
-
-    def search(z: float) -> float:
-        low, high = -_FAR, _FAR
-        for _ in range(_STEPS):
-            middle = (low + high) / 2
-            _, gap, variance, lean = at(middle)
-            error = float(np.sqrt(variance))
-            # Counts of rare events lean to one side: there the quantile of the normal law is too near.
-            skew = np.clip(lean / error**3, -_MOST_LEAN, _MOST_LEAN) if error > 0 else 0.0
-            beyond = z + max(0.0, float(np.sign(z) * skew)) * np.sign(z) * (z * z - 1) / 6 if z else 0.0
-            if gap - beyond * error > 0:
-                low = middle
-            else:
-                high = middle
-        return at((low + high) / 2)[0]
-
     whole = float(cells.rest[0].sum())
     if not whole:
         return 0.0, 0.0, 0.0
     if not cells.held[0].sum():
         return whole / 2, 0.0, whole
-    value, lower, upper = search(0.0), search(z), search(-z)
+    side = np.array([0.0, 1.0, -1.0])
+    low, high = np.full(3, -_FAR), np.full(3, _FAR)
+    for _ in range(_STEPS):
+        middle = (low + high) / 2
+        share = _logistic(start + middle[:, None])
+        slope = share * (1 - share)
+        turned, grown = slope @ cells.held[0], slope @ cells.rest[0]
+        ratio = np.divide(grown, turned, out=np.zeros(3), where=turned > 0)
+        spread = np.maximum(share * cells.late - share**2, 0.0) * cells.missed
+        error = np.sqrt(ratio**2 * (spread @ cells.held[1]) + spread @ cells.rest[1])
+        third = slope * (1 - 2 * share)
+        lean = ratio**3 * (third @ cells.held[2]) - third @ cells.rest[2]
+        # Counts of rare events lean to one side: there the quantile of the normal law is too near.
+        skew = np.divide(lean, error**3, out=np.zeros(3), where=error > 0).clip(-_MOST_LEAN, _MOST_LEAN)
+        beyond = side * (z + np.maximum(side * skew, 0.0) * (z * z - 1) / 6)
+        below = ratio * (cells.seen - share @ cells.held[0]) > beyond * error
+        low, high = np.where(below, middle, low), np.where(below, high, middle)
+    value, lower, upper = (float(end) for end in _logistic(start + ((low + high) / 2)[:, None]) @ cells.rest[0])
     return value, min(lower, value), max(upper, value)
+
+
+def _logistic(odds: Floats) -> Floats:
+    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(odds, -500, 500))))
 
 
 def weighted_total(

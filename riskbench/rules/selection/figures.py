@@ -21,7 +21,7 @@ Mask = npt.NDArray[np.bool_]
 #: What all live rules together are called.
 ALL = "all alerts"
 #: With fewer let-through rows nothing is estimated, only bounded: see the table of benchmarks/selective_labels.py.
-FEWEST = 20
+FEWEST = 5
 #: The figures of a set, and whether a high one is good.
 MEASURES: Mapping[str, bool] = {
     "frauds": True,
@@ -125,7 +125,7 @@ def figures(evidence: Evidence, part: Part) -> dict[str, Figure]:
     inside, outside = found["frauds"], _sum(evidence, ~rows, ones, ones)
     found["precision"] = _scaled(inside, evidence, rows)
     found["recall"] = _share(inside, outside, good_is_high=True)
-    good = [_sum(evidence, where, -ones, -ones, constant=ones, good_is_high=False) for where in (rows, ~rows)]
+    good = [_good(figure, evidence, where) for figure, where in ((inside, rows), (outside, ~rows))]
     found["insult_rate"] = _share(good[0], good[1], good_is_high=False)
     return {name: found[name] for name in MEASURES if name in found}
 
@@ -179,6 +179,21 @@ def _sum(
     whole = float(held[rows].sum())
     low, high = ends.lower + whole, ends.upper + whole
     return Figure(counted, ipw, robust, *((low, high) if good_is_high else (high, low)))
+
+
+def _good(frauds: Figure, evidence: Evidence, rows: Mask) -> Figure:
+    """Return the number of good events of a set, from that of its frauds."""
+    counted = int((rows & evidence.verdict & ~evidence.fraud).sum())
+    open_, whole = int((rows & (evidence.labelled | evidence.rest)).sum()), int(rows.sum())
+
+    def other(held: Estimate) -> Estimate:
+        if held.value is None or held.lower is None or held.upper is None:
+            return held
+        turned = replace(held, value=-held.value, lower=-held.upper, upper=-held.lower)
+        return _moved(turned, float(open_), float(counted))
+
+    ends = [None if end is None else whole - end for end in (frauds.worst, frauds.best)]
+    return Figure(float(counted), other(frauds.ipw), other(frauds.robust), ends[0], ends[1])
 
 
 def _moved(held: Estimate, base: float, counted: float) -> Estimate:

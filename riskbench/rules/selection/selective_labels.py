@@ -145,7 +145,7 @@ def selective_labels(
 
     Use it before a rule is relaxed, kept or retired by its precision: a stopped event has no verdict, and those that
     have one are not like it. Where a random part was let through (the role `let_through`) the figures are estimated
-    from it; with fewer than 20 such rows, or none, they are bounded. Read a wide bar as what nobody knows.
+    from it; with fewer than 5 such rows, or none, they are bounded. Read a wide bar as what nobody knows.
 
     Parameters
     ----------

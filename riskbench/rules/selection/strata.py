@@ -154,6 +154,12 @@ def planned(
             within=precision * float(np.sqrt(weeks)),
             budget=None if budget is None else budget - spent,
         )
+    # A band that was empty may fill later: it gets the smallest chance of its rule, as that of its dearest events.
+    for name in names:
+        own = strata["rule"].to_numpy() == name
+        used = own & (chance > 0)
+        if used.any():
+            chance[own & (events == 0)] = chance[used].min()
     out = strata.assign(events=events, chance=chance, let_through=events * chance, at_risk=risk * chance)
     return out.assign(spread=strata["squares"].to_numpy(float) / span * chance * (1 - chance))
 

@@ -617,9 +617,19 @@ def _appeals() -> Result:
     return rb.appeals(_disputed(), filed)
 
 
+def _troubled() -> rb.Dataset:
+    """Return events of which history stopped some, with hostile names of what was done and where."""
+    frame = _events().frame()
+    frame["done"] = np.where(
+        frame["amount"] % 7 == 0, "review", np.where(frame["amount"] % 11 == 0, "block", "approve")
+    )
+    return rb.read(frame, roles=_events().roles.with_roles(outcome="done", entities=("buyer",)), name=HOSTILE)
+
+
 SPECIMENS: dict[str, Callable[[], Result]] = {
     "alert_shift": _alert_shift,
     "appeals": _appeals,
+    "approval_rates": lambda: rb.approval_rates(rb.simulate(_book(), _troubled())),
     "appraisal": lambda: rb.appraise(_crowded()),
     "baseline": lambda: rb.score_baseline(_events()),
     "breakdown": _breakdown,
@@ -638,13 +648,17 @@ SPECIMENS: dict[str, Callable[[], Result]] = {
     "decision": lambda: rb.decide(rb.calibrate(_events(), given=_book()), title=HOSTILE),
     "deviations": lambda: rb.price_deviations(_governed(), _events()),
     "dispute_programmes": lambda: rb.dispute_programmes(_disputed()),
+    "early_labels": lambda: rb.early_labels(_events(), by="region"),
     "entities": _entities,
     "explanation": _explained,
+    "equality_price": lambda: rb.price_equality(rb.calibrate(_events(), given=_book()), by="land"),
     "event_score": lambda: _explained().event(3),
     "event_explanation": lambda: rb.explain_event(_hostile_rules(), _events(), id=f"{HOSTILE}7"),
     "exposure": _exposure,
+    "fairness": lambda: rb.fairness(rb.simulate(_hostile_rules(), _events()), by=["land", "buyer < 30"]),
     "findings": _findings,
     "finished": _finished,
+    "frontier": lambda: rb.frontier(rb.calibrate(_troubled(), given=_book())),
     "history_check": lambda: _casebook()["history_check"],
     "grid": _grid,
     "hostile": _hostile,
@@ -655,6 +669,7 @@ SPECIMENS: dict[str, Callable[[], Result]] = {
     "incident_page": lambda: _casebook()["incident_page"],
     "incident_record": lambda: _casebook()["incident_record"],
     "inspection": _inspection,
+    "insult_price": lambda: rb.insult_price(_troubled(), days=20, by="region", tiers=2),
     "list_audit": lambda: rb.audit_lists(_governed(), _events()),
     "launch_plan": lambda: _launched()[0],
     "let_through_plan": lambda: rb.plan_let_through(
@@ -662,6 +677,7 @@ SPECIMENS: dict[str, Callable[[], Result]] = {
     ),
     "launch_verdict": lambda: _launched()[1],
     "mined_exceptions": lambda: rb.mine_exceptions(_book(), _events(), rule="TX-1", asof="2026-06-01"),
+    "maturity": lambda: rb.maturity(_events(), by=("region",), caught=np.arange(900) % 2 == 0),
     "mined_rules": lambda: rb.mine_rules(_book(), _events(), asof="2026-06-01", subject_to=rb.at_most("alert_rate", 1)),
     "not_measured": _not_measured,
     "optimisation": lambda: rb.optimise(
@@ -669,6 +685,7 @@ SPECIMENS: dict[str, Callable[[], Result]] = {
     ),
     "planned_run": _planned_run,
     "playbook_card": _playbook_card,
+    "pooled_cuts": lambda: rb.pool_cuts(rb.calibrate(_events(), given=_book())),
     "proof": lambda: rb.prove(
         _hostile_rules(),
         _events(),

@@ -87,7 +87,7 @@ class EqualityPrice(Result):
                 currency=self.currency,
                 signed=True,
             ),
-            Fact("Gap today", float(today["gap"]), "share", note="highest group less lowest"),
+            Fact("Gap today", float(today["gap_later"]), "share", note="highest group less lowest, on later events"),
             Fact("Gap with cuts by group", float(equal["gap_later"]), "share", note="on later events"),
         ]
         if pd.notna(narrowed["cost"]):
@@ -268,7 +268,7 @@ def price_equality(
             "groups": groups_page(groups, counted=study.counted, per=windows.per, rate=rate, by=by),
         },
         notes=_notes(calibration, held),
-        grounds=grounds_of(groups, calibration.grounds, rate=rate, window=judged.words),
+        grounds=grounds_of(groups, rate=rate, window=judged.words),
         provenance={
             **{key: calibration.provenance.get(key) for key in ("dataset", "book", "label_recipe")},
             "parameters": {"by": by, "rate": rate, "tolerance": near},

@@ -54,17 +54,16 @@ def groups_page(groups: pd.DataFrame, *, counted: str, per: str, rate: str, by: 
     return f"Each group on later events, today and with a cut of its own; lost in {counted}", pd.DataFrame(rows)
 
 
-def grounds_of(groups: pd.DataFrame, given: Grounds | None, *, rate: str, window: str) -> Grounds:
+def grounds_of(groups: pd.DataFrame, *, rate: str, window: str) -> Grounds:
     """Return what the price rests on."""
     few = int((groups["reading"] == FEW).sum())
     moved = int((groups["reading"] == MOVES).sum())
-    mine = Grounds(
+    return Grounds(
         measured=f"Rates and costs are counted on {window}.",
         estimated=f"{moved} groups' cuts were set on earlier events, so later rates are near each other, not equal.",
         bounded="The insult rate knows only good events with a verdict." if rate == "insult_rate" else "",
         not_measurable=f"{few} of {len(groups)} groups have too few events and keep the common cut." if few else "",
     )
-    return Grounds.joined([mine, given])
 
 
 def draw_frontier(ax: Axes, frontier: pd.DataFrame, *, rate: str, unit: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -92,7 +93,10 @@ def _gross(study: Study, rows: Rows, cuts: Floats) -> Floats:
 
 def points(drawn: Curve, cuts: Floats) -> npt.NDArray[np.intp]:
     """Return the point of a curve at which each cut stands."""
-    return np.array([drawn.table.point(float(cut)) for cut in cuts], dtype=np.intp)
+    table = drawn.table
+    sign = -1.0 if table.op in (">=", ">") else 1.0
+    side: Literal["left", "right"] = "right" if table.op in (">=", "<=") else "left"
+    return np.asarray(np.searchsorted(sign * table.values, sign * cuts, side=side), dtype=np.intp)
 
 
 def flows(study: Study, by_region: Sequence[Rows], cuts: Floats) -> Flows:

@@ -40,5 +40,6 @@ def draw_cuts(ax: Axes, regions: pd.DataFrame, *, name: str, threshold: float) -
         parse_math=False,
     )
     ax.set_ylim(-0.7, len(shown) - 0.3)
+    below = -0.48 / max(0.28 * len(shown) + 0.3, 1.4)  # the axis's own words, in shares of its height
     style(ax, title="Each region's cut, 95 % interval", x=f"cut of {name}", y="")
-    ax.legend(fontsize=8, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
+    ax.legend(fontsize=8, frameon=False, loc="upper center", bbox_to_anchor=(0.5, below), ncols=2)

@@ -91,8 +91,9 @@ class PooledCuts(Result):
         own = int((self.regions["chosen_cut"] != self.regions["parent_cut"]).sum())
         shown = int((self.regions["reading"] == PAYS).sum())
         money = money_name(f"One cut for all costs {a_week(self.per)}", self.currency, self.calibration.counted)
-        return (
-            Fact(
+        price = Fact(money, "no region's own cut is expected to pay", "text")
+        if row["moved"]:
+            price = Fact(
                 money,
                 float(row["value"]),
                 "money" if self.currency else "number",
@@ -100,7 +101,9 @@ class PooledCuts(Result):
                 upper=float(row["upper"]),
                 currency=self.currency,
                 signed=True,
-            ),
+            )
+        return (
+            price,
             Fact("Regions with a cut of their own", own, "count", note=f"of {len(self.regions)}"),
             Fact("Shown to pay on later events", shown, "count"),
             Fact("Common cut", self.threshold, "score"),
@@ -237,7 +240,7 @@ def pool_cuts(
         "pooled": [(one.pooled, cut) for one in choices],
         "own": [(cut if one.own is None or not math.isfinite(one.own) else one.own, cut) for one in choices],
     }
-    uniformity = _uniformity(study, sets, later_rows, earlier, judged)
+    uniformity = _uniformity(study, sets, (later_rows, earlier), judged, told.swell)
     held = regions[COLUMNS].sort_values("events", ascending=False, kind="stable").reset_index(drop=True)
     return PooledCuts(
         regions=held,
@@ -255,7 +258,7 @@ def pool_cuts(
             "uniformity": uniformity_page(uniformity, counted=study.counted, per=windows.per),
         },
         notes=notes_of(study, by=by, swell=told.swell, undone=proposal.undone),
-        grounds=grounds_of(held, calibration.grounds, window=judged.words, later=bool(windows.report.mask.any())),
+        grounds=grounds_of(held, window=judged.words, later=bool(windows.report.mask.any())),
         provenance={
             **{key: calibration.provenance.get(key) for key in ("dataset", "book", "label_recipe")},
             "parameters": {"by": by, "parent": dict(parent) if parent is not None else None},
@@ -367,16 +370,16 @@ def _regions_frame(
 def _uniformity(
     study: Study,
     sets: Mapping[str, Sequence[tuple[float, float]]],
-    later: Sequence[Rows],
-    earlier: Sequence[Rows],
+    rows: tuple[Sequence[Rows], Sequence[Rows]],
     judged: Window,
+    swell: float,
 ) -> pd.DataFrame:
-    rows = []
+    lines = []
     for word, cuts in sets.items():
-        total = prices(study, later, earlier, cuts, judged).total()
+        total = prices(study, *rows, cuts, judged, swell=swell).total()
         moved = sum(first != second for first, second in cuts)
-        rows.append((word, moved, *(part / max(judged.length, 1e-9) for part in total)))
-    return pd.DataFrame(rows, columns=["cuts", "moved", "value", "lower", "upper"])
+        lines.append((word, moved, *(part / max(judged.length, 1e-9) for part in total)))
+    return pd.DataFrame(lines, columns=["cuts", "moved", "value", "lower", "upper"])
 
 
 def _groups_frame(

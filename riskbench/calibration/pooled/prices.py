@@ -50,6 +50,8 @@ def prices(
     earlier: Sequence[Rows],
     cuts: Sequence[tuple[float, float]],
     window: Window,
+    *,
+    swell: float | None = None,
 ) -> Prices:
     """Return what each region's first cut gains over its second on a window.
 
@@ -67,6 +69,8 @@ def prices(
         Each region's two cuts.
     window : Window
         The window; its weeks tell by how much more than chance they differ.
+    swell : float, optional
+        By how much they do, where it is known.
     """
     levels: dict[float, npt.NDArray[np.int8]] = {}
     for cut in {cut for pair in cuts for cut in pair}:
@@ -98,14 +102,25 @@ def prices(
         size = len(by_region[code])
         rate = (own + squares / events * leant) / (len(all_rows[code]) + leant)
         variance[code] = float(rate.sum()) * size
-        if window.whole >= FEWEST_WEEKS:
+        if swell is None and window.whole >= FEWEST_WEEKS:
             weeks = np.array(
                 [_paired(study, late[blocks[late] == week], first, second)[0] for week in range(window.whole)]
             )
             far += float(((weeks - weeks.mean()) ** 2).sum()) / max(variance[code] / max(window.length, 1e-9), 1e-300)
             freedom += window.whole - 1
-    swell = max(1.0, far / freedom) if freedom else 1.0
-    return Prices(gain, variance * swell, swell)
+    wider = _swell(far, freedom) if swell is None else swell
+    return Prices(gain, variance * wider, wider)
+
+
+def _swell(far: float, freedom: int) -> float:
+    """Return by how much weeks differ more than chance; 1 unless chance is ruled out (1 %).
+
+    >>> _swell(40.0, 30), _swell(90.0, 30)
+    (1.0, 3.0)
+    """
+    from scipy.special import gammaincc
+
+    return far / freedom if freedom and float(gammaincc(freedom / 2, far / 2)) < 0.01 else 1.0
 
 
 def _paired(study: Study, rows: Rows, first: float, second: float) -> tuple[float, float]:

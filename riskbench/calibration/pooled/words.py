@@ -75,20 +75,13 @@ def notes_of(study: Study, *, by: str, swell: float, undone: int) -> tuple[str, 
     return (*notes, *study.windows.notes)
 
 
-def grounds_of(regions: pd.DataFrame, given: Grounds | None, *, window: str, later: bool) -> Grounds:
+def grounds_of(regions: pd.DataFrame, *, window: str, later: bool) -> Grounds:
     """Return what regional cuts rest on."""
     own = regions["own_weight"].mul(regions["events"]).sum() / max(int(regions["events"].sum()), 1)
     thin = int(regions["reading"].str.contains("too few").sum())
-    return Grounds.joined(
-        [
-            Grounds(
-                measured=f"What each region's cut gained is counted on {window}"
-                + (", which did not choose it." if later else ", which also chose it."),
-                estimated=f"Cuts lean on all regions: {own:.0%} of the evidence is the regions' own.",
-                not_measurable=f"{thin} of {len(regions)} regions have too few frauds for a cut of their own."
-                if thin
-                else "",
-            ),
-            given,
-        ]
+    seen = "which did not choose it" if later else "which also chose it"
+    return Grounds(
+        measured=f"What each region's cut gained is counted on {window}, {seen}.",
+        estimated=f"Cuts lean on all regions: {own:.0%} of the evidence is the regions' own.",
+        not_measurable=f"{thin} of {len(regions)} regions have too few frauds for a cut of their own." if thin else "",
     )

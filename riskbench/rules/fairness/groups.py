@@ -12,7 +12,7 @@ import numpy.typing as npt
 from riskbench.data.dataset import Dataset
 from riskbench.engine.kernel import evaluate
 from riskbench.engine.tree import Not, atoms
-from riskbench.errors import ColumnNotFoundError, ParameterError
+from riskbench.errors import ColumnNotFoundError, DataError, ParameterError
 from riskbench.rules.rule import Rule
 
 #: More groups than this are no groups of people.
@@ -65,11 +65,18 @@ def asked_groups(by: str | Iterable[str] | None, dataset: Dataset) -> tuple[str,
 
     Raises
     ------
-    ParameterError
+    DataError
         When none is named.
+    ParameterError
+        When one of them is no text.
     """
     held = dataset.roles.groups if by is None else (by,) if isinstance(by, str) else tuple(by)
-    if not held or not all(isinstance(one, str) and one.strip() for one in held):
+    if not held:
+        raise DataError(
+            "Which groups must be treated alike is not named",
+            hint='by=["country"], or the role groups=("country",)',
+        )
+    if not all(isinstance(one, str) and one.strip() for one in held):
         raise ParameterError(
             "Which groups must be treated alike is not named",
             got=repr(by)[:80],

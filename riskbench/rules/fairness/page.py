@@ -29,7 +29,7 @@ def groups_page(groups: pd.DataFrame) -> Page:
             "events": _count(row["events"]),
             "good events": _count(row["good_events"]),
             "insult rate": _rate(row, "insult_rate"),
-            "if all without a verdict were": _ends(row["insult_rate_least"], row["insult_rate_most"]),
+            "whatever those without a verdict are": _ends(row["insult_rate_least"], row["insult_rate_most"]),
             "approval rate": _rate(row, "approval_rate"),
             "precision": _rate(row, "precision"),
             "reading": row["reading"],

@@ -56,7 +56,9 @@ def buyers(rng: np.random.Generator, many: int = 700) -> tuple[pd.DataFrame, flo
                 shares.append(LEAVES * (count > 0))
                 orders.append(-LEAVES * count)
     frame = pd.DataFrame(rows, columns=["buyer_id", "day", "held", "buyer_age_days"])
-    frame["done"] = np.where(frame["held"], rng.choice(["review", "challenge"], len(frame), p=[0.999, 0.001]), "approve")
+    frame["done"] = np.where(
+        frame["held"], rng.choice(["review", "challenge"], len(frame), p=[0.999, 0.001]), "approve"
+    )
     frame["amount"] = np.round(rng.lognormal(3.0, 1.0, len(frame)), 2)
     frame["fraud"] = (rng.random(many) < 0.02)[frame["buyer_id"]].astype(int)
     frame["at"] = START + pd.to_timedelta((frame["day"] * 86_400).astype(int), unit="s")
@@ -171,8 +173,8 @@ def frontier(seed: int, truth: Population) -> Iterator[Line]:
     frame["told"] = told.where(frame["fraud"] == 1)
     frame["done"] = np.where(frame["worse"] >= 0.35, "review", "approve")
     frame["id"] = np.arange(len(frame))
-    roles = rb.Roles(id="id", time="at", label="fraud", amount="amount", outcome="done", score="score", label_time="told")
-    events = rb.read(frame.drop(columns="worse"), roles=roles)
+    roles = rb.Roles(id="id", time="at", label="fraud", amount="amount", outcome="done", score="score")
+    events = rb.read(frame.drop(columns="worse"), roles=roles.with_roles(label_time="told"))
     asof = (START + pd.Timedelta(days=180)).isoformat()
     chosen = rb.calibrate(
         events, by=None, costs=rb.Costs(minute_cost=0.02), choose_on=("2026-01-01", "2026-05-01"),
@@ -186,7 +188,8 @@ def frontier(seed: int, truth: Population) -> Iterator[Line]:
     kept = np.where(seen["score"] >= chosen.threshold, 0.1, 1.0)
     naive = float(1e4 * (seen["amount"] * kept).sum() / inside["amount"].sum())
     row = rows["proposed"]
-    yield "frontier: loss at the cut", true, row["loss_bps"], row["loss_bps_lower"], row["loss_bps_upper"], naive, np.nan
+    ends = row["loss_bps"], row["loss_bps_lower"], row["loss_bps_upper"]
+    yield "frontier: loss at the cut", true, *ends, naive, np.nan
     row = rows["history"]
     ends = row["loss_bps"], row["loss_bps_lower"], row["loss_bps_upper"]
     yield "frontier: loss of history", truth.history, *ends, np.nan, np.nan

@@ -65,6 +65,7 @@ def lifetime_frame(
     _, _, gap = seen.later(codes, begin - (0 if same else 1), max(stop - int(begin.min(initial=stop)), 0) + span)
     watched = days_of(stop - begin)
     came = gap >= 0
+    gap = gap - (0 if same else 1)
     until = np.where(came, days_of(gap), watched)
     whole = watched >= days
     place, names = _tiers(events, rows, tiers, count, many)

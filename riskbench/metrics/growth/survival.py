@@ -63,7 +63,7 @@ def still_without(
     logs = np.log(safe)
     half = Z95 * np.sqrt(error) / np.abs(logs)
     lower, upper = safe ** np.exp(half), safe ** np.exp(-half)
-    seen = watched > 0
+    seen = (watched > 0) | (share <= 0)
     return (
         np.where(seen, share, np.nan),
         np.where(seen, np.where(inside, lower, share), np.nan),

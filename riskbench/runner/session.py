@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -259,11 +259,24 @@ class Session(Result):
 
     def constraints(self) -> tuple[Constraint, ...]:
         """Return the limits that the cut must keep to."""
-        from riskbench.metrics.constraints import at_least, at_most
+        from riskbench.runner.rulework import limits
 
-        most, least = self.values.get("max_review_rate"), self.values.get("min_approval_rate")
-        found = [] if most is None else [at_most("review_rate", most)]
-        return tuple(found if least is None else [*found, at_least("approval_rate", least)])
+        return limits(self.values, self.costs)
+
+    @property
+    def verify_within(self) -> str:
+        """Within which time a case must be verified."""
+        return f"{self.values.get('verify_within_hours') or 24:g}h"
+
+    def measured(self, verb: Callable[..., Result], subject: object, **asked: object) -> Result:
+        """Return what a verb answers about a subject, or why this data cannot say it.
+
+        Use it for a step that not every data set bears, such as one about money where there is no amount: the page
+        then says so in its place, and the run goes on. A wrong name or value still ends it.
+        """
+        from riskbench.runner.measured import measured
+
+        return measured(verb, subject, asked)
 
     @property
     def guardrails(self) -> tuple[Constraint, ...]:

@@ -139,13 +139,15 @@ def test_stated_costs_reach_every_verb_that_takes_them(code, book):
         for node in ast.walk(ast.parse(cell["source"])):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
                 continue
-            if not (isinstance(node.func.value, ast.Name) and node.func.value.id == "rb"):
+            verb = node.args[0] if ast.unparse(node.func) == "run.measured" else node.func
+            assert isinstance(verb, ast.Attribute)
+            if not (isinstance(verb.value, ast.Name) and verb.value.id == "rb"):
                 continue
-            if "costs" not in inspect.signature(getattr(rb, node.func.attr)).parameters:
+            if "costs" not in inspect.signature(getattr(rb, verb.attr)).parameters:
                 continue
             asked += 1
             told = {word.arg: ast.unparse(word.value) for word in node.keywords}
-            assert told.get("costs") == "run.costs", f"{cell['id']}: rb.{node.func.attr} is not told the stated costs"
+            assert told.get("costs") == "run.costs", f"{cell['id']}: rb.{verb.attr} is not told the stated costs"
     assert asked, "some verb of the playbook counts costs"
 
 

@@ -17,7 +17,9 @@ from riskbench.engine.columns import DAY
 from riskbench.metrics.curve import FRAUD as FRAUD_CLASS
 from riskbench.metrics.curve import GOOD as GOOD_CLASS
 from riskbench.metrics.estimate import Estimate
+from riskbench.metrics.intervals import Z95
 from riskbench.metrics.maturity import Matured
+from riskbench.metrics.maturity.spread import curve_variance
 from riskbench.metrics.selection import weighted_total
 
 Floats = npt.NDArray[np.float64]
@@ -267,11 +269,28 @@ class _View:
         assert first.lower is not None
         assert first.upper is not None
         value = first.value + second.value
-        lower = value - math.hypot(first.value - first.lower, second.value - second.lower)
-        upper = value + math.hypot(first.upper - first.value, second.upper - second.value)
+        curves = self._curves(values)
+        lower = value - math.hypot(first.value - first.lower, second.value - second.lower, curves)
+        upper = value + math.hypot(first.upper - first.value, second.upper - second.value, curves)
         counted = float(values[self.known & (self.drawn | ~self.open)].sum())
         rest = 0.0 if value == 0 else min(1.0, max(0.0, 1.0 - counted / value))
         return Estimate(value, lower, upper, n, rest)
+
+    def _curves(self, values: Floats) -> float:
+        """Return how far the uncertain delay curves move what let-through frauds stand for, beyond all the others."""
+        told = self.told
+        if told.bearer is None or told.ages is None:
+            return 0.0
+        weight = np.where(self.open, np.where(self.drawn, 1 / np.maximum(self.chance, 1e-12), 0.0), 1.0)
+        known = self.known & told.measurable
+        alone, whole = (
+            curve_variance(list(told.curves.values()), told.bearer[rows], told.ages[rows], held[rows])
+            for rows, held in (
+                (known & ~self.open, values / np.maximum(told.share, 1e-12)),
+                (known, values * weight / np.maximum(told.share, 1e-12)),
+            )
+        )
+        return Z95 * math.sqrt(max(told.clumped * (whole - alone), 0.0))
 
     def share(self, marked: Mask) -> Estimate:
         """Return which share of the frauds in the end is marked."""

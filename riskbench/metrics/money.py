@@ -48,8 +48,14 @@ class Parts:
     sign: Floats
 
     @classmethod
-    def alone(cls, values: npt.ArrayLike, kinds: npt.ArrayLike | None = None) -> Parts:
-        """Return the parts of single events, by kind and sign, with nothing else known of the kinds.
+    def alone(
+        cls,
+        values: npt.ArrayLike,
+        kinds: npt.ArrayLike | None = None,
+        *,
+        usual: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
+    ) -> Parts:
+        """Return the parts of single events, by kind and sign.
 
         Parameters
         ----------
@@ -57,16 +63,25 @@ class Parts:
             What each event moves.
         kinds : array of int, optional
             The kind of each.
+        usual : (values, kinds), optional
+            All events of the data, moved alike; without it nothing but the events themselves tells what is usual.
         """
         value = np.asarray(values, dtype=np.float64)
         kind = np.zeros(len(value), dtype=np.int64) if kinds is None else np.asarray(kinds, dtype=np.int64)
-        code = 2 * kind + (value < 0)
-        width = 2 * (int(kind.max(initial=0)) + 1)
-        count = np.bincount(code, minlength=width).astype(np.float64)
-        size, squares = (np.bincount(code, weights=part, minlength=width) for part in (np.abs(value), value**2))
-        n = np.maximum(count, 1.0)
+        every, of_all = (value, kind) if usual is None else (np.asarray(usual[0], float), np.asarray(usual[1], int))
+        width = 2 * (max(int(kind.max(initial=0)), int(of_all.max(initial=0))) + 1)
+        count, size, squares = _by_part(value, kind, width)
+        n, usually, square = _by_part(every, of_all, width)
+        n = np.maximum(n, 1.0)
         sign = np.where(np.arange(width) % 2 == 0, 1.0, -1.0)
-        return cls(count, size, squares, size / n, squares / n, sign)
+        return cls(count, size, squares, usually / n, square / n, sign)
+
+
+def _by_part(value: Floats, kind: npt.NDArray[np.integer], width: int) -> tuple[Floats, Floats, Floats]:
+    """Return the count, size and squares of each kind's events that add, and of those that take away."""
+    code = 2 * kind.astype(np.int64) + (value < 0)
+    weights = (np.ones(len(value)), np.abs(value), value**2)
+    return tuple(np.bincount(code, weights=part, minlength=width) for part in weights)  # type: ignore[return-value]
 
 
 def money_reach(parts: Parts, *, together: npt.ArrayLike = 1.0) -> tuple[Floats, Floats]:

@@ -63,6 +63,10 @@ class Comparison(Result):
         Which of them the answer and the headline take: "bounded" where history stopped flips for which none stands.
     inferred_share : float, 0..1
         How much of the money in that answer is inference and was not counted.
+    net : tuple of three floats
+        That answer with the ends of its interval, over the events compared.
+    until : Timestamp or None
+        From when on events are too young for anything to be told of them.
     events_compared, flips : int
         All events, and those whose outcome changes.
     answer, why : str
@@ -95,6 +99,7 @@ class Comparison(Result):
     told: str
     net: tuple[float, float, float]
     inferred_share: float
+    until: pd.Timestamp | None
     events_compared: int
     flips: int
     answer: str
@@ -271,6 +276,7 @@ def compare(before: Simulation, after: Simulation, *, costs: Costs | Mapping[str
         told=told.told,
         net=told.net,
         inferred_share=told.share,
+        until=told.until,
         grounds=grounds(pair, told),
         events_compared=new.bits.rows,
         flips=len(pair.rows),

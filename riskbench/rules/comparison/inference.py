@@ -11,6 +11,7 @@ import pandas as pd
 
 from riskbench.data.labels import BLOCKED, FRAUD, GOOD, STATES, YOUNG
 from riskbench.metrics.intervals import Z95
+from riskbench.metrics.maturity import Matured
 from riskbench.metrics.money import Parts, money_reach
 from riskbench.metrics.selection import weighted_total
 from riskbench.rules.comparison.differences import Pair, changes, measured
@@ -88,8 +89,9 @@ def inference(pair: Pair) -> Inference:
     lines.append((ESTIMATED, *value, n, share, why))
     low, high = told.outside(~told.known)
     lines.append((BOUNDED, *_between(counted, low, high), int((~told.known).sum()), 0.0, told.blind))
-    base = value if np.isfinite(value[0]) and (share > 0 or told.stands.any()) else counted
-    way = ESTIMATED if base is value else COUNTED
+    estimated = bool(np.isfinite(value[0])) and (share > 0 or bool(told.stands.any()))
+    base = value if estimated else counted
+    way = ESTIMATED if estimated else COUNTED
     dark = told.dark
     net = base
     if dark.any():
@@ -99,7 +101,7 @@ def inference(pair: Pair) -> Inference:
         flip_table(pair),
         _ways(lines),
         way,
-        share if base is value else 0.0,
+        share if estimated else 0.0,
         int((state == BLOCKED).sum()),
         int(told.stands.sum()),
         int(dark.sum()),
@@ -129,7 +131,7 @@ class _Told:
     stands: Mask
     reached: Mask
     dark: Mask
-    error: float
+    error: tuple[float, float]
     blind: str
     until: pd.Timestamp | None
 
@@ -163,9 +165,9 @@ class _Told:
         reached = blocked & (chance > 0) & enough
         values = np.zeros(len(held.labels.state))
         values[rows] = as_fraud - as_good
-        error = 0.0
+        error = (0.0, 0.0)
         if bool((late > 1).any()):
-            error = float(found.deviation(values, rows=_mask(rows[(kinds == FRAUD) & open_], len(values))))
+            error = _late(found, values, _mask(rows[open_], len(values)))
         return cls(
             pair=pair,
             as_fraud=as_fraud,
@@ -220,10 +222,10 @@ class _Told:
             total += float((size * weight)[fraud & used].sum())
         weights = np.where(self.stands, 1.0 / np.maximum(self.chance, 1e-9), 1.0) * weight
         below, above = self._chance_of(used, weights)
-        late = Z95 * self.error
+        less, more = self.error
         ends = (
-            total - float(np.sqrt(below**2 + down**2 + late**2)),
-            total + float(np.sqrt(above**2 + up**2 + late**2)),
+            total - float(np.sqrt(below**2 + down**2 + less**2)),
+            total + float(np.sqrt(above**2 + up**2 + more**2)),
         )
         own = np.abs(np.where(fraud, self.as_fraud, self.as_good))
         seen = float(own[used & self.known].sum())
@@ -301,6 +303,19 @@ def flip_table(pair: Pair) -> pd.DataFrame:
         }
     )
     return frame[frame["events"] > 0].reset_index(drop=True)
+
+
+def _late(found: Matured, values: Floats, rows: Mask) -> tuple[float, float]:
+    """Return how far what is told later may lie below and above what the known frauds stand for."""
+    known = values[rows & found.known]
+    sign = -1.0 if len(known) and bool((known < 0).all()) else 1.0
+    told = found.total(values * sign, rows=rows)
+    if told.value is None or told.lower is None or told.upper is None:
+        return 0.0, 0.0
+    # The curve's error has no side: where the verdicts to come are few, only its upper end may be told.
+    even = Z95 * found.deviation(values * sign, rows=rows)
+    down, up = max(told.value - told.lower, even), max(told.upper - told.value, even)
+    return (down, up) if sign > 0 else (up, down)
 
 
 def _mask(rows: npt.NDArray[np.intp], size: int) -> Mask:

@@ -20,6 +20,8 @@ from riskbench.errors import DataError
 from riskbench.metrics.constraints import Rate
 from riskbench.metrics.costs import Costs
 from riskbench.metrics.intervals import Z95
+from riskbench.metrics.maturity import Matured, matured
+from riskbench.metrics.money import Parts, clumping, money_reach
 from riskbench.metrics.price import Price
 from riskbench.rules.book import RuleBook
 from riskbench.rules.hits import Hits, resolve
@@ -112,6 +114,16 @@ class Trial:
     def mature(self) -> Mask:
         """The events old enough for their verdict."""
         return np.asarray(self.times + math.ceil(self.matures * DAY) <= self.asof)
+
+    @cached_property
+    def matured(self) -> Matured:
+        """What each known fraud stands for among those told later."""
+        return matured(self.held.dataset, self.held.labels)
+
+    @cached_property
+    def late(self) -> Floats:
+        """How many frauds each event stands for: above 1 where others of its age are told later."""
+        return np.where(self.kinds == FRAUD, np.maximum(self.matured.weight, 1.0), 1.0)
 
     @cached_property
     def kinds(self) -> Small:
@@ -259,7 +271,9 @@ def effect_table(
     start: int,
     weeks: float,
 ) -> pd.DataFrame:
-    """Return what the rule would change a week: measure, unit, today, change, lower, upper, n.
+    """Return what the rule would change a week: measure, unit, today, change, lower, upper, n, inferred_share.
+
+    A fraud counts for those of its age that are told later, too; `inferred_share` is what that adds.
 
     Parameters
     ----------
@@ -288,33 +302,77 @@ def effect_table(
     moved = trial.changed[rows]
     gain = np.zeros(len(rows))
     gain[moved] = trial.gain(costs, rows[moved])
-    price = trial.price(costs)
+    price, more = trial.price(costs), trial.late[rows] - 1.0
+    lost = trial.held.worth.margin[rows]
+    as_good = price.gain(np.zeros_like(kinds), lost, before=was, after=now)
+    net = gain + more * (gain - as_good)
+    late = trial.late[rows]
     entries: list[tuple[str, str, Floats | None, float | None]] = [
         ("alerts", "count", _step(alert, was, now), float(alert[was].sum())),
         ("reviews", "count", _step(review, was, now), float(review[was].sum())),
-        ("frauds that nothing else catches", "count", fresh * 1.0, float((fraud & alert[was]).sum())),
+        ("frauds that nothing else catches", "count", fresh * late, float((fraud & alert[was]).sum())),
         (
             "fraud value that nothing else catches",
             "money",
-            None if value is None else fresh * value,
+            None if value is None else fresh * late * value,
             None if value is None else float((value * (fraud & alert[was])).sum()),
         ),
-        ("good customers hit", "count", good * _step(alert, was, now), float((good & alert[was]).sum())),
-        ("good customers held or stopped", "count", good * _step(hard, was, now), float((good & hard[was]).sum())),
-        ("net value", "money", gain, float(price.each(kinds, trial.money[rows], was).sum())),
+        ("good customers hit", "count", (good - more) * _step(alert, was, now), float((good & alert[was]).sum())),
+        (
+            "good customers held or stopped",
+            "count",
+            (good - more) * _step(hard, was, now),
+            float((good & hard[was]).sum()),
+        ),
+        ("net value", "money", net, float(price.each(kinds, trial.money[rows], was).sum())),
     ]
     found: list[tuple[object, ...]] = []
     for place, (measure, unit, change, today) in enumerate(entries):
         if change is None or (place > 1 and not told):
-            found.append((measure, unit, None, None, None, None, 0))
+            found.append((measure, unit, None, None, None, None, 0, 0.0))
             continue
         low, high = _interval(change, week, weeks, units, count=unit == "count")
+        if measure == "net value" and moved.any():
+            wide = _money(trial, rows[moved], change[moved], units=units[moved], price=price)
+            rate = float(change.sum())
+            low, high = min(low, (rate - wide[0]) / weeks), max(high, (rate + wide[1]) / weeks)
         n = int(np.count_nonzero(change))
+        share = _inferred(change, more) if place > 1 else 0.0
         if unit == "money" and not n:
-            found.append((measure, unit, today / weeks if today is not None else None, None, None, None, 0))
+            found.append((measure, unit, today / weeks if today is not None else None, None, None, None, 0, 0.0))
             continue
-        found.append((measure, unit, (today or 0.0) / weeks, float(change.sum()) / weeks, low, high, n))
-    return pd.DataFrame(found, columns=["measure", "unit", "today", "change", "lower", "upper", "n"])
+        found.append((measure, unit, (today or 0.0) / weeks, float(change.sum()) / weeks, low, high, n, share))
+    return pd.DataFrame(found, columns=["measure", "unit", "today", "change", "lower", "upper", "n", "inferred_share"])
+
+
+def _inferred(change: Floats, more: Floats) -> float:
+    """Return the share of a change that stands for frauds told later."""
+    whole = float(np.abs(change).sum())
+    return float((np.abs(change) * more / (1.0 + more)).sum()) / whole if whole > 0 else 0.0
+
+
+def _money(
+    trial: Trial,
+    rows: npt.NDArray[np.intp],
+    change: Floats,
+    *,
+    units: npt.NDArray[np.integer],
+    price: Price,
+) -> tuple[float, float]:
+    """Return how far net value reaches down and up: for large events, those of one unit, and late verdicts."""
+    level = np.int8(ladder(trial.book.domain).level(trial.book.rule(trial.rule).outcome))
+    known = np.flatnonzero(trial.kinds < 2)
+    first = np.zeros(len(known), dtype=np.int8)
+    usual = price.gain(trial.kinds[known], trial.money[known], before=first, after=np.full_like(first, level))
+    parts = Parts.alone(change, trial.kinds[rows], usual=(usual, trial.kinds[known]))
+    down, up = (float(end) for end in money_reach(parts, together=clumping(change, units)))
+    late = 0.0
+    if bool((trial.late[rows] > 1).any()):
+        values, picked = np.zeros(len(trial.kinds)), np.zeros(len(trial.kinds), dtype=bool)
+        values[rows] = change / trial.late[rows]
+        picked[rows] = True
+        late = Z95 * trial.matured.deviation(values, rows=picked)
+    return math.hypot(down, late), math.hypot(up, late)
 
 
 def _step(counted: Mask, was: Small, now: Small) -> Floats:

@@ -18,6 +18,7 @@ from riskbench.rules.book import RuleBook
 from riskbench.rules.doors import book_and_events, moment, span
 from riskbench.rules.hits import hits
 from riskbench.rules.launch.effect import Limit, Trial, break_even, effect_table, window_of
+from riskbench.rules.launch.ground import passed_on, plan_grounds
 from riskbench.rules.launch.pace import (
     Evidence,
     delays,
@@ -52,12 +53,14 @@ class LaunchPlan(Result):
     Attributes
     ----------
     effects : DataFrame
-        What the rule would change a week if it were live: measure, unit, today, change, lower, upper (95 %), n.
+        What the rule would change a week if it were live: measure, unit, today, change, lower, upper (95 %), n,
+        inferred_share (how much of it stands for verdicts told later).
     stages : DataFrame
         One row a stage: stage, share; alerts, reviews, frauds, good_hit, net with `_lower` and `_upper` (expected
         change a week); told_a_week (events that tell the benefit), gather_weeks (until there are enough of them),
         benefit_weeks (until their verdicts are in too: the benefit is told from this stage alone), harm_weeks (until
-        every guardrail would tell a clear breach), lasts (weeks), starts, ends. Weeks beyond 26 are empty.
+        every guardrail would tell a clear breach), lasts (weeks), labels_told (the share of a stage's frauds that is
+        told by its end), starts, ends. Weeks beyond 26 are empty.
     guardrails : DataFrame
         measure, side, bound, source, today, expected, design_effect, week_events, needed.
     stop_rule : DataFrame
@@ -297,6 +300,7 @@ def plan_launch(
         limits=limits,
         steps=stages,
         currency=currency,
+        grounds=plan_grounds(trial, rows, effects),
         facts=plan_facts(named, effects, table, evidence, currency=currency),
         pages=plan_pages(effects, table, rails, currency=currency),
         notes=_notes(trial, rows, evidence, stated, window=window, weeks=weeks, unit=column, named=rule is not None),
@@ -402,6 +406,7 @@ def _notes(
         f"{name}, {rule.status} today, would {rule.outcome}{'' if named else '; taken because no rule was named'}.",
         f"Measured on the events {span} ({weeks:.1f} weeks), the last ones old enough for a verdict.",
     ]
+    notes += passed_on(trial, changed)
     notes.append(
         f"{mute:,} of {len(changed):,} events whose outcome would change have no verdict: they are in no fraud, good "
         "or precision figure; their reviews are paid for in the net value."

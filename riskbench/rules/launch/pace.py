@@ -171,13 +171,14 @@ def stage_table(
     *,
     start: pd.Timestamp,
 ) -> pd.DataFrame:
-    """Return one row a stage: its share, what it would do a week, how long it lasts.
+    """Return one row a stage: its share, what it would do a week, how long it lasts, and which verdicts it will have.
 
     A stage lasts until its benefit is told and every guardrail would tell a clear breach; once the benefit is told, a
     later stage lasts as long as its guardrails take.
     """
     change = {row["measure"]: row for row in effects.to_dict("records")}
     found = []
+    curve = delays(trial)
     begins: pd.Timestamp | None = start
     told = False
     for stage in stages:
@@ -198,6 +199,7 @@ def stage_table(
                 "benefit_weeks": benefit,
                 "harm_weeks": harm,
                 "lasts": lasts,
+                "labels_told": told_by_end(curve, lasts),
                 "starts": None if begins is None else f"{begins:%Y-%m-%d}",
                 "ends": None if ends is None else f"{ends:%Y-%m-%d}",
             }
@@ -206,6 +208,13 @@ def stage_table(
     frame = pd.DataFrame(found)
     numbers = [name for name in frame.columns if name not in ("stage", "starts", "ends")]
     return frame.astype(dict.fromkeys(numbers, np.float64))
+
+
+def told_by_end(curve: DelayCurve | None, weeks: float | None) -> float | None:
+    """Return the share of a stage's frauds that is told by its end; None where that is not measurable."""
+    if curve is None or not curve.n or weeks is None or weeks <= 0:
+        return None
+    return float(np.mean(curve.at(np.linspace(0.0, 7.0 * weeks, 57))))
 
 
 def _within(weeks: float | None) -> float | None:

@@ -89,6 +89,7 @@ def plan_pages(
             "frauds caught": _each(stages["frauds"], "average"),
             "good customers hit": _each(stages["good_hit"], "average"),
             f"net value a week{money}": _ranges(stages, "net", "net_lower", "net_upper", unit="money"),
+            "frauds told by its end": _each(stages["labels_told"], "share"),
             "benefit told after": [_weeks(weeks) for weeks in stages["benefit_weeks"]],
             "clear breach told after": [_weeks(weeks) for weeks in stages["harm_weeks"]],
             "from": [day or "when decided" for day in stages["starts"]],

@@ -17,6 +17,7 @@ from riskbench.errors import DataError
 from riskbench.rules.doors import moment, wanted
 from riskbench.rules.hits import hits
 from riskbench.rules.launch.effect import Trial
+from riskbench.rules.launch.ground import verdict_grounds
 from riskbench.rules.launch.launch import LaunchPlan, arms
 from riskbench.rules.launch.page import verdict_pages
 from riskbench.rules.launch.stage import Stage, stage_among
@@ -214,6 +215,7 @@ def judge_launch(
             Fact("Events under the rule", int(table["events"].iloc[0]), "count"),
             replace(plan.headline()[1], name="Net value, a week, as planned"),
         )[:6],
+        grounds=verdict_grounds(trial, launched & treated, plan.grounds),
         notes=(
             *_notes(plan, trial, where, launched),
             *_history(trial, plan, where, launched & treated),
@@ -257,6 +259,7 @@ def _nothing(plan: LaunchPlan) -> LaunchVerdict:
         ),
         shown=BENEFIT,
         facts=plan.headline(),
+        grounds=plan.grounds,
         notes=(f"{plan.rule} is not launched yet: what is expected of it stands above.", *plan.notes),
         provenance={**plan.provenance},
     )

@@ -21,6 +21,8 @@ LEAST_SHARE = 0.3
 LEAST_OF_SOURCE, MATTERS = 0.1, 0.1
 #: So many verdicts bear a curve of their own.
 OWN = 60
+#: So many verdicts bear the end of a curve at the least.
+LEAST_AT_END = 5
 ALL = "all"
 
 
@@ -59,7 +61,7 @@ def cells(dataset: Dataset, timed: Mask, delay: Floats, age: Floats, by: Sequenc
     """Return the curves of all groups, and each event's share told by its age."""
     source, sources = _sources(dataset)
     group, names = _pooled(dataset, timed, by)
-    curves: dict[str, DelayCurve] = {ALL: delay_curve(delay[timed], age[timed])}
+    curves: dict[str, DelayCurve] = {ALL: _curve(delay[timed], age[timed])}
     place = {ALL: 0}
     bearer = np.full(dataset.rows, -1, dtype=np.int64)
     share = np.zeros(dataset.rows)
@@ -74,7 +76,7 @@ def cells(dataset: Dataset, timed: Mask, delay: Floats, age: Floats, by: Sequenc
             if int(np.count_nonzero(mask)) < least:
                 return None
             place[name] = len(curves)
-            curves[name] = delay_curve(delay[mask], age[mask])
+            curves[name] = _curve(delay[mask], age[mask])
         return place[name]
 
     order = np.argsort(group, kind="stable")
@@ -102,6 +104,11 @@ def cells(dataset: Dataset, timed: Mask, delay: Floats, age: Floats, by: Sequenc
         own = np.flatnonzero(bearer == number)
         share[own] = curve.at(old[own])
     return Cells(curves, bearer, group, names, edges, share, tuple(mixtures))
+
+
+def _curve(delay: Floats, age: Floats) -> DelayCurve:
+    """Return the curve of some verdicts; where they are few, fewer must bear its end, else late ones have no part."""
+    return delay_curve(delay, age, fewest=int(np.clip(len(delay) // 5, LEAST_AT_END, FEWEST)))
 
 
 def _mixture(curves: list[DelayCurve], bearer: Ints, age: Floats) -> tuple[Floats, Floats, float]:

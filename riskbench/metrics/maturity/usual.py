@@ -100,7 +100,9 @@ def usual(read: Read, timed: Mask) -> Usual:
     chance = _chances(read, old, share)
     due = np.minimum(chance * share, 1.0)
     entities = [_coded(read.dataset, name, old) for name in read.dataset.roles.entities]
-    swell = clumps(entities, read.week[old], read.fraud[old], due[old])
+    flat = np.full(int(old.sum()), float(read.fraud[old].mean())) if old.any() else due[old]
+    # Against the score as well as without it: a score that knows the ring still does not know when it is told.
+    swell = max(clumps(entities, read.week[old], read.fraud[old], base) for base in (due[old], flat))
     size = len(read.weeks)
     told = sums(read.week[old], read.fraud[old].astype(np.float64), size)
     expected = sums(read.week[old], due[old], size)

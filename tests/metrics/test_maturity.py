@@ -1,0 +1,323 @@
+"""Is what will be known in the end told right from what is known by now, and does a cohort too young say so?"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import riskbench as rb
+from riskbench.data.labels import label_state
+from riskbench.errors import ColumnNotFoundError, DataError, ParameterError
+from riskbench.metrics.maturity import chain_ladder, delay_curve, delay_fit, matured, pace, triangle
+from riskbench.metrics.maturity.spread import clumping, curve_variance, share_interval, unseen_interval
+
+ASOF = pd.Timestamp("2026-06-04 12:00")
+ROLES = rb.Roles(id="id", time="t", label="label", label_time="told", amount="amount")
+
+
+def drawn(seed: int, *, frauds: int = 1_200, days: float = 182.0, goods: int = 300, mean: float = 38.0):
+    """Return events as known at the as-of moment, and each one's truth."""
+    rng = np.random.default_rng(seed)
+    size = rng.poisson(frauds)
+    age = np.concatenate([rng.uniform(0, days, size), rng.uniform(0, days, goods)])
+    fraud = np.arange(size + goods) < size
+    delay = rng.gamma(2.0, mean / 2, size + goods)
+    known = fraud & (delay <= age)
+    amount = np.round(np.exp(rng.normal(4, 1, size + goods)), 2) + 0.01
+    frame = pd.DataFrame({"id": np.arange(size + goods), "t": ASOF - pd.to_timedelta(age, unit="D")})
+    frame["told"] = ASOF + pd.to_timedelta(np.where(known, delay - age, np.nan), unit="D")
+    frame["label"] = known.astype(float)
+    frame["amount"] = amount
+    truth = {"age": age, "fraud": fraud, "known": known, "amount": amount, "caught": rng.random(size + goods) < 0.6}
+    return rb.read(frame, roles=ROLES), truth
+
+
+def held_of(events):
+    return matured(events, label_state(events, asof=ASOF))
+
+
+# A right interval misses 5 % of seeds; that 120 seeds cover fewer than 87 % has p < 1e-4.
+SEEDS, LEAST = 120, 0.87
+
+
+def test_intervals_hold_what_will_be_known_and_the_naive_figure_does_not():
+    cover: dict[str, list[bool]] = {}
+    naive = []
+    for seed in range(SEEDS):
+        events, truth = drawn(seed)
+        held = held_of(events)
+        fraud, amount, caught = truth["fraud"], truth["amount"], truth["caught"]
+        young = (truth["age"] < 70) & (truth["age"] >= 28)
+        for name, rows in (("all", held.measurable), ("young", held.measurable & young)):
+            end = fraud & rows
+            pairs = {
+                "count": (held.total(rows=rows), end.sum()),
+                "loss": (held.total(amount, rows=rows), amount[end].sum()),
+                "recall": (held.ratio(caught.astype(float), rows=rows), caught[end].mean()),
+                "rate": (held.rate(amount, np.ones(events.rows), rows=rows), amount[end].sum() / rows.sum()),
+            }
+            for what, (told, right) in pairs.items():
+                cover.setdefault(f"{what} {name}", []).append(told.lower - 1e-9 <= right <= told.upper + 1e-9)
+            if name == "young":
+                naive.append((truth["known"] & rows).sum() / end.sum() - 1)
+                assert abs(held.total(rows=rows).value / end.sum() - 1) < 0.35
+    assert {what: np.mean(seen) for what, seen in cover.items() if np.mean(seen) < LEAST} == {}
+    assert np.mean(naive) < -0.2
+
+
+def test_nothing_known_of_a_half_told_cohort_is_not_nothing():
+    events, truth = drawn(3)
+    held = held_of(events)
+    rows = (truth["age"] > 28) & (truth["age"] < 42) & ~truth["fraud"]
+    told = held.total(rows=rows)
+    assert (told.value, told.lower, told.n) == (0.0, 0.0, 0)
+    assert 1.0 < told.upper < 10.0
+    old = (truth["age"] > 180) & ~truth["fraud"]
+    assert held.total(rows=old).upper < 0.5
+
+
+def test_the_parts_of_a_total_add_up_and_order_does_not_matter():
+    events, truth = drawn(5)
+    held = held_of(events)
+    half = np.arange(events.rows) % 2 == 0
+    parts = [held.total(truth["amount"], rows=rows).value for rows in (half, ~half)]
+    whole = held.total(truth["amount"])
+    assert sum(parts) == pytest.approx(whole.value)
+    turned = np.random.default_rng(0).permutation(events.rows)
+    other = held_of(events.take(turned)).total(truth["amount"][turned])
+    assert (other.value, other.lower, other.upper) == pytest.approx((whole.value, whole.lower, whole.upper))
+
+
+def test_the_variance_of_a_sum_is_that_of_an_oracle_in_plain_python():
+    rng = np.random.default_rng(8)
+    delay, age = rng.gamma(2.0, 10.0, 300), rng.uniform(0, 90, 300)
+    seen = delay <= age
+    curve = delay_curve(delay[seen], age[seen])
+    ages, weights = rng.uniform(5, 80, 12), rng.uniform(0, 3, 12)
+    oracle = 0.0
+    for one, first in zip(weights, ages, strict=True):
+        for two, second in zip(weights, ages, strict=True):
+            oracle += (
+                one * two * sum(w for d, w in zip(curve.days, curve.wobble, strict=True) if d > max(first, second))
+            )
+    bearer = np.zeros(12, dtype=np.int64)
+    assert curve_variance([curve], bearer, ages, weights) == pytest.approx(oracle)
+
+
+def test_the_curve_error_is_what_repeated_draws_show():
+    rng = np.random.default_rng(2)
+    shares, told = [], []
+    for _ in range(300):
+        delay, age = rng.gamma(2.0, 19.0, 1_500), rng.uniform(0, 182, 1_500)
+        curve = delay_curve(delay[delay <= age], age[delay <= age])
+        shares.append(np.log(float(curve.at(30.0))))
+        told.append(curve_variance([curve], np.zeros(1, dtype=np.int64), np.array([30.0]), np.ones(1)))
+    assert np.mean(told) == pytest.approx(np.var(shares), rel=0.3)
+
+
+def test_clumps_are_seen_and_single_verdicts_are_not():
+    rng = np.random.default_rng(4)
+    flags = []
+    for burst in (1, 12):
+        seen = []
+        for _ in range(30):
+            age = np.repeat(rng.uniform(0, 180, 1_200 // burst), burst)
+            delay = np.repeat(rng.gamma(2.0, 19.0, 1_200 // burst), burst)
+            own = delay <= age
+            curve = delay_curve(delay[own], age[own])
+            seen.append(clumping([curve], np.zeros(own.sum(), dtype=np.int64), age[own], delay[own]))
+        flags.append(float(np.mean(seen)))
+    assert flags[0] < 1.15
+    assert flags[1] > 4
+
+
+@given(st.floats(0.01, 1e6), st.floats(0.01, 1e6))
+def test_an_interval_of_what_is_unseen_surrounds_its_middle(mean, variance):
+    low, high = unseen_interval(mean, variance)
+    assert 0 <= low <= high
+    assert high > 0 or variance > 100 * mean**2
+    assert low <= mean
+    below, above = share_interval(0.3, 0.1)
+    assert below < 0.3 < above
+
+
+def triangle_oracle(rows, grain):
+    size = max(int(age // grain) for _, age in rows) + 1
+    table = [[0.0] * size for _ in range(size)]
+    for delay, age in rows:
+        cohort = int(age // grain)
+        step = min(int((grain * (cohort + 1) - age + delay) // grain), cohort)
+        for later in range(step, size):
+            table[cohort][later] += 1
+    return [[table[i][k] if k <= i else None for k in range(size)] for i in range(size)]
+
+
+verdicts = st.lists(
+    st.tuples(st.integers(0, 200), st.integers(0, 200)).map(lambda x: (min(x) / 4, max(x) / 4)), min_size=1, max_size=40
+)
+
+
+@given(verdicts)
+@settings(max_examples=60)
+def test_the_ladder_is_that_of_an_oracle(rows):
+    wanted = triangle_oracle(rows, 7.0)
+    table = triangle([r[0] for r in rows], [r[1] for r in rows], np.ones(len(rows)))
+    told = [[None if np.isnan(cell) else cell for cell in line] for line in table.tolist()]
+    assert told == wanted
+    ladder = chain_ladder([r[0] for r in rows], [r[1] for r in rows])
+    size = len(wanted)
+    for cohort in range(size):
+        reached = wanted[cohort][cohort]
+        for step in range(cohort, size - 1):
+            before = sum(wanted[i][step] for i in range(step + 1, size))
+            reached *= sum(wanted[i][step + 1] for i in range(step + 1, size)) / before if before else 1.0
+        assert ladder.ultimate[cohort] == pytest.approx(reached)
+    assert (ladder.lower <= ladder.ultimate + 1e-9).all()
+    assert (ladder.upper >= ladder.ultimate - 1e-9).all()
+
+
+def test_mack_covers_and_the_youngest_borrow_a_level():
+    covered = []
+    for seed in range(60):
+        events, truth = drawn(seed, frauds=3_000, goods=10)
+        told = rb.maturity(events, asof=ASOF).ladder if seed < 2 else None
+        known, age = truth["known"], truth["age"]
+        rng = np.random.default_rng(seed)
+        delay = rng.gamma(2.0, 19.0, len(age))
+        known = truth["fraud"] & (delay <= age)
+        ladder = chain_ladder(delay[known], age[known], exposure=np.full(26, 100.0))
+        for cohort in (3, 5, 8):
+            right = (truth["fraud"] & (age >= 7 * cohort) & (age < 7 * cohort + 7)).sum()
+            covered.append(ladder.lower[cohort] <= right <= ladder.upper[cohort])
+        assert ladder.borrowed.tolist() == [True, True] + [False] * (len(ladder.known) - 2)
+        assert ladder.ultimate[0] == pytest.approx(3_000 / 26, rel=0.5)
+        if told is not None:
+            assert told["way"].tolist()[:3] == ["Bornhuetter-Ferguson", "Bornhuetter-Ferguson", "chain ladder"]
+    assert 0.90 <= np.mean(covered) <= 0.99
+
+
+@pytest.mark.parametrize("shape", ["gamma", "lognormal", "weibull"])
+def test_a_shape_is_found_and_its_tail_covers(shape):
+    rng = np.random.default_rng(6)
+    draw = {
+        "gamma": lambda n: rng.gamma(2.0, 15.0, n),
+        "lognormal": lambda n: rng.lognormal(3.2, 0.7, n),
+        "weibull": lambda n: 35 * rng.weibull(1.8, n),
+    }[shape]
+    right = float((draw(400_000) <= 60).mean())
+    found, covered, fits = [], [], []
+    for _ in range(25):
+        delay, age = draw(2_500), rng.uniform(0, 90, 2_500)
+        own = delay <= age
+        fit = delay_fit(delay[own], age[own])
+        found.append(fit.shape == shape)
+        fits.append(fit.fits)
+        lower, upper = fit.interval(60.0)
+        covered.append(lower <= right <= upper)
+    assert np.mean(found) >= 0.6
+    assert np.mean(fits) >= 0.8
+    assert np.mean(covered) >= 0.7
+    assert delay_fit([1.0], [2.0]) is None
+    assert delay_fit(np.ones(100), np.full(100, 9.0)) is None
+
+
+def test_two_sources_in_one_fit_no_shape():
+    rng = np.random.default_rng(3)
+    delay = np.where(rng.random(3_000) < 0.5, rng.gamma(50, 0.05, 3_000), rng.gamma(80, 0.6, 3_000))
+    assert not delay_fit(delay, np.full(3_000, 200.0)).fits
+
+
+def paces(faster: float, seeds: int, *, young: float = 56.0):
+    for seed in range(seeds):
+        rng = np.random.default_rng(seed)
+        age = rng.uniform(0, 182, 7_800)
+        delay = rng.gamma(2.0, np.where(age < young, faster, 38.0) / 2)
+        own = delay <= age
+        yield pace(delay[own], age[own], youngest=21.0)
+
+
+def test_a_pace_that_changes_is_flagged_and_a_steady_one_is_not():
+    assert np.mean([found.flagged for found in paces(38.0, 60)]) <= 0.16
+    quick = list(paces(30.0, 20))
+    assert np.mean([found.flagged and found.faster for found in quick]) >= 0.65
+    assert 0.05 < np.median([found.overstated for found in quick if found.overstated is not None]) < 0.5
+    slow = [found for found in paces(50.0, 12) if found.flagged]
+    assert slow
+    assert not any(found.faster for found in slow)
+    assert "understated" in " ".join(found.reading for found in slow)
+
+
+def test_each_source_has_its_own_curve_and_a_mixture_speaks_for_the_silent():
+    rng = np.random.default_rng(1)
+    size = 4_000
+    age, quick = rng.uniform(0, 150, size), rng.random(size) < 0.5
+    delay = np.where(quick, rng.gamma(2, 2.0, size), rng.gamma(4, 10.0, size))
+    known = (delay <= age) & (np.arange(size) < 1_500)
+    frame = pd.DataFrame({"id": np.arange(size), "t": ASOF - pd.to_timedelta(age, unit="D")})
+    frame["told"] = ASOF + pd.to_timedelta(np.where(known, delay - age, np.nan), unit="D")
+    frame["label"] = known.astype(float)
+    frame["source"] = np.where(known, np.where(quick, "complaint", "chargeback"), None)
+    events = rb.read(frame, roles=rb.Roles(id="id", time="t", label="label", label_time="told", label_source="source"))
+    held = held_of(events)
+    assert set(held.curves) == {"all", "all · complaint", "all · chargeback"}
+    assert held.curves["all · complaint"].age_of(0.5) < 6 < held.curves["all · chargeback"].age_of(0.5)
+    near = (np.abs(age - 20) < 1) & ~known
+    assert held.share[near].mean() == pytest.approx(0.55, abs=0.08)
+    right = (held.measurable & (np.arange(size) < 1_500)).sum()
+    assert held.total().value == pytest.approx(right, rel=0.08)
+    assert held.edge > 10, "the slow source matters, and has told nothing before"
+
+
+def test_a_cohort_too_young_says_from_when_it_can_be_told():
+    events, truth = drawn(2, frauds=6_000)
+    told = rb.maturity(events, asof=ASOF, caught=truth["caught"])
+    table = told.frame()
+    assert table["status"].iloc[0] == "measured"
+    assert table["status"].iloc[-1].startswith("not measurable before 2026-06-")
+    young = table["status"].str.startswith("not measurable")
+    assert table.loc[young, ["frauds_matured", "loss_matured", "recall"]].isna().all(axis=None)
+    assert table.loc[~young, ["frauds_matured", "loss_matured", "recall"]].notna().all(axis=None)
+    assert (table.loc[~young, "frauds_lower"] >= table.loc[~young, "frauds_known"]).all()
+    assert table["eligible"].sum() == events.rows
+    assert table["frauds_known"].sum() == truth["known"].sum()
+    share = told.frame("curve").query("group == 'all'")
+    assert share["share"].is_monotonic_increasing
+    assert told.grounds.not_measurable.startswith("events since 2026-05-")
+    later = rb.maturity(events, asof=ASOF + pd.Timedelta(days=400), caught=truth["caught"])
+    assert set(later.frame()["status"]) == {"measured"}
+
+
+def test_labels_without_time_count_as_mature():
+    events, _ = drawn(4, frauds=200)
+    told = rb.maturity(events.with_roles(label_time=None))
+    assert set(told.frame()["status"]) == {"measured"}
+    assert any("count as mature" in note for note in told.notes)
+    timeless = rb.maturity(events.with_roles(label_time=None, time=None))
+    assert timeless.frame()["cohort"].tolist() == ["all"]
+    assert timeless.frauds.value == told.frauds.value
+
+
+@pytest.mark.parametrize("rows", [0, 1, 40])
+def test_few_or_no_events_and_no_fraud_do_not_break(rows):
+    frame = pd.DataFrame({"id": np.arange(rows), "t": pd.date_range("2026-01-01", periods=rows, freq="D")})
+    frame["label"], frame["told"], frame["land"] = 0.0, pd.Series(pd.NaT, index=frame.index, dtype="M8[ns]"), "Ö\u202e"
+    events = rb.read(frame, roles=rb.Roles(id="id", time="t", label="label", label_time="told", region="land"))
+    told = rb.maturity(events)
+    assert told.frauds.value is None or rows == 0
+    assert len(told.headline()) <= 6
+    assert "nan" not in told._repr_html_().split()
+
+
+def test_what_does_not_fit_is_said():
+    events, _ = drawn(1, frauds=100)
+    with pytest.raises(ParameterError, match="whole days"):
+        rb.maturity(events, grain="1 week")
+    with pytest.raises(ParameterError, match="boolean"):
+        rb.maturity(events, caught=np.ones(3, dtype=bool))
+    with pytest.raises(DataError, match="caught"):
+        rb.maturity(events, caught="amount")
+    with pytest.raises(ColumnNotFoundError):
+        rb.maturity(events, by=("regoin",))

@@ -152,7 +152,7 @@ def table(seeds: range) -> pd.DataFrame:
         row["expected held"] = f"{held['expected held'].sum() / max(held['tested'].sum(), 1):.1%}"
         row["pooled total held"] = f"{held['pooled held'].dropna().mean():.1%}"
         row["own total held"] = f"{held['own held'].dropna().mean():.1%}"
-        row["not measurable"] = f"{1 - held['tested'].sum() / (len(held) * len(SHARES)):.0%}"
+        row["no cut of its own to price"] = f"{1 - held['tested'].sum() / (len(held) * len(SHARES)):.0%}"
         rows.append(row)
     return pd.DataFrame(rows)
 

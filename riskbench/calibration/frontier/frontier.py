@@ -300,11 +300,12 @@ def frontier(
     ground = sums(rows)
     levels = _levels(calibration, study, chosen)
     points = _points(ground, levels, calibration, scale)
+    regions = _regions(sums, rows, levels, calibration, by, scale)
     at = [study.table(rows).point(cut) for cut in (calibration.threshold,)]
     return Frontier(
         curve=_curve(ground, levels["proposed"][rows], at, scale),
         points=points,
-        regions=_regions(sums, rows, levels, calibration, by, scale),
+        regions=regions,
         volumes=volumes_frame(kinds, events.minor("amount").astype(np.float64), rows, scale),
         gmv=gmv,
         total=ground.total / scale,
@@ -313,7 +314,10 @@ def frontier(
         dominated_share=float(ground.beaten().mean()),
         window=window.words,
         score=study.sweep.name,
-        pages=points_page(points, gmv, events.currency.code),
+        pages={
+            **points_page(points, gmv, events.currency.code),
+            **points_page(regions, gmv, events.currency.code),
+        },
         notes=remarks(window.words, volume, int((window.mask & ~ripe.measurable).sum()), later=bool(later.mask.any())),
         grounds=grounds_of(ground, ripe, chosen, kinds, levels["proposed"]),
         provenance={

@@ -49,10 +49,13 @@ def points_page(points: pd.DataFrame, gmv: str, currency: str) -> dict[str, tupl
         gap = (
             "not measurable"
             if np.isnan(row["gap_bps"])
+            else "on it"
+            if row["gap_bps_lower"] == row["gap_bps_upper"]
             else f"{row['gap_bps']:+.2f} ({row['gap_bps_lower']:+.2f} to {row['gap_bps_upper']:+.2f})"
         )
         rows.append(
             {
+                **({"segment": row["segment"]} if "segment" in row else {}),
                 "point": row["point"],
                 "cut": "" if np.isnan(row["threshold"]) else number(row["threshold"]),
                 "loss, basis points": f"{row['loss_bps']:.2f} ({ends})",
@@ -62,7 +65,8 @@ def points_page(points: pd.DataFrame, gmv: str, currency: str) -> dict[str, tupl
                 "frauds": int(row["frauds"]),
             }
         )
-    return {"points": (f"Loss in basis points of {gmv} GMV, with 95 % intervals", pd.DataFrame(rows))}
+    name, where = ("regions", " by segment") if "segment" in points.columns else ("points", "")
+    return {name: (f"Loss in basis points of {gmv} GMV{where}, with 95 % intervals", pd.DataFrame(rows))}
 
 
 def remarks(words: str, volume: Volume, young: int, *, later: bool) -> tuple[str, ...]:

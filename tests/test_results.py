@@ -684,6 +684,10 @@ SPECIMENS: dict[str, Callable[[], Result]] = {
         _governed(), _events(), max_edits=2, subject_to=[rb.at_most("alert_rate", 0.9), rb.at_least("recall", 0.0)]
     ),
     "planned_run": _planned_run,
+    "queue": lambda: rb.simulate_queue(
+        _events(), reviewers=1, minutes=30, queue="region", replications=20, breach_cost=1.0
+    ),
+    "staffing": lambda: rb.staffing(_events(), minutes=30, queue="region", reviewers=[1, 2], replications=20),
     "playbook_card": _playbook_card,
     "pooled_cuts": lambda: rb.pool_cuts(rb.calibrate(_events(), given=_book())),
     "proof": lambda: rb.prove(

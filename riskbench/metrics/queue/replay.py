@@ -259,7 +259,8 @@ def interval(values: Floats, *, weeks: int, blocks: int) -> tuple[float, float, 
 
     Replications differ twice: the history was drawn anew, as `blocks` weeks, and the path from it, as `weeks`
     weeks. Only the first is doubt about the expectation, so the spread is drawn in by its share, and widened for
-    the few weeks that it is known from (Student's t). Its skew is kept.
+    the few weeks that it is known from (Student's t). What is never below (or above) 0 has its interval on the
+    logarithm: a history with few cases also shows too little spread.
 
     Parameters
     ----------
@@ -272,7 +273,7 @@ def interval(values: Floats, *, weeks: int, blocks: int) -> tuple[float, float, 
     --------
     >>> rng = np.random.default_rng(0)
     >>> [round(end, 1) for end in interval(rng.normal(100, 10, 4000), weeks=20, blocks=20)]
-    [99.8, 85.0, 115.1]
+    [99.8, 85.7, 116.3]
     """
     from scipy.special import stdtrit
 
@@ -282,10 +283,14 @@ def interval(values: Floats, *, weeks: int, blocks: int) -> tuple[float, float, 
     if not len(known):
         return float("nan"), float("nan"), float("nan")
     mean = float(known.mean())
-    low, high = np.percentile(known, [2.5, 97.5])
     few = float(stdtrit(blocks - 1, 0.975)) / Z95 * np.sqrt(blocks / (blocks - 1))
     factor = few * np.sqrt(weeks / (weeks + blocks))
     chance = Z95 * float(known.std()) / np.sqrt(len(known))
+    if mean and ((known >= 0).all() or (known <= 0).all()):
+        half = Z95 * float(np.hypot(factor, 1 / np.sqrt(len(known)))) * np.sqrt(np.log1p((known.std() / mean) ** 2))
+        low, high = sorted((mean * float(np.exp(-half)), mean * float(np.exp(half))))
+        return mean, low, high
+    low, high = np.percentile(known, [2.5, 97.5])
     below = float(np.hypot(factor * max(mean - low, 0.0), chance))
     above = float(np.hypot(factor * max(high - mean, 0.0), chance))
     return mean, mean - below, mean + above

@@ -250,9 +250,9 @@ def _levels(
             worth = (kept[:, number] - kept[:, 0] - breach_cost * (late[:, number] - late[:, 0])) / weeks - cost
             row: dict[str, object] = {"queue": name, "reviewers": team.size}
             for column, values, top in (
-                ("within_share", share, 1.0),
+                ("late_share", 1 - share, 1.0),
                 ("breaches", late[:, number] / weeks, np.inf),
-                ("worth", worth, np.inf),
+                ("worth", worth + cost, np.inf),
             ):
                 mean, low, high = interval(values, weeks=weeks, blocks=blocks)
                 floor = -np.inf if column == "worth" else 0.0
@@ -261,6 +261,9 @@ def _levels(
                     f"{column}_lower": float(np.maximum(low, floor)),
                     f"{column}_upper": float(np.minimum(high, top)),
                 }
+            late_ends = [row.pop(f"late_share{end}") for end in ("", "_upper", "_lower")]
+            for end, value in zip(("", "_lower", "_upper"), late_ends, strict=True):
+                row |= {f"within_share{end}": 1 - value, f"worth{end}": row[f"worth{end}"] - cost}  # type: ignore[operator]
             paid = team.paid() * weeks
             rows.append(
                 {

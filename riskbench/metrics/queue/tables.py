@@ -72,7 +72,7 @@ def measures_of(plan: Plan, part: dict[str, Floats], paid: float) -> dict[str, f
     with np.errstate(divide="ignore", invalid="ignore"):
         shown: dict[str, tuple[Floats, float]] = {
             "cases": (part["cases"] / weeks, np.inf),
-            "within_share": (1 - part["late"] / part["cases"], 1.0),
+            "late_share": (part["late"] / part["cases"], 1.0),
             "breaches": (part["late"] / weeks, np.inf),
             "expired": (part["expired"] / weeks, np.inf),
             "wait_p50": (part["wait_p50"], np.inf),
@@ -88,6 +88,8 @@ def measures_of(plan: Plan, part: dict[str, Floats], paid: float) -> dict[str, f
     for name, (values, top) in shown.items():
         mean, low, high = interval(values, weeks=weeks, blocks=plan.cases.blocks)
         row |= {name: mean, f"{name}_lower": float(np.maximum(low, 0.0)), f"{name}_upper": float(np.minimum(high, top))}
+    late = [row.pop(f"late_share{end}") for end in ("", "_upper", "_lower")]
+    row |= {f"within_share{end}": 1 - value for end, value in zip(("", "_lower", "_upper"), late, strict=True)}
     low, high = np.percentile(part["backlog_end"], [2.5, 97.5])
     row |= {"backlog_end": float(part["backlog_end"].mean()), "backlog_end_lower": low, "backlog_end_upper": high}
     return row
@@ -115,7 +117,8 @@ def worth_frame(
                 ("saved_value", change["kept"]),
             ):
                 row |= _ends(part, values, plan)
-            rows.append({**row, "cost": cost, **_ends("worth", worth, plan)})
+            ends = {key: value - cost for key, value in _ends("worth", worth + cost, plan).items()}
+            rows.append({**row, "cost": cost, **ends})
     return pd.DataFrame(rows)
 
 

@@ -10,7 +10,19 @@ total of these very events, so the intervals are prediction intervals.
 
 Run: python benchmarks/selective_labels.py [seeds] [first seed]
 
-TABLE
+The last table printed (840 seeds in three processes; three sets a seed; errors as shares of the mean truth):
+
+          what  seeds ipw covers robust covers bounds cover ipw error robust error naive error not told
+        frauds    840      96.7%         96.5%       100.0%      9.5%         9.4%       25.9%     5.3%
+   fraud_value    840      96.5%         96.3%       100.0%     19.8%        19.1%       37.0%     5.3%
+     precision    840      96.7%         96.5%       100.0%     15.0%        14.8%       15.4%     5.3%
+        recall    840      97.5%         97.4%       100.0%      9.1%         9.0%        9.2%     5.3%
+   insult_rate    840      96.6%         96.6%       100.0%      0.7%         0.7%        7.6%     5.3%
+good_value_hit    840      96.5%         96.3%       100.0%      1.8%         1.7%       24.6%     5.3%
+     net_value    840      96.5%         96.3%       100.0%      8.4%         8.1%       22.1%     5.3%
+
+By let-through rows of a set, IPW: 1 row 92 %, 2 rows 90 to 97 %, 3 or 4 rows 97 to 100 %, 5 to 99 rows 95 to 99 %,
+100 and more rows 92 to 97 % (64 sets); doubly robust there 89 to 95 %.
 """
 
 from __future__ import annotations

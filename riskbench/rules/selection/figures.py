@@ -151,6 +151,8 @@ def enough(evidence: Evidence, rows: Mask) -> str:
     rest, drawn = int((evidence.rest & rows).sum()), int((evidence.sampled & rows).sum())
     if rest and drawn < FEWEST:
         return f"{drawn} let-through rows, {FEWEST} are needed"
+    if not rest and bool((evidence.included.never & rows).any()):
+        return "history stopped a part of them and let none through"
     return "" if bool((evidence.labelled & rows).any()) or not bool(rows.any()) else "no event has a verdict"
 
 

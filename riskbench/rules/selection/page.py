@@ -65,7 +65,8 @@ def grounds(held: Hits, evidence: Evidence, part: Part, row: pd.Series) -> Groun
     estimated = ""
     if rest and drawn >= FEWEST:
         share = row["inferred_share"]
-        beside = "" if pd.isna(share) else f"; {number(float(share), 'share')} of the frauds told are inferred"
+        inferred = 0.0 if pd.isna(share) else float(share)
+        beside = f"; {number(inferred, 'share')} of the frauds told are inferred" if inferred else ""
         estimated = f"{rest:,} stopped alerts by {drawn:,} that were let through at random{beside}."
     if late:
         estimated = f"{estimated} Known frauds stand for those told later.".strip()

@@ -13,8 +13,9 @@ the pooled cut over the common one; the later window's interval should hold it i
     python benchmarks/regions.py            # 1,000 seeds, shared among the worlds
     python benchmarks/regions.py 200 [first seed]
 
-The last table, of 480 seeds (half from 0 on, half from 500 on). Regret
-and differences are in money a week, with 95 % intervals. Held: how often an interval of 95 % held the truth; small ones: regions below 2 % of the events; expected: the posterior's own interval:
+The last table, of 480 seeds (half from 0 on, half from 500 on). Regret and differences are in money a week, with 95 %
+intervals. Held: how often an interval of 95 % held the truth. Small ones: regions below 2 % of the events. Expected:
+the interval of the expected gain.
 
     world                         alike    few odd  differ a little  differ much       all
     seeds                           120        120              120          120       480

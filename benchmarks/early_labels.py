@@ -8,6 +8,13 @@ gamma delay of 38 days on average. A new method adds 0.3 points to the rate of e
 weeks old" when the middle of its first week is, so that 17.5 days have passed. Everything goes through `rb.read` and
 `rb.early_labels` at a rate of false discoveries of 1 %: the chances by score, the delay curve and their errors are
 estimated from events older than eight weeks.
+
+The last lines printed (--seeds 250):
+
+what                                                 seeds   found
+nothing new, 100k a week: false alarms                 250   0.004
++0.3 points, 100k a week, 2 weeks old                  250   0.840
++0.3 points, 100k a week, 3 weeks old                  250   1.000
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ all, since nothing here rests on their number), verdicts after a gamma delay of 
 with sigma 1, scores normal. Everything goes through `rb.read` and `rb.maturity`. The truth is what will have been told
 in the end of the drawn events, so that an interval is one for a number not yet known. "2 per week" and "20 per week"
 draw as many frauds. A cohort is as many weeks old as its middle is. `naive` takes what is known for what will be. Seeds
-in which nothing is fraud in the end of a cohort have no relative error and are left out of its line. `ladder` is the weekly
-chain ladder with Mack's error, for its two youngest cohorts with the level of older ones.
+in which nothing is fraud in the end of a cohort have no relative error and are left out of its line. `ladder` is the
+weekly chain ladder with Mack's error, for its two youngest cohorts with the level of older ones.
 
 The last table printed (--seeds 250):
 

@@ -16,7 +16,26 @@ intervals. Naive is the same counted: verdicts known by then, stopped events lef
 one, over the mean absolute truth. Regret is what the chosen cut gives away on the later window, in truth, against the
 best one of the curve; naive chooses on counted labels.
 
-{table}
+what                             seeds  covered   error   naive  not measurable
+promise: net value                1000    94.0%   41.7%   54.7%            0.0%
+promise: loss prevented           1000    94.4%   35.1%   49.1%            0.0%
+promise: frauds alerted           1000    97.0%   23.2%   49.0%            0.0%
+promise: precision                1000    96.9%   16.8%   23.5%            0.0%
+promise: recall                   1000    96.9%   10.5%   21.8%            0.0%
+later window: net value           1000    94.3%   27.1%   65.8%            0.0%
+later window: loss prevented      1000    94.3%   19.4%   57.9%            0.0%
+later window: frauds alerted      1000    94.8%   15.8%   56.1%            0.0%
+later window: precision           1000    94.8%   17.1%   32.2%            0.0%
+later window: recall              1000    95.8%    5.6%   25.4%            0.0%
+young weeks: net value            1000    90.7%   43.3%   85.1%            0.2%
+young weeks: loss prevented       1000    90.6%   31.0%   72.0%            0.2%
+young weeks: frauds alerted       1000    92.8%   25.7%   70.8%            0.2%
+young weeks: precision            1000    92.8%   27.6%   54.3%            0.2%
+young weeks: recall               1000    91.4%   10.8%   25.7%            0.2%
+regret of the cut, EUR a week     1000             79.2    74.7            0.0%
+
+All rows lie in 93-97 % but those of the young weeks (90.6-92.8 %), whose intervals are too narrow. The regret is no
+smaller than on counted labels: weights are alike on both sides of the cut, so they change its value, not its place.
 """
 
 from __future__ import annotations

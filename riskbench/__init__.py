@@ -74,7 +74,7 @@ _HOMES = {
     "PooledCuts": "riskbench.calibration.pooled.pooled_cuts",
     "Programme": "riskbench.data.programmes.programme",
     "Proof": "riskbench.rules.exchange.proof",
-    "Queue": "riskbench.metrics.queue",
+    "Queue": "riskbench.metrics.queue.queue",
     "Ring": "riskbench.incidents.ring",
     "RingViewer": "riskbench.widgets.rings",
     "RiskbenchError": "riskbench.errors",
@@ -93,7 +93,7 @@ _HOMES = {
     "SelectiveLabels": "riskbench.rules.selection.selective_labels",
     "SignedChange": "riskbench.rules.comparison.signing",
     "Simulation": "riskbench.rules.simulation",
-    "Staffing": "riskbench.metrics.queue",
+    "Staffing": "riskbench.metrics.queue.staffing",
     "StoreError": "riskbench.errors",
     "Surface": "riskbench.calibration.surface.surface",
     "Threshold": "riskbench.data.programmes.programme",
@@ -156,8 +156,8 @@ _HOMES = {
     "segment_explorer": "riskbench.widgets.segments",
     "selective_labels": "riskbench.rules.selection.selective_labels",
     "simulate": "riskbench.rules.simulation",
-    "simulate_queue": "riskbench.metrics.queue",
-    "staffing": "riskbench.metrics.queue",
+    "simulate_queue": "riskbench.metrics.queue.queue",
+    "staffing": "riskbench.metrics.queue.staffing",
     "start": "riskbench.runner.session",
     "surface": "riskbench.calibration.surface.surface",
     "threshold_panel": "riskbench.widgets.threshold",
@@ -248,10 +248,10 @@ if TYPE_CHECKING:
     from riskbench.metrics.maturity.maturity import maturity as maturity
     from riskbench.metrics.maturity.residual import EarlyLabels as EarlyLabels
     from riskbench.metrics.maturity.residual import early_labels as early_labels
-    from riskbench.metrics.queue import Queue as Queue
-    from riskbench.metrics.queue import Staffing as Staffing
-    from riskbench.metrics.queue import simulate_queue as simulate_queue
-    from riskbench.metrics.queue import staffing as staffing
+    from riskbench.metrics.queue.queue import Queue as Queue
+    from riskbench.metrics.queue.staffing import Staffing as Staffing
+    from riskbench.metrics.queue.queue import simulate_queue as simulate_queue
+    from riskbench.metrics.queue.staffing import staffing as staffing
     from riskbench.rules.appraisal.appraisal import Appraisal as Appraisal
     from riskbench.rules.appraisal.appraisal import appraise as appraise
     from riskbench.rules.appraisal.what_if import WhatIf as WhatIf

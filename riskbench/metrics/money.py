@@ -127,7 +127,7 @@ def money_reach(parts: Parts, *, together: npt.ArrayLike = 1.0) -> tuple[Floats,
     more = jump * (gammaincinv(jumps + _UNSEEN, 0.975) - jumps)
     adds = parts.sign > 0
     down, up = np.where(adds, less, more), np.where(adds, more, less)
-    return tuple(np.sqrt((reach**2).sum(axis=-1)) for reach in (down, up))  # type: ignore[return-value]
+    return tuple(np.sqrt((reach**2).sum(axis=-1)) for reach in (down, up))
 
 
 def money_interval(total: npt.ArrayLike, parts: Parts, *, together: npt.ArrayLike = 1.0) -> tuple[Floats, Floats]:

@@ -294,7 +294,7 @@ def test_nobody_and_no_money_are_said_and_not_made_up():
     assert "What a review saves" in found.grounds.not_measurable
 
 
-# -- a light version of benchmarks/queue.py ----------------------------------------------------------------
+# -- a light version of benchmarks/review_queue.py ----------------------------------------------------------------
 
 
 def arrivals(rng, weeks):

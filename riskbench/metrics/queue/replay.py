@@ -23,6 +23,8 @@ Spread = Literal["lognormal", "exponential", "none"]
 
 #: The standard deviation of the logarithm of a review's minutes, where only their mean is stated.
 LOG_SPREAD = 0.75
+#: No quantile further out than so many standard deviations is read off the replications; ends beyond it are stretched.
+FURTHEST = 2.0
 #: What is measured of each queue in each replication.
 MEASURES = ("cases", "late", "expired", "begun", "busy", "kept", "at_stake", "wait_p50", "wait_p90", "backlog_end")
 
@@ -258,9 +260,9 @@ def interval(values: Floats, *, weeks: int, blocks: int) -> tuple[float, float, 
     """Return the mean over replications, and the 95 % interval of what is expected in such weeks.
 
     Replications differ twice: the history was drawn anew, as `blocks` weeks, and the path from it, as `weeks`
-    weeks. Only the first is doubt about the expectation, so the spread is drawn in by its share, and widened for
-    the few weeks that it is known from (Student's t). What is never below (or above) 0 has its interval on the
-    logarithm: a history with few cases also shows too little spread.
+    weeks. Only the first is doubt about the expectation, so the ends are quantiles drawn in by its share, and widened
+    for the few weeks that it is known from (Student's t). Quantiles follow the bend of a queue: a little more work
+    near full load makes many more late.
 
     Parameters
     ----------
@@ -275,7 +277,7 @@ def interval(values: Floats, *, weeks: int, blocks: int) -> tuple[float, float, 
     >>> [round(end, 1) for end in interval(rng.normal(100, 10, 4000), weeks=20, blocks=20)]
     [99.8, 85.8, 116.2]
     """
-    from scipy.special import stdtrit
+    from scipy.special import ndtr, stdtrit
 
     from riskbench.metrics.intervals import Z95
 
@@ -284,13 +286,16 @@ def interval(values: Floats, *, weeks: int, blocks: int) -> tuple[float, float, 
         return float("nan"), float("nan"), float("nan")
     mean = float(known.mean())
     few = float(stdtrit(blocks - 1, 0.975)) / Z95 * np.sqrt(blocks / (blocks - 1))
-    factor = few * np.sqrt(weeks / (weeks + blocks))
-    chance = Z95 * float(known.std()) / np.sqrt(len(known))
-    if mean and ((known >= 0).all() or (known <= 0).all()):
-        half = Z95 * float(np.hypot(factor, 1 / np.sqrt(len(known)))) * np.sqrt(np.log1p((known.std() / mean) ** 2))
-        low, high = sorted((mean * float(np.exp(-half)), mean * float(np.exp(half))))
-        return mean, low, high
-    low, high = np.percentile(known, [2.5, 97.5])
-    below = float(np.hypot(factor * max(mean - low, 0.0), chance))
-    above = float(np.hypot(factor * max(high - mean, 0.0), chance))
-    return mean, mean - below, mean + above
+    wide = few * np.sqrt(weeks / (weeks + blocks))
+    taken = min(Z95 * wide, FURTHEST)
+    low, high = (float(end) for end in np.percentile(known, 100 * ndtr([-taken, taken])))
+    low, high, further = min(low, mean), max(high, mean), Z95 * wide / taken
+    if low > 0 or high < 0:
+        # Near full load a history with few cases shows too little of the bend: the far end is at least as far, as a
+        # ratio, as the near one, and as the replications' spread on the logarithm.
+        bend = Z95 * wide * float(np.sqrt(np.log1p((known.std() / mean) ** 2)))
+        near, far = sorted((abs(low), abs(high)))
+        top = max(np.log(far / abs(mean)) * further, np.log(abs(mean) / near) * further, bend)
+        ends = abs(mean) * (near / abs(mean)) ** further, abs(mean) * float(np.exp(top))
+        return (mean, *ends) if mean > 0 else (mean, -ends[1], -ends[0])
+    return mean, mean - further * (mean - low), mean + further * (high - mean)

@@ -141,6 +141,7 @@ _HOMES = {
     "pool_cuts": "riskbench.calibration.pooled.pooled_cuts",
     "price_deviations": "riskbench.rules.deviations",
     "price_equality": "riskbench.calibration.fairness.equality_price",
+    "programme_limit": "riskbench.metrics.disputes.programmes",
     "prove": "riskbench.rules.exchange.proof",
     "read": "riskbench.data.read",
     "read_programmes": "riskbench.data.programmes.programme",
@@ -242,6 +243,7 @@ if TYPE_CHECKING:
     from riskbench.metrics.disputes.appeals import appeals as appeals
     from riskbench.metrics.disputes.programmes import DisputeProgrammes as DisputeProgrammes
     from riskbench.metrics.disputes.programmes import dispute_programmes as dispute_programmes
+    from riskbench.metrics.disputes.programmes import programme_limit as programme_limit
     from riskbench.metrics.growth.insult import InsultPrice as InsultPrice
     from riskbench.metrics.growth.insult import insult_price as insult_price
     from riskbench.metrics.maturity.maturity import Maturity as Maturity
@@ -249,8 +251,8 @@ if TYPE_CHECKING:
     from riskbench.metrics.maturity.residual import EarlyLabels as EarlyLabels
     from riskbench.metrics.maturity.residual import early_labels as early_labels
     from riskbench.metrics.queue.queue import Queue as Queue
-    from riskbench.metrics.queue.staffing import Staffing as Staffing
     from riskbench.metrics.queue.queue import simulate_queue as simulate_queue
+    from riskbench.metrics.queue.staffing import Staffing as Staffing
     from riskbench.metrics.queue.staffing import staffing as staffing
     from riskbench.rules.appraisal.appraisal import Appraisal as Appraisal
     from riskbench.rules.appraisal.appraisal import appraise as appraise

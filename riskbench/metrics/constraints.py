@@ -22,6 +22,7 @@ CAPACITIES: Mapping[str, tuple[Side, str]] = MappingProxyType(
         "verify_within": ("at_least", "share"),
         "payout_hold_value": ("at_most", "money"),
         "appeal_overturn_rate": ("at_most", "share"),
+        "dispute_rate": ("at_most", "share"),
         "new_seller_activation": ("at_least", "share"),
         "kyc_pass_rate": ("at_least", "share"),
     }
@@ -34,6 +35,7 @@ _OPTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "verify_within": ("queue", "language", "where", "staffed", "hours", "reviewers", "minutes"),
         "payout_hold_value": ("where",),
         "appeal_overturn_rate": ("where", "appeal"),
+        "dispute_rate": ("where",),
         "new_seller_activation": ("where", "activated"),
         "kyc_pass_rate": ("where", "unit"),
     }
@@ -85,7 +87,8 @@ class CapacityLimit(Constraint):
     Attributes
     ----------
     rate : str
-        cases_per_hour, verify_within, payout_hold_value, appeal_overturn_rate, new_seller_activation or kyc_pass_rate.
+        cases_per_hour, verify_within, payout_hold_value, appeal_overturn_rate, dispute_rate, new_seller_activation or
+        kyc_pass_rate.
     bound : float
         The limit: cases, major units of money a week, or a share.
     side : {"at_most", "at_least"}
@@ -168,6 +171,8 @@ def at_most(
       `peak=True` those that come in the busiest hour of the week.
     - payout_hold_value: money held each week, in major units; commissions, or orders judged at settlement.
     - appeal_overturn_rate: overturned of all decided appeals among what is held or stopped.
+    - dispute_rate: card disputes (chargebacks and fraud reports) of events let through, over card events not stopped;
+      `rb.programme_limit` gives a scheme's limit as one.
 
     Parameters
     ----------

@@ -14,7 +14,7 @@ from riskbench.data.dataset import Dataset
 from riskbench.display.fact import Unit
 from riskbench.errors import DataError, ParameterError, listed, nearest
 from riskbench.metrics.constraints import CapacityLimit, Constraint
-from riskbench.metrics.curve import GOOD, TruthTable, reached, switched
+from riskbench.metrics.curve import FRAUD, GOOD, TruthTable, reached, switched
 from riskbench.metrics.queue.hours import HOUR, WEEK, open_minutes
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ FEWEST = 20
 _PAYS_OUT = ("settlement", "payout", "commission payout")
 #: A label source that says that an action was wrong, and those that say that one was right.
 _OVERTURNED, _UPHELD = "appeal_overturned", ("appeal_upheld", "investigation", "ban")
+#: The label sources that a card scheme counts.
+DISPUTES = ("chargeback", "fraud_report")
 _YES = ("overturned", "true", "1", "1.0", "yes", "granted", "won")
 
 
@@ -142,6 +144,8 @@ def parts_of(study: Study, limit: CapacityLimit, rows: npt.NDArray[np.intp]) -> 
         acted = _acted(study)
         whole = acted[without] * decided, acted[with_hit] * decided
         return Parts(own, whole[0] * overturned, whole[1] * overturned, *whole)
+    if limit.name == "dispute_rate":
+        return _disputes(study, own)
     passes = 1.0 - np.maximum(_by_effect(study, "review"), _by_effect(study, "stop"))
     if limit.name == "kyc_pass_rate":
         return Parts(own, passes[without], passes[with_hit], ones, ones)
@@ -209,6 +213,36 @@ def appeals_of(events: Dataset, limit: CapacityLimit) -> tuple[Mask, Mask]:
     won = np.array([name == _OVERTURNED for name in names], dtype=bool)
     stood = np.array([name in _UPHELD for name in names], dtype=bool)
     return (won | stood)[codes], won[codes]
+
+
+def _disputes(study: Study, rows: npt.NDArray[np.intp]) -> Parts:
+    """Return the disputes that come of events let through, and the events not stopped, without and with the hit."""
+    weight = np.ones(study.sweep.dataset.rows) if study.weight is None else study.weight
+    disputed = (disputed_of(study) * weight)[rows]
+    left = np.array([1.0 - study.costs.fraud_gain(rung.effect) for rung in study.steps.rungs])
+    passes = 1.0 - _by_effect(study, "stop")
+    before, after = study.sweep.base[rows], study.sweep.hit[rows]
+    return Parts(rows, left[before] * disputed, left[after] * disputed, passes[before], passes[after])
+
+
+def disputed_of(study: Study) -> Mask:
+    """Return which known frauds a card scheme counts: those told by a chargeback or a fraud report.
+
+    Raises
+    ------
+    DataError
+        When no role says who told the verdicts.
+    """
+    source = study.sweep.dataset.roles.label_source
+    if source is None:
+        raise DataError(
+            "dispute_rate is not measurable: nothing says which verdicts are disputes.",
+            hint="name the role 'label_source'",
+        )
+    codes, names = study.sweep.dataset.segment(source)
+    disputes = np.array([name in DISPUTES for name in names], dtype=bool)
+    held: Mask = disputes[codes] & (study.kinds == FRAUD)
+    return held
 
 
 def activated_of(events: Dataset, limit: CapacityLimit) -> tuple[Mask, Floats]:
@@ -332,6 +366,17 @@ def _appealed(study: Study, limit: CapacityLimit) -> None:
     _enough(limit, int(decided.sum()), "decided appeals")
 
 
+def _disputable(study: Study, limit: CapacityLimit) -> None:
+    _domain(study, limit, "transactions", "appeal_overturn_rate")
+    if not limit.where:
+        raise ParameterError(
+            "dispute_rate is for the card share only",
+            hint='where={"payment_method": "card"}, or rb.programme_limit("mastercard-ecm", on="2026-11-01")',
+        )
+    rows = study.windows.choose.mask & inside(study.sweep.dataset, limit)
+    _enough(limit, int((disputed_of(study) & rows).sum()), "card disputes")
+
+
 def _enough(limit: CapacityLimit, count: int, what: str) -> None:
     if count < FEWEST:
         raise DataError(
@@ -359,6 +404,7 @@ _CHECKS: Mapping[str, Callable[[Study, CapacityLimit], None]] = {
     "verify_within": _timed,
     "payout_hold_value": _pays_out,
     "appeal_overturn_rate": _appealed,
+    "dispute_rate": _disputable,
     "new_seller_activation": _activation,
     "kyc_pass_rate": _kyc,
 }

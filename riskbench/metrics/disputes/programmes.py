@@ -17,6 +17,7 @@ from riskbench.data.programmes import Programme, read_programmes
 from riskbench.display import Fact, Grounds, Result, result
 from riskbench.display.chart import BLUE, GREY, ORANGE, style
 from riskbench.errors import ColumnNotFoundError, DataError, ParameterError, listed, nearest
+from riskbench.metrics.constraints import Constraint, at_most
 from riskbench.metrics.intervals import wilson
 
 if TYPE_CHECKING:
@@ -218,6 +219,66 @@ def dispute_programmes(
             "label_recipe": events.label_recipe,
             "parameters": {"asof": None if asof is None else str(asof), "region": region, "programmes": list(held)},
         },
+    )
+
+
+def programme_limit(
+    programme: Programme | str,
+    *,
+    on: str | date,
+    region: str | None = None,
+    card: Mapping[str, str] | None = None,
+    margin: float = 1.0,
+) -> Constraint:
+    """Return a dispute programme's limit as a constraint of a calibration, on the card share only.
+
+    Use it in `rb.calibrate(..., subject_to=[...])`: the cut then keeps the disputes that come of card events let
+    through, over card events not stopped, under the limit. The schemes count by the month in which a dispute comes in,
+    a calibration by the events themselves: the same ratio where volume is steady, an approximation where it grows.
+
+    Parameters
+    ----------
+    programme : Programme or str
+        One that `rb.read_programmes` returned, or the id of a shipped one.
+    on : str or date
+        The day whose limit holds, ISO.
+    region : str, optional
+        The region whose limit holds, where the programme tells them apart.
+    card : mapping of a column to its value, optional
+        Which events were paid by card; by default `payment_method` "card".
+    margin : float, above 0 to 1
+        The share of the limit to keep to: 0.8 leaves a fifth of room.
+
+    Returns
+    -------
+    Constraint
+        A limit on `dispute_rate`.
+
+    Raises
+    ------
+    ParameterError
+        For a programme that does not exist, a day that is none or before its first limit, or a margin out of range.
+
+    Examples
+    --------
+    >>> import riskbench as rb
+    >>> print(rb.programme_limit("mastercard-ecm", on="2026-11-01"))
+    dispute_rate at most 0.015 (payment_method card)
+    """
+    held = programme if isinstance(programme, Programme) else _programmes(programme)[str(programme)]
+    try:
+        day = date.fromisoformat(on) if isinstance(on, str) else on
+    except ValueError as error:
+        raise ParameterError("The day of the limit is none", got=repr(on), allowed="an ISO date") from error
+    limit = held.on(day, region=region)
+    if limit is None:
+        raise ParameterError(
+            f"{held.id} has no limit in force", got=str(day), allowed=f"from {held.thresholds[0].since}"
+        )
+    if isinstance(margin, bool) or not isinstance(margin, int | float) or not 0 < margin <= 1:
+        raise ParameterError("The margin is a share of the limit", got=repr(margin), allowed="above 0, up to 1")
+    return at_most(
+        "dispute_rate", margin * limit.bps / _BPS, where={"payment_method": "card"} if card is None else card
     )
 
 

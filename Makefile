@@ -30,7 +30,7 @@ export MPLBACKEND := Agg
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint format pytest bench docs course wheel pins clean distclean
+.PHONY: help demo test lint format pytest bench studies docs course wheel pins clean distclean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -54,8 +54,13 @@ format: $(VENV)/.test ## let ruff write the style
 pytest: $(VENV)/.test ## tests, docstring examples and notebooks (ARGS="tests/rules -k ladder" for some)
 	$(PY) -m pytest -q -n $(JOBS) --dist loadfile $(NBVAL) $(or $(ARGS),tests riskbench $(NOTEBOOKS))
 
+STUDIES := $(patsubst %,benchmarks/%.py,maturity early_labels late_labels selective_labels books chosen_cut regions review_queue growth)
+
+studies: $(VENV)/.test ## how often do the intervals hold the truth, on drawn histories whose truth is known
+	@set -e; for file in $(or $(ARGS),$(STUDIES)); do echo "== $$file"; $(PY) $$file; done
+
 bench: $(VENV)/.bench ## compare speed and memory with other libraries, side by side
-	@set -e; for file in $(or $(ARGS),$(wildcard benchmarks/[a-z]*.py)); do echo "== $$file"; $(PY) $$file; done
+	@set -e; for file in $(or $(ARGS),$(filter-out $(STUDIES),$(wildcard benchmarks/[a-z]*.py))); do echo "== $$file"; $(PY) $$file; done
 
 docs: $(VENV)/.test ## write the reference, the pictures and the README's outputs anew
 	$(PY) docs/reference.py

@@ -102,10 +102,11 @@ def test_the_price_is_what_two_simulations_differ_by():
         differ = worth(own, dataset) - worth(less, dataset)
         assert row["flips"] == (was != now).sum()
         if row["flips"]:
-            half = 1.959963984540054 * np.sqrt((differ**2).sum())
+            compared = rb.compare(rb.simulate(less, dataset), rb.simulate(own, dataset)).frame("changes")
+            ends = compared.set_index("measure").loc["net value"]
             assert row["net_value"] == pytest.approx(differ.sum())
-            assert row["net_value_lower"] == pytest.approx(differ.sum() - half)
-            assert row["net_per_week_upper"] == pytest.approx((differ.sum() + half) / weeks)
+            assert row["net_value_lower"] == pytest.approx(ends["lower"])
+            assert row["net_per_week_upper"] == pytest.approx(ends["upper"] / weeks)
         else:
             assert np.isnan(row["net_value"])
     assert found["reading"].tolist()[3] == "no event of this region"

@@ -145,16 +145,18 @@ def test_what_if_tells_the_same_interval_as_a_comparison():
 
 
 @pytest.mark.parametrize(
-    ("flips", "fraud", "sigma", "passed"), [(60, 0.2, 1.5, 1.0), (25, 0.2, 1.0, 1.0), (500, 0.3, 1.0, 0.1)]
+    ("flips", "fraud", "sigma", "passed", "rest"),
+    # A heavy tail needs events beside the flips to be seen: with 600 of them nine of ten intervals hold the truth.
+    [(60, 0.2, 1.5, 1.0, 2_500), (25, 0.2, 1.0, 1.0, 600), (500, 0.3, 1.0, 0.1, 600)],
 )
-def test_the_told_interval_holds_the_truth(flips, fraud, sigma, passed):
+def test_the_told_interval_holds_the_truth(flips, fraud, sigma, passed, rest):
     mean = math.exp(4.0 + sigma**2 / 2)
     truth = flips * mean * (fraud - SPOILED * (1 - fraud)) * (1.0 if passed == 1.0 else -1.0)
     held = naive = inside = 0
-    seeds = 120
+    seeds = 100
     for seed in range(seeds):
         rng = np.random.default_rng(1_000 + seed)
-        data = _orders(rng, flips=int(rng.poisson(flips)), fraud=fraud, sigma=sigma, passed=passed, rest=600)
+        data = _orders(rng, flips=int(rng.poisson(flips)), fraud=fraud, sigma=sigma, passed=passed, rest=rest)
         found = _compared(data, loosens=passed < 1.0)
         held += found.net[1] <= truth <= found.net[2]
         row = found.ways.set_index("way").loc[["counted", "bounded"]]

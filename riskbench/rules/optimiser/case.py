@@ -14,7 +14,7 @@ from riskbench.metrics.costs import Costs
 from riskbench.metrics.paying import chance_of_luck
 from riskbench.metrics.price import Price, price
 from riskbench.rules.hits import Hits
-from riskbench.rules.moves import Usual, changes_of, moves
+from riskbench.rules.moves import Usual, changes_of, moves, swell
 from riskbench.rules.optimiser.edit import Forms
 from riskbench.rules.optimiser.search import Stand, decided
 from riskbench.rules.signature import KINDS, Cells, Signatures, events_by, signatures
@@ -81,13 +81,16 @@ class Ground:
             self.known[stand.key] = level.astype(np.int8)
         return self.known[stand.key]
 
-    def changes(self, cells: Cells, before: Stand, after: Stand) -> dict[str, float]:
-        """Return what changes on one window, in the columns of `moves.COLUMNS`."""
+    def changes(self, before: Stand, after: Stand) -> dict[str, float]:
+        """Return what changes on the later window, in the columns of `moves.COLUMNS`, as comparing the books tells."""
         was, now = self.levels(before), self.levels(after)
         picked = np.flatnonzero(was != now)
+        cells = self.report
         held = moves(cells, was[picked], now[picked], levels=len(self.effects), picked=picked)
         scale = self.held.dataset.currency.scale if self.held.worth.money else np.nan
-        made = changes_of(held, self.price, self.effects, scale=scale, usual=Usual.of(cells))
+        rows, value = self._flips(was, now)
+        together, _ = swell(self.held, rows, value)
+        made = changes_of(held, self.price, self.effects, scale=scale, usual=Usual.of(cells), together=together)
         return {name: column[0].item() for name, column in made.items()}
 
     def totals(self, cells: Cells, stand: Stand) -> Cells:
@@ -97,18 +100,21 @@ class Ground:
     def luck(self, before: Stand, after: Stand) -> float | None:
         """Return the chance that a change worth nothing looks so good on the later window; None without a verdict."""
         was, now = self.levels(before), self.levels(after)
-        changed = was != now
-        rows = np.flatnonzero(self.later & changed[self.table.pattern])
+        rows, value = self._flips(was, now)
         kinds = self.held.kinds[rows]
         if not (kinds < KINDS - 1).any():
             return None
-        stake = self.held.stake[rows]
-        pattern = self.table.pattern[rows]
-        value = self.price.gain(kinds, stake, before=was[pattern], after=now[pattern])
         known = kinds < KINDS - 1
         lost = -value[known & (value < 0)]
         loss = float(lost.mean()) if len(lost) else self._typical_loss(was, now)
         return chance_of_luck(value, known & (value > 0), known, loss=loss, base=0.0, groups=self._groups(rows))
+
+    def _flips(self, was: Small, now: Small) -> tuple[npt.NDArray[np.intp], Floats]:
+        """Return the later events whose outcome changes, and what each is worth more."""
+        rows = np.flatnonzero(self.later & (was != now)[self.table.pattern])
+        pattern = self.table.pattern[rows]
+        kinds, stake = self.held.kinds[rows], self.held.stake[rows]
+        return rows, self.price.gain(kinds, stake, before=was[pattern], after=now[pattern])
 
     def _typical_loss(self, was: Small, now: Small) -> float:
         """Return what one wrong event would cost where none was seen: the mean of all later events, so moved."""

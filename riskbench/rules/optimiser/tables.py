@@ -132,7 +132,7 @@ def edits_frame(held: Sequence[Single], ground: Ground, present: Stand) -> pd.Da
 
 def case(ground: Ground, before: Stand, after: Stand) -> dict[str, float | None]:
     """Return what a change does on the later window; None for what is not measurable there."""
-    held = ground.changes(ground.report, before, after)
+    held = ground.changes(before, after)
     made: dict[str, float | None] = {"n": int(held["flips"]), **{name: held[name] for name in TOLD}}
     known = held["flips"] > held["unlabelled"]
     if not ground.later.any() or (held["flips"] and not known):

@@ -15,6 +15,8 @@ Ints = npt.NDArray[np.int64]
 
 #: Frauds of which nothing was seen that are allowed for where counts are small: half a fraud.
 UNSEEN = 0.5
+#: Below so small a shape a gamma distribution has nearly all of its mass at 0.
+_LEAST_SHAPE = 0.2
 #: Cells of the table that looks for clumps: at least so many frauds are expected in each.
 _CELL = 5.0
 _COHORTS, _STEPS = 12, 8
@@ -62,7 +64,8 @@ def curve_variance(curves: Sequence[DelayCurve], bearer: Ints, ages: Floats, wei
 def unseen_interval(mean: float, variance: float) -> tuple[float, float]:
     """Return the 95 % interval of a sum not yet seen, 0 or more, from its mean and variance.
 
-    A gamma distribution: skewed where little is expected, near the normal one where much is.
+    A gamma distribution: skewed where little is expected, near the normal one where much is. Where its deviation is
+    large beside the mean its upper end would fall to 0; it stays at that of a mean of nearly half the deviation.
 
     >>> [round(x, 2) for x in unseen_interval(1.0, 2.0)], unseen_interval(0.0, 0.0)
     ([0.0, 5.02], (0.0, 0.0))
@@ -72,8 +75,9 @@ def unseen_interval(mean: float, variance: float) -> tuple[float, float]:
     from scipy.special import gammaincinv
 
     shape = mean**2 / variance
-    lower, upper = gammaincinv(shape, [0.025, 0.975]) * variance / mean
-    return float(lower), float(upper)
+    least = max(mean, (_LEAST_SHAPE * variance) ** 0.5)
+    lower = float(gammaincinv(shape, 0.025)) * variance / mean
+    return lower, float(gammaincinv(least**2 / variance, 0.975)) * variance / least
 
 
 def share_interval(share: float, deviation: float) -> tuple[float, float]:

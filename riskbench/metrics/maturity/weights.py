@@ -25,7 +25,9 @@ Mask = npt.NDArray[np.bool_]
 #: No known fraud stands for more than so many.
 HEAVIEST = 20.0
 #: So many frauds' worth of the usual spread of values is mixed with the spread of those at hand.
-_USUAL = 10.0
+_USUAL = 20.0
+#: So many frauds of the usual size lean the size of those at hand.
+_LEANT = 4.0
 #: The chance on one side of a 95 % interval.
 _RARE = 0.025
 
@@ -185,6 +187,15 @@ class Matured:
         """Return from when on events of a moment are old enough, in every group; the moment itself where all are."""
         return pd.Timestamp(start) + pd.Timedelta(days=self.edge)
 
+    def not_before(self, start: str | pd.Timestamp) -> str:
+        """Return from which day on events of a moment are old enough, as every page says it."""
+        return f"not measurable before {self.measurable_from(start):%Y-%m-%d}"
+
+    def too_young(self, last: str | pd.Timestamp) -> str:
+        """Return from when on events are too young, and when the last can be measured, as every page says it."""
+        since = "" if self.until is None else f"from {self.until:%Y-%m-%d} on "
+        return f"{since}are too young: {self.not_before(last)}"
+
     def _rows(self, rows: Mask | None) -> npt.NDArray[np.intp]:
         return np.flatnonzero(self.known & self.measurable & (True if rows is None else np.asarray(rows, dtype=bool)))
 
@@ -205,28 +216,50 @@ class Matured:
     ) -> tuple[float, float]:
         """Return the mean and variance of what is not seen yet, with half a fraud more than was seen."""
         rest = (1 - share) / share
-        mean, square = float((value * rest).sum()), value**2
         usual, _ = self._values(values, None)
         size = float(value.mean()) if len(value) else float(usual.mean()) if len(usual) else 1.0
-        second = float((square.sum() + _USUAL * self._usual_square(value, values)) / (len(value) + _USUAL))
+        squares = value**2
+        second = float((squares.sum() + _USUAL * self._usual_square(value, values)) / (len(value) + _USUAL))
         if values is not None and second > 0 and len(value):
             # The spread of a few sizes is itself uncertain, most where one of them makes up much of the sum.
-            second *= 1.0 + 2.0 * float(square.sum()) / max(float(np.abs(value).sum()) ** 2, 1e-300)
-        variance = second * float((rest / share).sum()) * self.clumped
-        around = self.measurable if rows is None else self.measurable & rows
-        told = float(self.share[around].mean()) if around.any() else 1.0
-        more = (1 - told) / told
-        mean += UNSEEN * size * more
-        variance += UNSEEN * second * more * (1 + more)
-        return mean, variance + self._curves(rows, value / share)
+            second *= 1.0 + 2.0 * float(squares.sum()) / max(float(np.abs(value).sum()) ** 2, 1e-300)
+        open_, even = self._even(len(value), rows)
+        seen = float((rest / share).sum())
+        variance = second * (seen if even is None else (seen + even) / 2)
+        # Half by the ages at which large ones lie: a large young one stands for much that may never be.
+        variance = (variance + max(variance, float((squares * rest / share).sum()))) / 2
+        if even is None:
+            variance += UNSEEN * second * open_ * (1 + open_)
+        mean = float((value * rest).sum()) + UNSEEN * size * open_
+        return mean, self.clumped * variance + self._curves(rows, value / share)
+
+    def _even(self, known: int, rows: Mask | None) -> tuple[float, float | None]:
+        """Return how many are untold for each one told, and the variance of the untold were frauds spread as events.
+
+        By what is seen alone, few frauds told among the young make the estimate small and its error small with it, so
+        that the upper end is too low just where it is needed. The ages of all events say how many might be unseen.
+        """
+        around = self.measurable if rows is None else self.measurable & np.asarray(rows, dtype=bool)
+        share = np.maximum(self.share[around], 1.0 / HEAVIEST)
+        if not len(share):
+            return 0.0, None
+        open_ = float((1 - share).sum() / share.sum())
+        if self.known[around].all():
+            return open_, None
+        return open_, (known + UNSEEN) * float(((1 - share) / share).sum() / share.sum())
 
     def _usual_square(self, value: Floats, values: npt.ArrayLike | None) -> float:
-        """Return the mean square of values of this size, were they spread as those of all known frauds."""
+        """Return the mean square of values of this size, were they spread as those of all known frauds.
+
+        The size itself is leant on that of all where few are at hand, by factors and not by sums.
+        """
         usual, _ = self._values(values, None)
         here = float(value.mean()) if len(value) else 0.0
         if values is None or not len(usual) or usual.mean() <= 0 or here <= 0:
             return float((value**2).mean()) if len(value) else float((usual**2).mean()) if len(usual) else 1.0
-        return float((usual**2).mean() / usual.mean() ** 2) * here**2
+        own = len(value) / (len(value) + _LEANT)
+        size = here**own * float(usual.mean()) ** (1 - own)
+        return float((usual**2).mean() / usual.mean() ** 2) * size**2
 
     def _none_left(self, rows: Mask | None) -> bool:
         """Return whether it may well be that no fraud is left to be told."""

@@ -26,7 +26,7 @@ from riskbench.calibration.choose import (
 )
 from riskbench.calibration.curve import exact_frame, frame_at, later_frame, thin
 from riskbench.calibration.grounded import grounds_of, rests_frame
-from riskbench.calibration.pages import Page, a_week, matured_page, plateau_page, promise_page, segments_page
+from riskbench.calibration.pages import Page, a_week, matured_page, plateau_page, promise_page, segments_page, untold
 from riskbench.calibration.parts import own_levels, parts_of, segment_plateaus, segments_of
 from riskbench.calibration.picture import draw_curve
 from riskbench.calibration.plateau import plateau_ends, plateau_frame, redrawn
@@ -432,6 +432,7 @@ def calibrate_sweep(
         pages=_pages(study, promise, plateau, segments, judged) | {"matured": matured_page(matured, study.counted)},
         grounds=grounds_of(study, rests, matured),
         notes=group_notes(sweep.dataset, book=given, cut_by=by, sweeps=sweep.name)
+        + tuple(untold(matured))
         + remarks(
             study,
             picked,

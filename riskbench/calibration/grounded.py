@@ -135,14 +135,17 @@ def _bounded(study: Study, rests: pd.DataFrame) -> str:
 def _not_measurable(study: Study, matured: pd.DataFrame) -> str:
     parts = []
     until, labels = None if study.standing is None else study.standing.told.until, study.labels
-    if until is not None and labels.asof is not None and bool((labels.state == YOUNG).any()):
-        parts.append(f"events from {until:%Y-%m-%d} on, too young on {labels.asof:%Y-%m-%d}")
+    young = labels.state == YOUNG
+    if study.standing is not None and until is not None and bool((young & ~study.standing.told.measurable).any()):
+        times = study.sweep.dataset.column("time").values[young & ~study.standing.told.measurable]
+        last = pd.Timestamp(int(times.max()), unit="us")
+        parts.append(f"{len(times):,} events {study.standing.told.too_young(last)}")
     elif (
         study.windows.report.end is not None
         and YOUNG_WEEKS not in set(matured["window"])
         and bool((labels.state == YOUNG).any())
     ):
-        parts.append(f"events from {study.windows.report.end} on, too young for a verdict")
+        parts.append(f"events from {study.windows.report.end} on are too young")
     if not study.windows.report.mask.any():
         parts.append("whether the cut keeps its promise, since no event lies in a later window")
     parts.append("how customers and attackers react to the cut")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -12,6 +13,9 @@ from riskbench.display import NOT_MEASURABLE, number
 from riskbench.display.fact import Unit
 
 Page = tuple[str, pd.DataFrame]
+
+#: What a page tells of the cuts once all verdicts are told; the table `matured` tells more.
+SHORT = ("net value", "frauds alerted", "precision", "recall")
 
 #: Where a cost comes from, as a page says it.
 _SOURCES = {"given": "given", "default": "a default"}
@@ -82,23 +86,45 @@ def promise_page(promise: pd.DataFrame, *, chosen: str, judged: str | None) -> P
 
 
 def matured_page(matured: pd.DataFrame, counted: str) -> Page:
-    """Return what the cuts come to once all verdicts are told; nothing where all is told already."""
+    """Return what the cuts come to once all verdicts are told; nothing where all is told already, or nothing can be."""
+    told = [column for column in matured.columns if column in ("cut", "measure")]
+    stretches = {str(name): held for name, held in matured.groupby("window", sort=False) if held["value"].notna().any()}
+    first = next(iter(stretches.values()), matured.iloc[:0])
+    later = next(iter(list(stretches.values())[1:]), matured.iloc[:0])
+    if not (matured["corrected"].fillna(0.0) > 0).any():
+        first = first.iloc[:0]
+    beside = {tuple(row[name] for name in told): row for row in later.to_dict("records")}
     rows = []
-    shown = matured if (matured["corrected"].fillna(1.0) > 0).any() else matured.iloc[:0]
-    for row in shown.to_dict("records"):
-        money = row["measure"] in ("net value", "loss prevented")
-        unit: Unit = "money" if money else "average" if row["per"] else "share"
-        per = " ".join(part for part in (counted if money else "", a_week(row["per"]) if row["per"] else "") if part)
-        ends = "–"
-        if not pd.isna(row["value"]):
-            value, low, high = (number(float(row[name]), unit) for name in ("value", "lower", "upper"))
-            ends = f"{value} ({low.removesuffix(' %')} to {high})"
-        now = NOT_MEASURABLE if pd.isna(row["counted"]) else number(float(row["counted"]), unit)
-        rest = "–" if pd.isna(row["corrected"]) else number(float(row["corrected"]), "share")
-        measure = f"{row['measure']}, {per}" if per else row["measure"]
-        rows.append((f"{row['window']} to {row['end']}", row["cut"], measure, now, ends, rest, row["status"]))
-    columns = ["window", "cut", "measure", "as counted now", "in the end", "rests on correction", "status"]
-    return "Once all verdicts are told, with 95 % interval", pd.DataFrame(rows, columns=columns)
+    for measure in SHORT:
+        for row in first[first["measure"] == measure].to_dict("records"):
+            unit: Unit = "money" if measure == "net value" else "average" if row["per"] else "share"
+            sum_of = counted if measure == "net value" else ""
+            per = " ".join(part for part in (sum_of, a_week(row["per"]) if row["per"] else "") if part)
+            now = NOT_MEASURABLE if pd.isna(row["counted"]) else number(float(row["counted"]), unit)
+            rest = "–" if pd.isna(row["corrected"]) else number(float(row["corrected"]), "share")
+            young = beside.get(tuple(row[name] for name in told))
+            ends = (_in_the_end(row, unit), rest, *([] if not beside else [_in_the_end(young, unit)]))
+            rows.append((f"{measure}, {per}" if per else measure, row["cut"], now, *ends))
+    columns = ["measure", "cut", "as counted now", "in the end", "rests on correction"]
+    spans = [f"{name}, {held['start'].iloc[0]} to {held['end'].iloc[0]}" for name, held in stretches.items()]
+    columns += [f"{name}, in the end" for name in list(stretches)[1:2]]
+    caption = "Once all verdicts are told, with 95 % interval"
+    return f"{caption}: {'; '.join(spans)}" if spans else caption, pd.DataFrame(rows, columns=columns)
+
+
+def _in_the_end(row: Mapping[Hashable, Any] | None, unit: Unit) -> str:
+    if row is None or pd.isna(row["value"]):
+        return "–"
+    value, low, high = (number(float(row[name]), unit) for name in ("value", "lower", "upper"))
+    return f"{value} ({low.removesuffix(' %')} to {high})"
+
+
+def untold(matured: pd.DataFrame) -> list[str]:
+    """Return the one sentence that stands for the table where nothing can be told of any window."""
+    if not len(matured) or matured["value"].notna().any():
+        return []
+    why = str(matured["status"].iloc[0]).removeprefix(NOT_MEASURABLE).removeprefix(": ")
+    return [f"What the cuts come to once all verdicts are told is not measurable{': ' + why if why else ''}."]
 
 
 def plateau_page(plateau: pd.DataFrame, *, counted: str, per: str, window: str, length: float) -> Page:

@@ -127,6 +127,7 @@ def status(found: Estimate) -> str:
 
 def _measures(study: Study, stretch: Stretch, levels: Small) -> list[tuple[str, str, float | None, Estimate, float]]:
     """Return measure, per, what is counted, the estimate, and what to divide by, of one stretch at one cut."""
+    study = _borne(study, stretch)
     assert study.standing is not None
     standing, state, price = study.standing, study.labels.state, study.price()
     young = state == YOUNG if standing.silence else np.zeros(len(state), dtype=bool)
@@ -176,6 +177,20 @@ def _measures(study: Study, stretch: Stretch, levels: Small) -> list[tuple[str, 
     every = float((known & passed).sum())
     add("recall", caught / every if every else None, view.share(alerted), over=1.0, rate=True)
     return made
+
+
+def _borne(study: Study, stretch: Stretch) -> Study:
+    """Return the study with let-through events that stand for the stopped ones of a stretch, or for themselves alone.
+
+    Where losses are measured the size of a stopped event is not known, and enough of the let-through ones must be
+    frauds, so that their losses tell it.
+    """
+    assert study.standing is not None
+    standing, bears = study.standing, study.standing.bears
+    if study.worth.loss_measured:
+        bears = bears & (study.labels.state == FRAUD)
+    let = standing.let.within(stretch.mask, bears)
+    return study if let is standing.let else replace(study, standing=replace(standing, let=let))
 
 
 def _shifted(found: Estimate, more: float, counted: float) -> Estimate:

@@ -115,12 +115,12 @@ class Study:
         kinds[labels.state == FRAUD] = 1
         held = worth(events)
         money = np.where(kinds == 1, held.loss, np.where(kinds == 0, held.margin, 0))
-        standing = Standing.of(events, labels)
-        if standing.weight is not None:
-            money = np.rint(money * standing.weight / (1.0 if held.money else STEP)).astype(np.int64)
         windows = split(
             events, usable, choose_on=choose_on, report_on=report_on, mature_until=labels.mature_until, seed=seed
         )
+        standing = Standing.of(events, labels).within((windows.choose.mask, windows.report.mask), labels)
+        if standing.weight is not None:
+            money = np.rint(money * standing.weight / (1.0 if held.money else STEP)).astype(np.int64)
         if not (kinds[windows.choose.mask] == 1).any():
             raise DataError(
                 f"No known fraud lies in the window to choose on ({windows.choose.words}): there is nothing to "

@@ -7,20 +7,23 @@ import time
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from riskbench.calibration.capacity.answer import limits_words
 from riskbench.calibration.capacity.levels import unit_of
 from riskbench.calibration.choose import Choice, Pair
 from riskbench.calibration.curve import Curve, violation
-from riskbench.calibration.grounded import CHANGE, PROMISE, inferred_note, unheard
+from riskbench.calibration.grounded import CHANGE, PROMISE, inferred_note, stood_for, unheard
 from riskbench.calibration.pages import a_week, money_name
 from riskbench.calibration.segments import paying
 from riskbench.calibration.study import Study
+from riskbench.data.labels import BLOCKED
 from riskbench.display import NOT_MEASURABLE, Fact, number
 from riskbench.display.fact import Unit
 from riskbench.errors import listed
 from riskbench.metrics.constraints import Constraint
+from riskbench.metrics.selection import few_drawn_words
 
 if TYPE_CHECKING:
     from riskbench.rules.book import RuleBook
@@ -246,10 +249,19 @@ def _bounds(study: Study, picked: Choice) -> list[str]:
         return []
     unit: Unit = "money" if study.worth.money else "number"
     less, more = (number(end, unit, currency=study.currency) for end in (-worst, best))
+    halted = _stopped(study, levels)
     known = f"{count:,} alerts at the cut have no verdict"
+    if halted.any():
+        drawn = study.standing.let.drawn & (levels > 0) & study.windows.choose.mask if study.standing else halted[:0]
+        known += f" ({few_drawn_words(int(halted.sum()), int(drawn.sum()), what='of them')})"
     return [
         f"{known}: if all are good, net value per {study.windows.per} is {less} lower; if all are fraud, {more} higher."
     ]
+
+
+def _stopped(study: Study, levels: npt.NDArray[np.int8]) -> npt.NDArray[np.bool_]:
+    """Return the stopped alerts of the choose window for which no let-through event stands."""
+    return study.windows.choose.mask & (levels > 0) & (study.labels.state == BLOCKED) & ~stood_for(study)
 
 
 def provenance(

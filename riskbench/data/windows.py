@@ -140,11 +140,9 @@ def split(
     ripe = last if mature_until is None else micros(mature_until)
     if first < ripe < last:
         if choose_on is None or report_on is None:
-            notes.append(
-                f"Events from {_iso(ripe)} on are too young for a verdict: what {what} does to them is not measurable."
-            )
+            notes.append(f"Events from {_iso(ripe)} on lie in no window: their silence does not mean good yet.")
         elif max(micros(span[1]) if span[1] is not None else last for span in (choose_on, report_on)) > ripe:
-            notes.append(f"The windows reach past {_iso(ripe)}: later events are too young for a verdict.")
+            notes.append(f"The windows reach past {_iso(ripe)}: the silence of later events does not mean good yet.")
         last = ripe
     spans = _spans(first, last, choose_on, report_on)
     choose, report = (_window(times, present, *span) for span in spans)

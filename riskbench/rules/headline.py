@@ -12,6 +12,7 @@ from riskbench.data.labels import REASONS, STATES
 from riskbench.display import Fact, Grounds, number
 from riskbench.metrics.estimate import Estimate
 from riskbench.metrics.intervals import sum_interval, wilson
+from riskbench.metrics.selection import few_drawn_words
 from riskbench.rules.hits import Hits
 from riskbench.rules.maturing import Maturing, Told
 from riskbench.rules.tally import Tally
@@ -155,7 +156,7 @@ def _estimated(told: Told) -> str:
 def _bounded(told: Told) -> str:
     if not told.hidden:
         return ""
-    said = f"{told.hidden:,} alerts were stopped, and too few like them were let through to judge them"
+    said = few_drawn_words(told.hidden, told.drawn)
     if told.precision.value is None or told.matured.value is None:
         return f"{said}: each may be fraud or good."
     whole = told.base + told.hidden
@@ -165,12 +166,8 @@ def _bounded(told: Told) -> str:
 
 def _dark(maturing: Maturing, row: Mapping[str, Any], told: Told) -> str:
     parts = []
-    ready = maturing.ready(told.since)
-    if told.too_young and told.since is not None and ready is not None:
-        parts.append(
-            f"{told.too_young:,} alerts from {told.since:%Y-%m-%d} on are too young: "
-            f"not measurable before {ready:%Y-%m-%d}."
-        )
+    if told.too_young and told.last is not None and maturing.matured.until is not None:
+        parts.append(f"{told.too_young:,} alerts {maturing.matured.too_young(told.last)}.")
     if mute := int(row["unlabelled_no_channel"]):
         parts.append(f"{mute:,} alerts have no dispute channel.")
     if none := int(row["unlabelled_no_verdict"]):

@@ -14,14 +14,12 @@ from riskbench.data.labels import BLOCKED, FRAUD, NO_CHANNEL, YOUNG, has_verdict
 from riskbench.metrics.estimate import Estimate
 from riskbench.metrics.intervals import Z95, wilson
 from riskbench.metrics.maturity import Matured, matured
-from riskbench.metrics.selection import Inclusion, inclusion
+from riskbench.metrics.selection import Inclusion, enough_drawn, inclusion
 from riskbench.rules.hits import Hits
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
-#: With fewer events that were let through at random, the let-through says nothing.
-FEWEST_LET_THROUGH = 10
 #: Half a fraud that was not seen is allowed for where a ratio rests on few.
 _UNSEEN = 0.5
 #: So many frauds' worth of the usual spread of sizes is mixed with the spread of a few.
@@ -45,10 +43,10 @@ class Told:
         The share of the matured frauds that stands for later verdicts, and for stopped events.
     base : float
         How many hits the precision is a share of, stopped ones that are stood for included.
-    hidden : int
-        Hits that history stopped and for which none stands that was let through.
-    since : Timestamp or None
-        The first of the hits that are too young.
+    hidden, drawn : int
+        Hits that history stopped and for which none stands that was let through; hits that were let through at random.
+    since, last : Timestamp or None
+        The first and the last of the hits that are too young.
     """
 
     hits: int
@@ -65,7 +63,9 @@ class Told:
     let_through: float
     base: float
     hidden: int
+    drawn: int
     since: pd.Timestamp | None
+    last: pd.Timestamp | None
 
     @property
     def status(self) -> str:
@@ -113,10 +113,13 @@ class Maturing:
 
     @cached_property
     def drawn(self) -> Mask:
-        """Which events were let through at random and stand for stopped ones; none where they are too few."""
-        found = self.inclusion.drawn & self.matured.measurable
-        enough = int(np.count_nonzero(found & self.due)) >= FEWEST_LET_THROUGH and self.stopped.any()
-        return found if enough else np.zeros(len(found), dtype=bool)
+        """Which events were let through at random and may stand for stopped ones; none where they are too few."""
+        found = self._passed
+        return found if enough_drawn(found & self.due, self.stopped) else np.zeros(len(found), dtype=bool)
+
+    @cached_property
+    def _passed(self) -> Mask:
+        return self.inclusion.drawn & self.matured.measurable
 
     @cached_property
     def stopped(self) -> Mask:
@@ -174,25 +177,22 @@ class Maturing:
             let_through=passed,
             base=base,
             hidden=blocked - share.stopped,
-            since=self._first(young),
+            drawn=int(np.count_nonzero(rows & self._passed & self.due)),
+            since=self._moment(young, first=True),
+            last=self._moment(young, first=False),
         )
         return told if n else self._none(told)
 
-    def ready(self, since: pd.Timestamp | None) -> pd.Timestamp | None:
-        """Return from when on events of a moment are old enough."""
-        asof, until = self.held.labels.asof, self.matured.until
-        return None if since is None or asof is None or until is None else since + (asof - until)
-
-    def _first(self, rows: Mask) -> pd.Timestamp | None:
+    def _moment(self, rows: Mask, *, first: bool) -> pd.Timestamp | None:
         if not rows.any():
             return None
-        return pd.Timestamp(int(self.held.dataset.column("time").values[rows].min()), unit="us")
+        times = self.held.dataset.column("time").values[rows]
+        return pd.Timestamp(int(times.min() if first else times.max()), unit="us")
 
     def _none(self, told: Told) -> Told:
         """Return hits of which none is old enough, and why nothing is measurable."""
-        ready = self.ready(told.since)
-        if ready is not None:
-            why = f"not measurable before {ready:%Y-%m-%d}"
+        if told.since is not None and self.matured.until is not None:
+            why = self.matured.not_before(told.since)
         elif not told.hits:
             why = "no hits"
         elif int(np.count_nonzero(self.held.labels.state == NO_CHANNEL)) and not told.hidden:
@@ -207,11 +207,11 @@ class Maturing:
     def _stood(self, rows: Mask) -> _Stood:
         """Return which of some events stand for stopped ones among them, and for how many each."""
         drawn = np.flatnonzero(rows & self.drawn)
-        stopped_ = int(np.count_nonzero(rows & self.stopped)) if len(drawn) else 0
+        own, halted = self.due[drawn], rows & self.stopped
+        stopped_ = int(np.count_nonzero(halted))
         excess = self.inclusion.weight[drawn] - 1.0
-        if not stopped_ or not float(excess.sum()):
+        if not enough_drawn(own, halted) or not float(excess.sum()):
             return _Stood(drawn[:0], excess[:0], 0)
-        own = self.due[drawn]
         excess = excess * (stopped_ / float(excess.sum()))
         return _Stood(drawn[own], excess[own], stopped_)
 

@@ -75,7 +75,7 @@ def study_of(events, *, param: str | None = None) -> Study:
 @pytest.mark.parametrize("money", [True, False])
 @pytest.mark.parametrize("param", [None, "B.limit"])
 def test_every_point_equals_a_slow_sum_over_events(param, money):
-    study = study_of(read(history(1, rows=1200, money=money)), param=param)
+    study = study_of(read(history(1, rows=6000, money=money)), param=param)
     assert study.weight is not None
     assert study.weight.max() > 4
     rows = np.flatnonzero(study.windows.choose.mask)
@@ -172,7 +172,7 @@ def test_weights_widen_the_interval_of_a_rate():
 
 
 def test_the_record_does_not_adopt_what_is_mostly_inference():
-    frame = history(8, rows=6000, let=0.1)
+    frame = history(8, rows=20_000, let=0.1)
     calm = frame["burst"] <= 5  # what history stopped there was all good
     frame.loc[calm & (frame["fraud"] == 1), ["fraud", "told"]] = [0.0, pd.NaT]
     found = rb.calibrate(read(frame), rule_param="B.limit", given=BOOK, asof=ASOF, by=None)
@@ -224,10 +224,10 @@ def _net(study: Study, levels: np.ndarray, mask: np.ndarray, length: float) -> f
 
 
 def test_a_light_study_covers_the_truth_and_beats_what_is_counted():
-    """120 small histories of `benchmarks/chosen_cut.py`: the promise and the later window, against the truth."""
+    """60 small histories of `benchmarks/chosen_cut.py`: the promise and the later window, against the truth."""
     held, later, gaps, naive = [], [], [], []
-    for seed in range(120):
-        frame = history(1000 + seed)
+    for seed in range(60):
+        frame = history(1000 + seed, rows=12_000)
         found = rb.calibrate(read(frame), score="risk", given=BOOK, asof=ASOF, by=None, seed=seed)
         study = found.reader.study
         order = np.argsort(frame["id"].to_numpy())
@@ -241,9 +241,9 @@ def test_a_light_study_covers_the_truth_and_beats_what_is_counted():
         later.append(row["lower"] <= truth <= row["upper"])
         gaps.append(abs(row["value"] - truth))
         naive.append(abs(row["counted"] - truth))
-    # A right interval holds fewer than 103 of 120 once in 10,000; the bars leave a little for lopsided tails.
-    assert sum(held) >= 100
-    assert sum(later) >= 98
+    # A right interval holds fewer than 50 of 60 once in 10,000; the bars leave a little for lopsided tails.
+    assert sum(held) >= 49
+    assert sum(later) >= 48
     assert np.mean(gaps) < 0.7 * np.mean(naive)
 
 

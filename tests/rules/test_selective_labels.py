@@ -8,7 +8,7 @@ import pytest
 
 import riskbench as rb
 from riskbench.errors import ColumnNotFoundError, ParameterError
-from riskbench.rules.selection.figures import FEWEST
+from riskbench.metrics.selection import FEWEST_DRAWN
 
 BOOK = rb.RuleBook.from_yaml("""
 book: demo
@@ -83,10 +83,10 @@ def test_what_history_never_stopped_is_counted():
 def test_too_few_rows_bear_no_estimate():
     frame = _frame()
     hit = np.flatnonzero((frame["amount"] > 100) & frame["fraud"].notna())
-    frame.loc[hit[FEWEST - 1 :], ["did", "fraud"]] = ["block", None]
+    frame.loc[hit[FEWEST_DRAWN - 1 :], ["did", "fraud"]] = ["block", None]
     found = _told(frame)
     row = _row(found, "TX-1")
-    assert row["reading"] == f"too few let-through rows ({FEWEST - 1}): bounded"
+    assert row["reading"] == f"too few let-through rows ({FEWEST_DRAWN - 1}): bounded"
     assert pd.isna(row["ipw_precision"])
     assert pd.isna(row["robust_precision_lower"])
     assert row["worst_precision"] < frame.loc[frame["amount"] > 100, "truth"].mean() < row["best_precision"]

@@ -17,7 +17,7 @@ from riskbench.calibration.frontier.sums import Ground, Place, thinned
 from riskbench.calibration.frontier.telling import gap_fact, grounds_of, points_page, remarks, volumes_frame
 from riskbench.calibration.frontier.volume import volumes, wanted_volume
 from riskbench.calibration.study import Study
-from riskbench.data.labels import FRAUD
+from riskbench.data.labels import FRAUD, has_verdict
 from riskbench.data.outcomes import ladder
 from riskbench.display import Fact, Result, result
 from riskbench.display.chart import BLUE, GREY, ORANGE, RED, style
@@ -279,9 +279,10 @@ def frontier(
         raise DataError("There is no amount, so no volume is measurable", hint="name the role 'amount'")
     kinds = volumes(events, study.labels)
     volume = wanted_volume(kinds, gmv)
-    ripe, chosen = matured(events, study.labels), inclusion(events, study.labels)
     later = study.windows.report
     window = later if later.mask.any() else study.windows.choose
+    ripe, bears = matured(events, study.labels), has_verdict(events, study.labels)[0]
+    chosen = inclusion(events, study.labels).within(window.mask, bears & ripe.measurable)
     rows = np.flatnonzero(window.mask & ripe.measurable)
     inside = np.ones(events.rows, dtype=bool) if volume.rows is None else volume.rows
     bulk = np.where(inside, events.minor("amount"), 0).astype(np.float64)

@@ -98,7 +98,8 @@ def grounds_of(
         estimated=f"{added:.0%} of the loss: frauds told late, or among events that history stopped."
         if added > 0.005
         else "",
-        bounded=f"{int(mute.sum()):,} events that history stopped, none let through, count as no loss: a lower end. "
+        bounded=f"{int(mute.sum()):,} events that history stopped, with none or too few let through, count as no loss: "
+        "a lower end. "
         f"The proposed cut approves {passing:.1%} of the volume among them."
         if mute.any()
         else "",

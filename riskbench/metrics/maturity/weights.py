@@ -46,7 +46,7 @@ class Matured:
     measurable : ndarray of bool, shape (rows,)
         Whether the event is old enough.
     until : Timestamp or None
-        The first moment from which on no event is old enough; None where all are.
+        The moment from which on events of the group told latest are too young; None where all are old enough.
     curves : mapping of str to DelayCurve
         The delay curve of each group.
     known : ndarray of bool, shape (rows,)
@@ -56,7 +56,7 @@ class Matured:
     bearer : ndarray of int64, shape (rows,), or None
         Which curve corrects each known fraud; -1 where none does.
     edge : float
-        The age in days from which on events of every group are old enough; 0 where all are.
+        The age in days from which on events of every group are old enough; 0 where labels bear no time.
     clumped : float
         How many times more than chance alone delays vary within a cohort: 1, or more where told in clumps.
     why : str
@@ -184,7 +184,10 @@ class Matured:
         )
 
     def measurable_from(self, start: str | pd.Timestamp) -> pd.Timestamp:
-        """Return from when on events of a moment are old enough, in every group; the moment itself where all are."""
+        """Return from when on events of a moment are old enough, in every group: the one way to tell such a date.
+
+        It is the moment itself where labels bear no time; events at `until` are old enough at the as-of moment.
+        """
         return pd.Timestamp(start) + pd.Timedelta(days=self.edge)
 
     def not_before(self, start: str | pd.Timestamp) -> str:

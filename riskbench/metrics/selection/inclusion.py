@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,36 @@ from riskbench.data.labels import FRAUD, GOOD, LabelState, stopped
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
+
+#: With fewer let-through events of a set whose verdict is told, its stopped events are bounded and not estimated.
+FEWEST_DRAWN = 10
+
+
+def enough_drawn(drawn: Mask, stopped: Mask) -> bool:
+    """Return whether the let-through events of a set can stand for its stopped ones: the one rule for all figures.
+
+    Parameters
+    ----------
+    drawn : ndarray of bool
+        Let-through events of the set that bear a verdict, or get one by waiting, and are old enough.
+    stopped : ndarray of bool
+        Events of the set that were stopped, though they might have been let through.
+
+    Examples
+    --------
+    >>> enough_drawn(np.ones(9, bool), np.ones(99, bool)), enough_drawn(np.ones(10, bool), np.ones(99, bool))
+    (False, True)
+    """
+    return bool(stopped.any()) and int(np.count_nonzero(drawn)) >= FEWEST_DRAWN
+
+
+def few_drawn_words(stopped: int, drawn: int, *, what: str = "alerts") -> str:
+    """Return what is said of stopped events that are only bounded, on every page in the same words.
+
+    >>> few_drawn_words(168, 8)
+    '168 alerts were stopped, and too few like them (8) were let through to judge them'
+    """
+    return f"{stopped:,} {what} were stopped, and too few like them ({drawn:,}) were let through to judge them"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,6 +61,8 @@ class Inclusion:
         Events that would have been stopped and were let pass at random.
     known : bool
         Whether the events bear the chance; without it every stopped event is `never`.
+    silent : ndarray of bool, shape (rows,)
+        Stopped events without a verdict.
     told : tuple of str
         What is odd about the chances, and how it is read.
     """
@@ -40,7 +72,36 @@ class Inclusion:
     never: Mask
     drawn: Mask
     known: bool
+    silent: Mask
     told: tuple[str, ...] = ()
+
+    @property
+    def open(self) -> Mask:
+        """Stopped events without a verdict for which let-through ones may stand."""
+        return self.silent & (self.chance > 0)
+
+    def within(self, rows: Mask, bears: Mask) -> Inclusion:
+        """Return the same where the stopped events of a set are told by its own let-through ones, or by none.
+
+        Where these are too few, each let-through event of the set stands for itself, and the stopped ones are `never`.
+
+        Parameters
+        ----------
+        rows : ndarray of bool, shape (rows,)
+            The set, such as the events of a window.
+        bears : ndarray of bool, shape (rows,)
+            Events that bear a verdict, or get one by waiting, and are old enough.
+        """
+        chancy = rows & (self.chance > 0) & (self.chance < 1)
+        if not chancy.any() or enough_drawn(self.drawn & rows & bears, self.open & rows):
+            return self
+        halted = chancy & ~self.drawn
+        return replace(
+            self,
+            chance=np.where(chancy, np.where(halted, 0.0, 1.0), self.chance),
+            weight=np.where(chancy, np.where(halted & self.silent, 0.0, 1.0), self.weight),
+            never=self.never | (halted & self.silent),
+        )
 
 
 def inclusion(dataset: Dataset, labels: LabelState) -> Inclusion:
@@ -74,7 +135,7 @@ def inclusion(dataset: Dataset, labels: LabelState) -> Inclusion:
     if not dataset.has("let_through"):
         chance = np.where(halted, 0.0, 1.0)
         weight = np.where(silent, 0.0, 1.0)
-        return Inclusion(chance, weight, silent, np.zeros(dataset.rows, dtype=bool), known=False)
+        return Inclusion(chance, weight, silent, np.zeros(dataset.rows, dtype=bool), known=False, silent=silent)
     column = dataset.column("let_through")
     said = np.where(column.present, column.values.astype(np.float64), np.nan)
     missing, outside = np.isnan(said), (said < 0) | (said > 1)
@@ -92,4 +153,5 @@ def inclusion(dataset: Dataset, labels: LabelState) -> Inclusion:
         )
         if rows.any()
     )
-    return Inclusion(chance, weight, silent & (chance <= 0), ~halted & (chance < 1), known=True, told=told)
+    never, drawn = silent & (chance <= 0), ~halted & (chance < 1)
+    return Inclusion(chance, weight, never, drawn, known=True, silent=silent, told=told)

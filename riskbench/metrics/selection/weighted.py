@@ -163,7 +163,9 @@ def weighted_total(
         return draw.total(sized(draw, rows) for rows in groups)
     valued = int((draw.sampled & (draw.values != 0)).sum())
     if draw.rest.any() and valued < LEAST_VALUES:
-        return Estimate.none(f"{valued} let-through rows bear a value: give `size`", n=int(draw.sampled.sum()))
+        return Estimate.none(
+            f"{valued} let-through frauds bear a value, {LEAST_VALUES} are needed", n=int(draw.sampled.sum())
+        )
     return draw.total(_unsized(draw, rows) for rows in groups)
 
 

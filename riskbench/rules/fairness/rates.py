@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from riskbench.data.labels import BLOCKED, FRAUD, GOOD, YOUNG
+from riskbench.data.labels import BLOCKED, FRAUD, GOOD, YOUNG, has_verdict
 from riskbench.data.outcomes import ladder
 from riskbench.metrics.discovery import q_values
 from riskbench.metrics.group_rates import Share, apart, share
-from riskbench.metrics.selection import inclusion
+from riskbench.metrics.selection import Inclusion, inclusion
 from riskbench.rules.fairness.groups import FOLDED, SMALL, Grouping
 from riskbench.rules.hits import Hits
 
@@ -70,14 +70,19 @@ class Treated:
     @cached_property
     def weight(self) -> Floats:
         """How many events each one with a verdict stands for: those like it that history stopped."""
-        return np.asarray(inclusion(self.held.dataset, self.held.labels).weight, dtype=np.float64)
+        return np.asarray(self._included.weight, dtype=np.float64)
+
+    @cached_property
+    def _included(self) -> Inclusion:
+        every = np.ones(self.held.dataset.rows, dtype=bool)
+        bears = has_verdict(self.held.dataset, self.held.labels)[0]
+        return inclusion(self.held.dataset, self.held.labels).within(every, bears)
 
     @cached_property
     def unheard(self) -> Mask:
         """Events that no other one stands for: never let through, without dispute channel, without verdict."""
         state = self.held.labels.state
-        never = inclusion(self.held.dataset, self.held.labels).never
-        return np.asarray(never | ((state > BLOCKED) & (state != YOUNG)))
+        return np.asarray(self._included.never | ((state > BLOCKED) & (state != YOUNG)))
 
     @cached_property
     def ripe(self) -> Mask:

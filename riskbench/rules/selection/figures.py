@@ -11,7 +11,7 @@ import numpy.typing as npt
 from riskbench.data.outcomes import ladder
 from riskbench.metrics.costs import Costs
 from riskbench.metrics.estimate import Estimate
-from riskbench.metrics.selection import sensitivity, share_of
+from riskbench.metrics.selection import FEWEST_DRAWN, enough_drawn, sensitivity, share_of
 from riskbench.rules.hits import Hits
 from riskbench.rules.selection.evidence import Evidence
 
@@ -20,8 +20,6 @@ Mask = npt.NDArray[np.bool_]
 
 #: What all live rules together are called.
 ALL = "all alerts"
-#: With fewer let-through rows nothing is estimated, only bounded: see the table of benchmarks/selective_labels.py.
-FEWEST = 5
 #: The figures of a set, and whether a high one is good.
 MEASURES: Mapping[str, bool] = {
     "frauds": True,
@@ -148,10 +146,10 @@ def by_factor(evidence: Evidence, part: Part, factors: tuple[float, ...]) -> tup
 
 def enough(evidence: Evidence, rows: Mask) -> str:
     """Return why a set's figures are not estimated; empty where they are."""
-    rest, drawn = int((evidence.rest & rows).sum()), int((evidence.sampled & rows).sum())
-    if rest and drawn < FEWEST:
-        return f"{drawn} let-through rows, {FEWEST} are needed"
-    if not rest and bool((evidence.included.never & rows).any()):
+    rest, drawn = evidence.rest & rows, evidence.sampled & rows
+    if rest.any() and not enough_drawn(drawn, rest):
+        return f"{int(drawn.sum())} let-through rows, {FEWEST_DRAWN} are needed"
+    if not rest.any() and bool((evidence.included.never & rows).any()):
         return "history stopped a part of them and let none through"
     return "" if bool((evidence.labelled & rows).any()) or not bool(rows.any()) else "no event has a verdict"
 

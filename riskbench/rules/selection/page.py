@@ -9,9 +9,10 @@ import pandas as pd
 from riskbench.data.labels import YOUNG
 from riskbench.display import Fact, Grounds, number
 from riskbench.metrics.costs import Costs
+from riskbench.metrics.selection import enough_drawn, few_drawn_words
 from riskbench.rules.hits import Hits
 from riskbench.rules.selection.evidence import Evidence
-from riskbench.rules.selection.figures import FEWEST, Figure, Part
+from riskbench.rules.selection.figures import Figure, Part
 
 
 def facts(held: Hits, row: pd.Series, told: Mapping[str, Figure]) -> tuple[Fact, ...]:
@@ -62,17 +63,16 @@ def grounds(held: Hits, evidence: Evidence, part: Part, row: pd.Series) -> Groun
     never = int((evidence.included.never & part.rows).sum())
     silent = int(row["unlabelled_no_verdict"] + row["unlabelled_no_channel"])
     late = bool((evidence.weight[part.rows & evidence.labelled] > 1).any())
-    estimated = ""
-    if rest and drawn >= FEWEST:
+    estimated, told = "", enough_drawn(evidence.sampled & part.rows, evidence.rest & part.rows)
+    if told:
         share = row["inferred_share"]
         inferred = 0.0 if pd.isna(share) else float(share)
         beside = f"; {number(inferred, 'share')} of the frauds told are inferred" if inferred else ""
         estimated = f"{rest:,} stopped alerts by {drawn:,} that were let through at random{beside}."
     if late:
         estimated = f"{estimated} Known frauds stand for those told later.".strip()
-    bounded = [f"{never:,} stopped alerts of which none is ever let through"] if never else []
-    if rest and drawn < FEWEST:
-        bounded.append(f"{rest:,} stopped alerts with too few let through ({drawn})")
+    hidden = int((part.rows & evidence.hidden).sum()) if rest and not told else never
+    bounded = [few_drawn_words(hidden, 0 if told else drawn)] if hidden else []
     if silent:
         bounded.append(f"{silent:,} alerts on which no verdict will come")
     young = int((part.rows & ~evidence.told & (held.labels.state == YOUNG)).sum())

@@ -16,12 +16,12 @@ from riskbench.display import Fact, Result, result
 from riskbench.display.chart import BLUE, GREY, ORANGE, SKY, style
 from riskbench.metrics.costs import Costs
 from riskbench.metrics.estimate import Estimate
-from riskbench.metrics.selection import break_even
+from riskbench.metrics.selection import FEWEST_DRAWN, break_even
 from riskbench.metrics.selection.sensitivity import FACTORS
 from riskbench.rules.doors import mapping, wanted
 from riskbench.rules.hits import Hits
 from riskbench.rules.selection.evidence import Evidence
-from riskbench.rules.selection.figures import ALL, FEWEST, Figure, Part, by_factor, enough, figures, parts
+from riskbench.rules.selection.figures import ALL, Figure, Part, by_factor, enough, figures, parts
 from riskbench.rules.selection.page import facts, grounds, notes
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def selective_labels(
 
     Use it before a rule is relaxed, kept or retired by its precision: a stopped event has no verdict, and those that
     have one are not like it. Where a random part was let through (the role `let_through`) the figures are estimated
-    from it; with fewer than 5 such rows, or none, they are bounded. Read a wide bar as what nobody knows.
+    from it; with fewer than 10 such rows, or none, they are bounded. Read a wide bar as what nobody knows.
 
     Parameters
     ----------
@@ -272,7 +272,7 @@ def _reading(evidence: Evidence, rows: Mask) -> str:
         if never:
             return "never let through: bounded"
         return "no event has a verdict: bounded" if enough(evidence, rows) else "measured: nothing was stopped"
-    if drawn < FEWEST:
+    if drawn < FEWEST_DRAWN:
         return f"too few let-through rows ({drawn}): bounded"
     return f"estimated from {drawn:,} let-through rows{beside}"
 

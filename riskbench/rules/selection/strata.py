@@ -15,11 +15,11 @@ from riskbench.display import number
 from riskbench.engine.columns import DAY
 from riskbench.errors import DataError, ParameterError, RuleError, listed, nearest
 from riskbench.metrics.intervals import wilson
+from riskbench.metrics.selection import FEWEST_DRAWN
 from riskbench.rules.hits import Hits, apply
 from riskbench.rules.rule import Rule
 from riskbench.rules.selection.allotment import MOST, allotted, half_width
 from riskbench.rules.selection.evidence import Evidence
-from riskbench.rules.selection.figures import FEWEST
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -116,7 +116,7 @@ def _shares(held: Hits, evidence: Evidence | None, place: int, own: Mask) -> tup
     seen = hit & evidence.labelled & evidence.verdict
     frauds, labelled = int((seen & evidence.fraud).sum()), int(seen.sum())
     share = (frauds + 0.5) / (labelled + 1)
-    if labelled < FEWEST:
+    if labelled < FEWEST_DRAWN:
         return float(evidence.expected[own].mean()) if evidence.learnt else share, 0.0, 1.0
     _, low, high = wilson(frauds, labelled)
     return share, float(low), float(high)
@@ -188,8 +188,8 @@ def by_rule(
         part = strata[strata["rule"] == held_rule.id]
         passes, risk = float(part["let_through"].sum()), float(part["at_risk"].sum())
         known = float(week[names.index(held_rule.id)]) if held_rule.id in names else np.inf
-        after = max((known / precision) ** 2, FEWEST / passes) if passes > 0 and np.isfinite(known) else np.inf
-        within = known / np.sqrt(weeks) if passes * weeks >= FEWEST else np.inf
+        after = max((known / precision) ** 2, FEWEST_DRAWN / passes) if passes > 0 and np.isfinite(known) else np.inf
+        within = known / np.sqrt(weeks) if passes * weeks >= FEWEST_DRAWN else np.inf
         lines.append(
             {
                 "rule": held_rule.id,
@@ -229,7 +229,7 @@ def _reading(open_: float, rows: float, after: float, weeks: int) -> str:
         return "never let through: stays bounded"
     if after > LONGEST:
         return f"not known within {LONGEST} weeks: too few are stopped, or too little may pass"
-    if rows < FEWEST or after > weeks:
+    if rows < FEWEST_DRAWN or after > weeks:
         return f"known as well as asked after {np.ceil(after):.0f} weeks"
     return f"known as well as asked within {weeks} weeks"
 

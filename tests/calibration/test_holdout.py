@@ -105,7 +105,7 @@ def test_young_events_are_not_judged():
         roles=rb.Roles(id="id", time="at", label="fraud", label_time="told", amount="amount", score="risk"),
     )
     found = rb.calibrate(events)
-    assert any("too young" in note for note in found.notes)
+    assert any("their silence does not mean good yet" in note for note in found.notes)
     end = pd.Timestamp(" ".join(found.provenance["windows"]["report"].split()[-2:]).removeprefix("before "))
     assert end <= last - pd.Timedelta(days=29)
 

@@ -11,11 +11,13 @@ import pytest
 
 import riskbench as rb
 from riskbench.calibration.curve import REASONS
+from riskbench.calibration.pages import untold
 from riskbench.calibration.record import shortened
 from riskbench.calibration.ripe import stretches
 from riskbench.calibration.study import Study
 from riskbench.metrics.costs import Costs, worth
 from riskbench.metrics.curve import STEP, truth_table
+from riskbench.metrics.selection import FEWEST_DRAWN
 
 BOOK = rb.RuleBook.from_yaml("""
 book: demo
@@ -257,3 +259,29 @@ def test_stretches_follow_the_window_and_end_where_too_little_is_told():
     assert math.isclose(young.length, (pd.Timestamp(young.end) - pd.Timestamp(young.start)).days / 7, abs_tol=0.2)
     assert STEP < 1e-5
     assert isinstance(study.costs, Costs)
+
+
+def test_a_window_with_too_few_let_through_is_told_without_them():
+    """Few passed at random: the verdicts weigh for lateness alone, and what was stopped is bounded and said."""
+    found = rb.calibrate(read(history(11, rows=3000, let=0.05)), score="risk", given=BOOK, asof=ASOF, by=None)
+    study = found.reader.study
+    assert study.standing is not None
+    chosen = study.windows.choose.mask
+    assert int((study.standing.let.drawn & chosen).sum()) < FEWEST_DRAWN
+    assert (study.standing.let.weight[study.standing.let.drawn] == 1).all()
+    assert not study.standing.let.open.any()
+    assert found.matured["value"].notna().any()
+    caption, page = found.pages["matured"]
+    assert caption.startswith("Once all verdicts are told")
+    assert 1 <= len(page) <= 8
+    assert not page.astype(str).apply(lambda column: column.str.contains("size|not measurable")).to_numpy().any()
+    assert any("too few like them" in note for note in found.notes)
+
+
+def test_where_nothing_can_be_told_a_sentence_stands_for_the_table():
+    frame = pd.DataFrame({"value": [np.nan, np.nan], "status": ["not measurable: no fraud has been told yet"] * 2})
+    assert untold(frame) == [
+        "What the cuts come to once all verdicts are told is not measurable: no fraud has been told yet."
+    ]
+    assert untold(frame.iloc[:0]) == []
+    assert untold(frame.assign(value=[1.0, np.nan])) == []

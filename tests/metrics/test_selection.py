@@ -13,6 +13,7 @@ from riskbench.data.labels import label_state
 from riskbench.errors import ParameterError
 from riskbench.metrics.estimate import Estimate
 from riskbench.metrics.selection import (
+    FEWEST_DRAWN,
     bounds,
     break_even,
     expected_fraud,
@@ -348,3 +349,28 @@ def test_a_share_of_what_is_not_measurable_is_not():
     assert share_of(Estimate(0.0, 0.0, 0.0, 0), Estimate(0.0, 0.0, 0.0, 0)).value is None
     both = share_of(known, Estimate(0.0, 0.0, 0.0, 5))
     assert (both.value, both.n) == (1.0, 15)
+
+
+@pytest.mark.parametrize("passed", [0, FEWEST_DRAWN - 1, FEWEST_DRAWN, FEWEST_DRAWN + 5])
+def test_a_window_is_told_by_its_own_let_through_events_or_by_none(passed):
+    rows = 60
+    frame = pd.DataFrame({"id": np.arange(rows), "p": 0.1, "did": "block", "fraud": np.nan})
+    frame.loc[frame.index < passed, ["did", "fraud"]] = ["approve", 1.0]
+    frame.loc[40:, ["did", "fraud", "p"]] = ["approve", 0.0, 1.0]
+    events = rb.read(
+        frame.astype({"fraud": float}), roles=rb.Roles(id="id", label="fraud", outcome="did", let_through="p")
+    )
+    labels = label_state(events)
+    found, every = inclusion(events, labels), np.ones(rows, dtype=bool)
+    held = found.within(every, labels.state <= 1)
+    drawn = int(found.drawn.sum())
+    if drawn >= FEWEST_DRAWN:
+        assert held is found
+        assert held.weight[0] == pytest.approx(10.0)
+    else:
+        assert (held.weight[found.drawn] == 1.0).all()
+        assert (held.never == found.silent).all()
+        assert not held.open.any()
+    assert (held.drawn == found.drawn).all()
+    nothing = found.within(~every, every)
+    assert nothing is found

@@ -13,7 +13,7 @@ from riskbench.data.labels import BLOCKED, FRAUD, GOOD, STATES, YOUNG
 from riskbench.metrics.intervals import Z95
 from riskbench.metrics.maturity import Matured
 from riskbench.metrics.money import Parts, money_reach
-from riskbench.metrics.selection import weighted_total
+from riskbench.metrics.selection import FEWEST_DRAWN, weighted_total
 from riskbench.rules.comparison.differences import Pair, changes, measured
 from riskbench.rules.maturing import Maturing
 from riskbench.rules.moves import parts_of
@@ -28,7 +28,7 @@ WAYS = (COUNTED, ESTIMATED, BOUNDED)
 PASSED, STOPPED, OTHER = "newly let pass", "newly stopped", "other"
 DIRECTIONS = (PASSED, STOPPED, OTHER)
 #: With fewer flips that were let through at random, they stand for none that history stopped.
-FEWEST = 10
+FEWEST = FEWEST_DRAWN
 
 
 @dataclass(frozen=True, slots=True)

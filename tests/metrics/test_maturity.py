@@ -68,6 +68,44 @@ def test_intervals_hold_what_will_be_known_and_the_naive_figure_does_not():
     assert np.mean(naive) < -0.2
 
 
+def test_few_frauds_told_among_the_young_do_not_make_the_upper_end_too_low():
+    above, below = [], []
+    for seed in range(500):
+        events, truth = drawn(50_000 + seed, frauds=52, goods=200)
+        held = held_of(events)
+        rows = held.measurable & (np.random.default_rng(seed).random(events.rows) < 0.4)
+        told, right = held.total(rows=rows), (truth["fraud"] & rows).sum()
+        above.append(right > told.upper + 1e-9)
+        below.append(right < told.lower - 1e-9)
+    # From the known frauds' own ages alone the truth lies above in 6 of 100.
+    assert np.mean(above) <= 0.04
+    assert np.mean(below) <= 0.04
+
+
+def test_untold_frauds_spread_as_events_are_counted_as_an_oracle_counts_them():
+    events, truth = drawn(6, frauds=300)
+    held = held_of(events)
+    rows = truth["age"] < 60
+    told = [s for s, ripe, own in zip(held.share, held.measurable, rows, strict=True) if ripe and own]
+    known = int((held.known & held.measurable & rows).sum())
+    open_, even = held._even(known, rows)
+    assert open_ == pytest.approx(sum(1 - s for s in told) / sum(told))
+    assert even == pytest.approx((known + 0.5) / sum(told) * sum((1 - s) / s for s in told))
+    assert held._even(known, held.known)[1] is None, "frauds alone do not say how events are spread"
+
+
+def test_the_day_from_which_on_events_are_old_enough_is_one_everywhere():
+    events, truth = drawn(9)
+    held = held_of(events)
+    assert held.measurable_from(held.until) == ASOF
+    last = ASOF - pd.Timedelta(days=float(truth["age"].min()))
+    ready = held.measurable_from(last)
+    assert held.not_before(last) == f"not measurable before {ready:%Y-%m-%d}"
+    aged = truth["age"] + (ready - ASOF) / pd.Timedelta(days=1)
+    assert (aged >= held.edge - 1e-6).all()
+    assert (held.measurable == (truth["age"] >= held.edge)).all()
+
+
 def test_nothing_known_of_a_half_told_cohort_is_not_nothing():
     events, truth = drawn(3)
     held = held_of(events)

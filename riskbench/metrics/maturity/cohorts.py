@@ -184,7 +184,7 @@ def _status(held: Matured, told: float | None, *, ready: bool, until: pd.Timesta
         return f"not measurable: {held.why}"
     if ready:
         return MEASURED if told >= _DONE else ESTIMATED
-    return "not measurable" if until is None else f"{NOT_BEFORE} {until + pd.Timedelta(days=held.edge):%Y-%m-%d}"
+    return "not measurable" if until is None else held.not_before(until)
 
 
 def _over(value: float | None, size: int) -> float | None:

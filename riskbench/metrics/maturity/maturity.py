@@ -340,18 +340,18 @@ def _grounds(
     known = int((held.known & eligible).sum())
     at = f" by {labels.asof:%Y-%m-%d}" if labels.asof is not None else ""
     measured = f"{known:,} frauds told{at}."
-    estimated = bounded = ""
+    estimated = ""
     if frauds.value is not None and held.ages is not None:
         estimated = f"{frauds.corrected:.0%} of the frauds in the end are those still to be told, by delays so far."
         estimated = estimated.replace("%", " %")
     flagged = [group for group in groups if group.pace.flagged]
     if groups and groups[0].pace.flagged:
-        bounded = f"Verdicts come {groups[0].pace.reading}."
+        estimated = f"{estimated} Verdicts come {groups[0].pace.reading}.".strip()
     elif flagged:
-        bounded = f"The pace changed of late in {len(flagged)} of {len(groups)} delay curves."
+        estimated = f"{estimated} The pace changed of late in {len(flagged)} of {len(groups)} delay curves.".strip()
     if held.why:
         young = f"everything: {held.why}."
-    return Grounds(measured=measured, estimated=estimated, bounded=bounded, not_measurable=young)
+    return Grounds(measured=measured, estimated=estimated, not_measurable=young)
 
 
 def _pages(cohorts: pd.DataFrame) -> dict[str, tuple[str, pd.DataFrame]]:

@@ -283,7 +283,9 @@ def _segments(read: Read, usual: Usual, codes: Ints, names: Sequence[str]) -> tu
     expected = np.cumsum(by_day(due), axis=1)
     share = usual.share[young]
     ultimate = np.cumsum(by_day(np.divide(due, share, out=np.zeros(len(due)), where=share > 0)), axis=1)
-    loose: Floats = 1.0 / (mature + DRAWN) + 1.0 / usual.frauds + usual.spread
+    # The error of the chances themselves is in a segment's own level, but for the part that is leant on all.
+    leant = (DRAWN / (mature + DRAWN)) ** 2
+    loose: Floats = 1.0 / (mature + DRAWN) + leant / usual.frauds + usual.spread
     variance = usual.swell * expected + loose[:, None] * expected**2 + shared
     looks = np.array(LOOKS) - 1
     p = tail(told[:, looks], expected[:, looks], variance[:, looks])
@@ -423,8 +425,8 @@ def _grounds(read: Read, usual: Usual, steady: Pace, labels: LabelState) -> Grou
     young = read.young
     return Grounds(
         measured=f"{int(read.fraud[young].sum()):,} frauds told{at} of events of the last {TESTED} days.",
-        estimated=f"What is usual: from {usual.frauds:,} frauds of events older than {TESTED} days.",
-        bounded=f"Verdicts come {steady.reading}." if steady.flagged else "",
+        estimated=f"What is usual: from {usual.frauds:,} frauds of events older than {TESTED} days."
+        + (f" Verdicts come {steady.reading}." if steady.flagged else ""),
         not_measurable="A new method whose verdicts come later than usual.",
     )
 

@@ -11,7 +11,7 @@ from riskbench.data.dataset import micros
 from riskbench.data.labels import FRAUD, GOOD, YOUNG
 from riskbench.metrics.costs import Costs
 from riskbench.metrics.estimate import Estimate
-from riskbench.metrics.maturity import matured
+from riskbench.metrics.maturity import Matured, matured
 from riskbench.metrics.selection import (
     Bounds,
     Inclusion,
@@ -38,6 +38,8 @@ class Evidence:
     ----------
     included : Inclusion
         The chance of each event to pass.
+    late : Matured
+        Which events are old enough, and what a known fraud stands for because labels are late.
     chance : ndarray of float64
         The same; 1 of a stopped event whose verdict is known and for which no other stands.
     labelled : ndarray of bool
@@ -62,6 +64,7 @@ class Evidence:
     """
 
     included: Inclusion
+    late: Matured
     chance: Floats
     labelled: Mask
     told: Mask
@@ -103,6 +106,7 @@ class Evidence:
         loss = np.asarray(worth.loss * worth.loss_weight(costs) / scale, dtype=np.float64)
         return cls(
             included=included,
+            late=late,
             chance=chance,
             labelled=stands,
             told=told,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from riskbench.data.labels import YOUNG
+from riskbench.data.labels import has_verdict
 from riskbench.display import Fact, Grounds, number
 from riskbench.metrics.costs import Costs
 from riskbench.metrics.selection import enough_drawn, few_drawn_words
@@ -71,17 +71,26 @@ def grounds(held: Hits, evidence: Evidence, part: Part, row: pd.Series) -> Groun
         estimated = f"{rest:,} stopped alerts by {drawn:,} that were let through at random{beside}."
     if late:
         estimated = f"{estimated} Known frauds stand for those told later.".strip()
-    hidden = int((part.rows & evidence.hidden).sum()) if rest and not told else never
+    hidden = int((part.rows & evidence.included.silent).sum()) if rest and not told else never
     bounded = [few_drawn_words(hidden, 0 if told else drawn)] if hidden else []
     if silent:
         bounded.append(f"{silent:,} alerts on which no verdict will come")
-    young = int((part.rows & ~evidence.told & (held.labels.state == YOUNG)).sum())
     return Grounds(
         measured=f"{labelled:,} of {hits:,} alerts have a verdict.",
         estimated=estimated,
         bounded=f"{'; '.join(bounded)}." if bounded else "",
-        not_measurable=f"{young:,} alerts are too young to be corrected for late verdicts." if young else "",
+        not_measurable=_young(held, evidence, part),
     )
+
+
+def _young(held: Hits, evidence: Evidence, part: Part) -> str:
+    """Return which alerts are too young to be corrected for late verdicts, and until when."""
+    young = part.rows & ~evidence.late.measurable & has_verdict(held.dataset, held.labels)[0]
+    count = int(young.sum())
+    if not count:
+        return ""
+    last = pd.Timestamp(int(held.dataset.column("time").values[young].max()), unit="us")
+    return f"{count:,} alerts {evidence.late.too_young(last)}."
 
 
 def notes(held: Hits, evidence: Evidence, costs: Costs, score: str | None) -> tuple[str, ...]:

@@ -9,11 +9,11 @@ weeks old" when the middle of its first week is, so that 17.5 days have passed. 
 `rb.early_labels` at a rate of false discoveries of 1 %: the chances by score, the delay curve and their errors are
 estimated from events older than eight weeks.
 
-The last lines printed (--seeds 250):
+The last lines printed (1,000 seeds for the line of two weeks; that of three weeks is from an earlier run):
 
 what                                                 seeds   found
-nothing new, 100k a week: false alarms                 250   0.004
-+0.3 points, 100k a week, 2 weeks old                  250   0.840
+nothing new, 100k a week: false alarms                  300   0.003
++0.3 points, 100k a week, 2 weeks old                 1000   0.855
 +0.3 points, 100k a week, 3 weeks old                  250   1.000
 """
 

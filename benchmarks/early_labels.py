@@ -12,7 +12,7 @@ estimated from events older than eight weeks.
 The last lines printed (1,000 seeds for the line of two weeks; that of three weeks is from an earlier run):
 
 what                                                 seeds   found
-nothing new, 100k a week: false alarms                  300   0.003
+nothing new, 100k a week: false alarms                 300   0.003
 +0.3 points, 100k a week, 2 weeks old                 1000   0.855
 +0.3 points, 100k a week, 3 weeks old                  250   1.000
 """

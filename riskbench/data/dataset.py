@@ -130,9 +130,11 @@ class Dataset:
         if name in self.table:
             return name
         by_role = self.roles.named()
-        if name in by_role:
+        if isinstance(name, str) and name in by_role:
             return by_role[name]
-        raise ColumnNotFoundError.among(name, [*self.table.names, *by_role])
+        raise ColumnNotFoundError.among(
+            name if isinstance(name, str) else repr(name)[:80], [*self.table.names, *by_role]
+        )
 
     def has(self, role: str) -> bool:
         """Tell whether a single role (time, label, amount, ...) is filled."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -91,9 +92,11 @@ def _drawn(draw: Callable[[Axes], object], *, width: float, height: float) -> tu
     figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
-    draw(axes)
     out = io.BytesIO()
-    figure.savefig(out, format="png", dpi=110, metadata={"Software": None, "Creation Time": None})
+    with warnings.catch_warnings():  # a name in a script that the font lacks is drawn as boxes; the table spells it
+        warnings.filterwarnings("ignore", message=r"Glyph \d+", category=UserWarning)
+        draw(axes)
+        figure.savefig(out, format="png", dpi=110, metadata={"Software": None, "Creation Time": None})
     return out.getvalue(), axes
 
 

@@ -79,7 +79,7 @@ class Table:
         return tuple(self.kinds)
 
     def __contains__(self, name: object) -> bool:
-        return name in self.kinds
+        return isinstance(name, str) and name in self.kinds
 
     def __len__(self) -> int:
         return self.rows
@@ -101,8 +101,8 @@ class Table:
         """Return several columns, loading those that are not in memory in one go."""
         wanted = list(names)
         for name in wanted:
-            if name not in self.kinds:
-                raise ColumnNotFoundError.among(name, self.kinds)
+            if not isinstance(name, str) or name not in self.kinds:
+                raise ColumnNotFoundError.among(name if isinstance(name, str) else repr(name)[:80], self.kinds)
         absent = [name for name in dict.fromkeys(wanted) if name not in self._columns]
         if absent:
             assert self._load is not None

@@ -109,6 +109,10 @@ class Costs:
             return cls()
         if isinstance(costs, Costs):
             return costs
+        if not isinstance(costs, Mapping):
+            raise ParameterError(
+                "Costs are a mapping of names to numbers", got=repr(costs)[:80], allowed="Costs or dict"
+            )
         known = [spec.name for spec in fields(cls) if spec.name != "origins"]
         for name in costs:
             if name not in known:

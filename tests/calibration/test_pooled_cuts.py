@@ -149,3 +149,9 @@ def test_what_is_wrong_is_said():
     other = rb.pool_cuts(calibration, by="fraud")
     with pytest.raises(ParameterError, match="regions"):
         other.apply()
+
+
+@pytest.mark.parametrize("odd", [{"seed": -1}, {"seed": "x"}, {"seed": float("nan")}, {"by": [1]}, {"by": np.ones(2)}])
+def test_an_odd_seed_or_column_is_answered(odd):
+    with pytest.raises(ParameterError):
+        rb.pool_cuts(_world("differ much"), **odd)

@@ -272,3 +272,40 @@ def test_the_insult_floor_lies_below_the_truth_of_the_sample() -> None:
         wrong = np.mean([event not in truth for event in acted])
         assert whole["actions"] == len(acted)
         assert 0 < whole["insult_floor_rate"] < wrong
+
+
+@pytest.mark.parametrize("odd", [7, object(), {"own": 1}, b"x", dt.date(2026, 1, 1)])
+def test_odd_doors_of_the_programmes_are_answered(odd) -> None:
+    _, read = events(400, 1)
+    with pytest.raises(ParameterError):
+        rb.dispute_programmes(read, programmes=odd)
+    with pytest.raises(ParameterError):
+        rb.programme_limit(odd, on="2026-11-01")
+    with pytest.raises(ParameterError):
+        rb.read_programmes(odd)
+
+
+@pytest.mark.parametrize("day", [None, 7, [1], pd.NaT])
+def test_a_day_that_is_none_is_answered(day) -> None:
+    with pytest.raises(ParameterError):
+        rb.programme_limit("mastercard-ecm", on=day)
+
+
+def test_a_moment_stands_for_its_day() -> None:
+    said = rb.programme_limit("mastercard-ecm", on=pd.Timestamp("2026-11-01 10:00"))
+    assert said == rb.programme_limit("mastercard-ecm", on="2026-11-01")
+
+
+@pytest.mark.parametrize("by", [None, 7, [1], {"rule": 1}])
+def test_odd_columns_of_appeals_are_answered(by) -> None:
+    read = rb.read(pd.DataFrame({"id": range(20), "outcome": "block"}), roles=rb.Roles(id="id", outcome="outcome"))
+    with pytest.raises(ParameterError):
+        rb.appeals(read, pd.DataFrame({"id": range(9), "verdict": "upheld"}), by=by)
+
+
+def test_names_of_any_script_and_with_signs_of_money_are_drawn() -> None:
+    frame = pd.DataFrame({"id": range(60), "outcome": "block", "land": ["$a_$", "\U0001f642 <b>", "$\\x{$"] * 20})
+    read = rb.read(frame, roles=rb.Roles(id="id", outcome="outcome", region="land"))
+    found = rb.appeals(read, pd.DataFrame({"id": range(60), "verdict": "upheld"}))
+    page = found._repr_html_()
+    assert "<b>" not in page.split("<table", 1)[1].replace("<b>95", "")

@@ -134,6 +134,10 @@ def test_known_frauds_and_their_buyers_are_left_out():
         ({"tiers": 0}, ParameterError),
         ({"by": "id"}, ParameterError),
         ({"entity": "nobody"}, rb.RiskbenchError),
+        ({"entity": ["buyer_id"]}, rb.RiskbenchError),
+        ({"by": ["land"]}, ParameterError),
+        ({"by": np.ones(2)}, ParameterError),
+        ({"costs": 7}, ParameterError),
     ],
 )
 def test_bad_input(asked, error):
@@ -204,3 +208,11 @@ def test_intervals_hold_the_true_change_and_the_plain_difference_does_not():
     # 300 draws at 0.95: below 0.905 with p < 1e-3 each side of what a right interval does, and never by a wrong one.
     assert 0.90 <= right / seeds <= 0.99
     assert plain / seeds < 0.7
+
+
+def test_refunds_below_zero_bend_no_comparison():
+    frame = made(1_500)
+    frame.loc[::9, "amount"] = -frame["amount"]
+    row = rb.insult_price(rb.read(frame, roles=ROLES), days=30).row("held or stopped", "left")
+    assert row["change"] is not None
+    assert row["lower"] < row["change"] < row["upper"]

@@ -336,3 +336,18 @@ def test_intervals_hold_the_expectation():
     # With 95 %, fewer than 130 of 150 come about with p < 1e-4.
     assert held >= 130
     assert naive < 130
+
+
+@pytest.mark.parametrize("name", ["queue", "language", "value", "order", "spread", "arrivals", "costs"])
+@pytest.mark.parametrize("odd", [[1], np.array([1, 2]), 7])
+def test_what_is_no_name_is_answered(name, odd):
+    with pytest.raises((ParameterError, ColumnNotFoundError)):
+        rb.simulate_queue(history(1), reviewers=1, replications=20, **{name: odd})
+
+
+def test_weeks_without_a_case_reach_no_level():
+    at = pd.to_datetime(["1975-01-01", "2026-01-05", "2026-01-06"])
+    cases = rb.read(pd.DataFrame({"id": range(3), "at": at}), roles=rb.Roles(id="id", time="at"))
+    found = rb.staffing(cases, reviewers=[1], replications=20)
+    assert found.enough["reason"].tolist() == ["too few cases in the weeks that were drawn"]
+    assert "nan" not in found._repr_html_()

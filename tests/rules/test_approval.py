@@ -124,3 +124,23 @@ def test_intervals_hold_the_true_shares_though_orders_of_a_customer_go_together(
     assert 0.91 <= right / seeds <= 0.985
     assert apart / seeds >= 0.91
     assert plain / seeds < 0.9, "customers taken as one order each hold it too rarely"
+
+
+def test_no_event_at_all_is_a_page_too():
+    frame = made(40).iloc[:0]
+    found = rb.approval_rates(rb.read(frame, roles=rb.Roles(id="id", time="at", outcome="done", entities="buyer")))
+    assert found.headline()[0].value is None
+    assert "nan" not in found._repr_html_().split("<img")[0]
+
+
+@pytest.mark.parametrize("name", ["by", "new", "entity"])
+def test_what_is_no_column_is_answered(name):
+    events = rb.read(made(40), roles=rb.Roles(id="id", time="at", outcome="done", entities="buyer"))
+    with pytest.raises((DataError, ParameterError)):
+        rb.approval_rates(events, **{name: [[1]]})
+
+
+def test_a_name_with_signs_of_money_is_drawn_as_it_stands():
+    frame = made(90).assign(land=["$a_$", "$\\x{$", "\U0001f642"] * 30)
+    events = rb.read(frame, roles=rb.Roles(id="id", time="at", outcome="done", entities="buyer", region="land"))
+    assert "<img" in rb.approval_rates(events)._repr_html_()

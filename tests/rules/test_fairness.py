@@ -165,3 +165,13 @@ def test_no_difference_is_seldom_called_one():
         found = rb.fairness(rb.simulate(book, _read(frame)), by="land")
         called += bool(found.differences["reading"].str.contains("than the rest").any())
     assert called <= 11  # of 60 at 5 %: more has a chance below 1 in 10,000
+
+
+@pytest.mark.parametrize("by", [7, {"land": 1}, object(), [b"x"]])
+def test_what_names_no_group_is_answered(by):
+    book = rb.RuleBook.from_yaml(
+        "book: demo\ndomain: transactions\nrules:\n  - {id: T-1, when: amount > 5, outcome: review, status: live}"
+    )
+    events = rb.read(pd.DataFrame({"id": range(40), "amount": 10.0}), roles=rb.Roles(id="id", amount="amount"))
+    with pytest.raises(ParameterError):
+        rb.fairness(rb.simulate(book, events), by=by)

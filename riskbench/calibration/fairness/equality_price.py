@@ -212,8 +212,8 @@ def price_equality(
             got=type(calibration).__name__,
             hint="rb.price_equality(rb.calibrate(...), by=...)",
         )
-    if rate not in get_args(Rate):
-        raise ParameterError(f"{rate!r} is no rate to be equal", allowed=listed(get_args(Rate)))
+    if not isinstance(rate, str) or rate not in get_args(Rate):
+        raise ParameterError(f"{repr(rate)[:80]} is no rate to be equal", allowed=listed(get_args(Rate)))
     if tolerance is not None and not (isinstance(tolerance, int | float) and 0 <= tolerance <= 1):
         raise ParameterError("tolerance is a share", got=repr(tolerance)[:80], allowed="0..1")
     begun = time.perf_counter()

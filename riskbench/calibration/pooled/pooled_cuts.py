@@ -29,6 +29,7 @@ from riskbench.display import Fact, Result, result
 from riskbench.errors import DataError, ParameterError, listed, nearest
 from riskbench.metrics.discovery import q_values
 from riskbench.metrics.intervals import Z95
+from riskbench.rules.doors import seeded
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -212,6 +213,7 @@ def pool_cuts(
             "The common cut hits nobody, so there is no cut that regions could lean on.",
             hint="calibrate each region by itself: rb.calibrate(..., by=None) on its events",
         )
+    seeded(seed)
     codes, names = regions_of(study, by)
     windows = study.windows
     judged = windows.report if windows.report.mask.any() else windows.choose
@@ -278,6 +280,8 @@ def regions_of(study: Study, by: str) -> tuple[npt.NDArray[np.int32], tuple[str,
     ParameterError
         When there are too many.
     """
+    if not isinstance(by, str):
+        raise ParameterError("`by` is a column's name", got=repr(by)[:80])
     events = study.sweep.dataset
     role = by == "region" and (events.roles.region is not None or "region" not in events.names)
     codes, names = events.regions if role else events.segment(by)

@@ -123,6 +123,8 @@ def read_programmes(path: str | Path | None = None) -> dict[str, Programme]:
     """
     if path is None:
         return dict(_shipped())
+    if not isinstance(path, str | Path):
+        raise ParameterError("The path of the programmes is none", got=repr(path)[:80], allowed="a path")
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError, ValueError) as error:
@@ -154,6 +156,8 @@ def _parsed(text: str, where: str) -> dict[str, Programme]:
 
 
 def _programme(entry: Mapping[str, Any], where: str) -> Programme:
+    if not isinstance(entry, Mapping):
+        raise ParameterError(f"{where}: a programme is a table", got=repr(entry)[:80])
     known = dict(entry)
     name = str(known.get("id", "(without id)"))
     _keys(known, _KEYS, f"{where}: programme {name!r}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -101,7 +101,7 @@ class Appeals(Result):
         ax.hlines(place, ends[:, 0], ends[:, 1], color=colours, linewidth=2)
         ax.scatter(rate, place, color=colours, zorder=3)
         names = [f"{group} ({decided:,})" for group, decided in zip(shown["group"], shown["decided"], strict=True)]
-        ax.set_yticks(place, names)
+        ax.set_yticks(place, names, parse_math=False)
         ax.set_xlim(-2, 102)
         style(ax, title="Appeals that win, 95 % interval (decided appeals)", x="decided appeals that win (%)", y="")
 
@@ -177,7 +177,11 @@ def appeals(
     kept, place_of = kept[on_action].reset_index(drop=True), place_of[on_action]
     money = events.minor(events.roles.amount) / events.currency.scale if events.roles.amount else None
     state = _State(acted, place_of, kept, money, end)
+    if isinstance(by, Mapping) or not isinstance(by, Iterable):
+        raise ParameterError("`by` is a list of columns", got=repr(by)[:80])
     names = tuple(by) if not isinstance(by, str) else (by,)
+    if not all(isinstance(one, str) for one in names):
+        raise ParameterError("`by` is a list of columns", got=repr(names)[:80])
     if not names:
         names = (*(("region",) if events.roles.region else ()), *(("rule",) if "rule" in kept else ()))
     rows = [state.line("all", "all", acted, np.ones(len(kept), dtype=bool))]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import date
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -265,11 +265,16 @@ def programme_limit(
     >>> print(rb.programme_limit("mastercard-ecm", on="2026-11-01"))
     dispute_rate at most 0.015 (payment_method card)
     """
-    held = programme if isinstance(programme, Programme) else _programmes(programme)[str(programme)]
+    if not isinstance(programme, Programme | str):
+        raise ParameterError("The programme is one, or its id", got=repr(programme)[:80], hint="rb.read_programmes()")
+    held = programme if isinstance(programme, Programme) else _programmes(programme)[programme]
     try:
         day = date.fromisoformat(on) if isinstance(on, str) else on
     except ValueError as error:
         raise ParameterError("The day of the limit is none", got=repr(on), allowed="an ISO date") from error
+    day = day.date() if isinstance(day, datetime) else day
+    if not isinstance(day, date) or pd.isna(day):
+        raise ParameterError("The day of the limit is none", got=repr(on)[:80], allowed="an ISO date")
     limit = held.on(day, region=region)
     if limit is None:
         raise ParameterError(
@@ -289,16 +294,21 @@ _COLUMNS = (
 
 def _programmes(given: Mapping[str, Programme] | Sequence[str] | str | None) -> dict[str, Programme]:
     if isinstance(given, Mapping):
-        return dict(given)
+        for name, one in given.items():
+            if not isinstance(one, Programme):
+                raise ParameterError(f"{str(name)[:80]!r} is no programme", got=type(one).__name__)
+        return {str(name): one for name, one in given.items()}
     shipped = read_programmes()
     if given is None:
         return shipped
+    if not isinstance(given, Iterable):
+        raise ParameterError("Programmes are named by their ids", got=repr(given)[:80], allowed=listed(shipped))
     names = (given,) if isinstance(given, str) else tuple(given)
     for name in names:
-        if name not in shipped:
+        if not isinstance(name, str) or name not in shipped:
             close = nearest(str(name), shipped)
             raise ParameterError(
-                f"{name!r} is not a shipped programme",
+                f"{repr(name)[:80]} is not a shipped programme",
                 allowed=listed(shipped),
                 hint=f"did you mean {close!r}?" if close else "rb.read_programmes(path) reads others",
             )
@@ -317,7 +327,8 @@ def _card(events: Dataset, card: Mapping[str, Sequence[str] | str] | None) -> tu
     for column, values in card.items():
         if column not in events.table:
             raise ColumnNotFoundError.among(column, events.names)
-        wanted = {str(word) for word in ([values] if isinstance(values, str) else values)}
+        each = values if isinstance(values, Iterable) and not isinstance(values, str | bytes) else [values]
+        wanted = {str(word) for word in each}
         codes, names = events.segment(column)
         paid &= np.isin(codes, [place for place, name in enumerate(names) if name in wanted])
     return paid, ", ".join(f"{c} = {v if isinstance(v, str) else listed(v)}" for c, v in card.items())

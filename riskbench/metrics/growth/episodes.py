@@ -250,7 +250,15 @@ def _known_before(  # noqa: PLR0917
     middle = placed * (int(month.max()) + 1) + month
     fine = (placed * (int(week.max()) + 1) + week) * 8 + band_money
     numbers = np.stack(
-        [np.log1p(orders), np.log1p(age), np.log1p(recent), recent, np.log1p(money), days_of(when - start)], axis=1
+        [
+            np.log1p(orders),
+            np.log1p(age),
+            np.log1p(recent),
+            recent,
+            np.log1p(np.maximum(money, 0.0)),
+            days_of(when - start),
+        ],
+        axis=1,
     )
     return (fine, middle, placed, coarse), numbers
 

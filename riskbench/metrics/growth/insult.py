@@ -378,6 +378,8 @@ def _segments(held: Episodes, hard: list[int], by: str | None) -> pd.DataFrame:
     if by is None:
         return pd.DataFrame(columns=names)
     events = held.dataset
+    if not isinstance(by, str):
+        raise ParameterError("`by` is a column's name", got=repr(by)[:80])
     codes, words = events.regions if by == "region" else events.segment(by)
     if len(words) > _MOST:
         raise ParameterError(f"{by!r} has {len(words):,} values, too many for segments", allowed=f"at most {_MOST:,}")

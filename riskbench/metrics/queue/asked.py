@@ -105,9 +105,9 @@ def _whole(name: str, given: object, top: int, *, least: int = 1) -> int:
 
 def _one_of(name: str, given: str, allowed: Sequence[Word]) -> Word:
     for word in allowed:
-        if word == given:
+        if isinstance(given, str) and word == given:
             return word
     close = nearest(str(given), allowed)
     raise ParameterError(
-        f"{given!r} is no {name}", allowed=listed(allowed), hint=f"did you mean {close!r}?" if close else None
+        f"{repr(given)[:80]} is no {name}", allowed=listed(allowed), hint=f"did you mean {close!r}?" if close else None
     )

@@ -221,7 +221,7 @@ def simulate_queue(
         language=language,
         costs=stated,
     )
-    few = seen.blocks < FEW_BLOCKS and arrivals == "weeks"
+    few = seen.blocks < FEW_BLOCKS and isinstance(arrivals, str) and arrivals == "weeks"
     plan = plan_of(
         seen,
         costs=stated,

@@ -171,7 +171,7 @@ def staffing(
         raise ParameterError("level is the share to be verified in time", got=repr(level), allowed="above 0, up to 1")
     column = minutes if isinstance(minutes, str) else None
     seen = cases_of(cases, minutes=column, value=value, queue=queue, language=language, costs=stated)
-    few = seen.blocks < FEW_BLOCKS and arrivals == "weeks"
+    few = seen.blocks < FEW_BLOCKS and isinstance(arrivals, str) and arrivals == "weeks"
     plan = plan_of(
         seen,
         costs=stated,
@@ -287,13 +287,17 @@ def _enough(levels: pd.DataFrame, plan: Plan, target: float) -> pd.DataFrame:
         paying = mine[mine["worth"].notna()]
         best = int(paying["reviewers"].iloc[int(paying["worth"].to_numpy().argmax())]) if len(paying) else None
         top = mine.iloc[-1]
-        reason = (
-            f"{int(met['reviewers'].iloc[0])} reach {100 * float(met['within_share_lower'].iloc[0]):.1f} % at least"
-            if len(met)
-            else f"{int(top['reviewers'])} reach {100 * float(top['within_share']):.1f} % "
-            f"({100 * float(top['within_share_lower']):.1f} to {100 * float(top['within_share_upper']):.1f} %), "
-            f"short of {100 * target:g} %"
-        )
+        if len(met):
+            sure = 100 * float(met["within_share_lower"].iloc[0])
+            reason = f"{int(met['reviewers'].iloc[0])} reach {sure:.1f} % at least"
+        elif pd.isna(top["within_share"]):
+            reason = "too few cases in the weeks that were drawn"
+        else:
+            reason = (
+                f"{int(top['reviewers'])} reach {100 * float(top['within_share']):.1f} % "
+                f"({100 * float(top['within_share_lower']):.1f} to {100 * float(top['within_share_upper']):.1f} %), "
+                f"short of {100 * target:g} %"
+            )
         rows.append((name, int(met["reviewers"].iloc[0]) if len(met) else None, best, reason))
     frame = pd.DataFrame(rows, columns=["queue", "reviewers", "best_reviewers", "reason"])
     return frame.astype({"reviewers": "Int64", "best_reviewers": "Int64"})

@@ -13,6 +13,7 @@ from riskbench.data.dataset import Dataset
 from riskbench.engine.kernel import evaluate
 from riskbench.engine.tree import Not, atoms
 from riskbench.errors import ColumnNotFoundError, DataError, ParameterError
+from riskbench.rules.doors import listed_names
 from riskbench.rules.rule import Rule
 
 #: More groups than this are no groups of people.
@@ -70,7 +71,7 @@ def asked_groups(by: str | Iterable[str] | None, dataset: Dataset) -> tuple[str,
     ParameterError
         When one of them is no text.
     """
-    held = dataset.roles.groups if by is None else (by,) if isinstance(by, str) else tuple(by)
+    held = dataset.roles.groups if by is None else listed_names(by, name="by")
     if not held:
         raise DataError(
             "Which groups must be treated alike is not named",
@@ -98,6 +99,8 @@ def grouping(said: str, dataset: Dataset) -> Grouping:
     ParameterError
         When it makes too many groups.
     """
+    if not isinstance(said, str):
+        raise ParameterError("`by` is a column or a condition", got=repr(said)[:80])
     known = [*dataset.names, *dataset.roles.named()]
     if said in known:
         column = dataset.resolve(said)

@@ -118,9 +118,11 @@ class ApprovalRates(Result):
                 low, at, high = (100 * float(row[f"approval_rate{end}"]) for end in ("_lower", "", "_upper"))
                 ax.hlines(place + shift, low, high, color=colour, linewidth=2)
                 ax.scatter([at], [place + shift], color=colour, zorder=3, label=kind if place == 0 else None)
-        ax.set_yticks(range(len(keys)), [short(f"{by}: {name}" if by != "all" else "all") for by, name in keys])
+        ax.set_yticks(
+            range(len(keys)), [short(f"{by}: {name}" if by != "all" else "all") for by, name in keys], parse_math=False
+        )
         ax.invert_yaxis()
-        if len(wanted) > 1:
+        if len(wanted) > 1 and ax.get_legend_handles_labels()[0]:
             ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.22 * 3.6 / self.height), ncols=2, frameon=False)
         style(ax, title=f"Approval rate of new and returning customers, {self.decider}", x="approved (%)", y="")
 

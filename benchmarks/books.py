@@ -19,6 +19,7 @@ worth nothing | 1000 | 0.947 | 0.868 | 40% | 40% |  | 0.009 | 0.044 | 0%
 worth nothing, heavy tail | 1000 | 0.971 | 0.840 | 57% | 57% |  | 0.005 | 0.024 | 0%
 stopped in history | 1000 | 0.956 | 0.000 | 39% | 90% | 1.000 | 0.000 | 0.000 | 90%
 late verdicts | 250 | 0.932 | 0.672 | 18% | 31% | 1.000 | 0.000 | 0.000 | 39%
+late verdicts, with an earlier interval | 1000 | 0.923 | 0.672 | 17% | 32% | 1.000 | 0.000 | 0.000 | 39%
 
 The other lines were not run to the end; none was called not measurable or bounded in those above.
 """

@@ -127,8 +127,12 @@ class Comparison(Result):
         """Return the difference in net value as it is told, a week where there are weeks."""
         name, span = ("Net value a week", self.weeks) if self.weeks else ("Net value", 1.0)
         value, lower, upper = (end / float(span or 1.0) for end in self.net)
-        if np.isnan(value):
-            return Fact(f"Change in {name.lower()}", None, "money", note=self.why, n=0)
+        moved = self.swaps[self.swaps["before"] != self.swaps["after"]]
+        if np.isnan(value) or (self.flips and not int(moved["frauds"].sum() + moved["good"].sum())):
+            ends = (
+                f"between {number(lower, 'money')} and {number(upper, 'money')}" if np.isfinite(lower + upper) else ""
+            )
+            return Fact(f"Change in {name.lower()}", None, "money", note=ends or self.why, n=0)
         said = {"estimated": f"{number(self.inferred_share, 'share')} of it inference", "bounded": "bounded"}
         return Fact(
             f"Change in {name.lower()}",

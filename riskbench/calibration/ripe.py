@@ -97,6 +97,8 @@ def matured_frame(study: Study, cuts: Mapping[str, Small]) -> pd.DataFrame:
     """
     rows: list[tuple[object, ...]] = []
     for stretch in stretches(study):
+        out = left_out(study, stretch)
+        beside = f"; {out:,} stopped events left out" if out else ""
         for cut, levels in cuts.items():
             for measure, per, counted, found, over in _measures(study, stretch, levels):
                 value, lower, upper = (
@@ -107,7 +109,7 @@ def matured_frame(study: Study, cuts: Mapping[str, Small]) -> pd.DataFrame:
                     (
                         *(stretch.name, stretch.start, stretch.end, cut, measure, per),
                         *(naive, value, lower, upper, found.corrected if found.measurable else None),
-                        *(found.n, status(found)),
+                        *(found.n, status(found) + (beside if found.measurable else "")),
                     )
                 )
     frame = pd.DataFrame(rows, columns=COLUMNS)
@@ -182,15 +184,24 @@ def _measures(study: Study, stretch: Stretch, levels: Small) -> list[tuple[str, 
 def _borne(study: Study, stretch: Stretch) -> Study:
     """Return the study with let-through events that stand for the stopped ones of a stretch, or for themselves alone.
 
-    Where losses are measured the size of a stopped event is not known, and enough of the let-through ones must be
-    frauds, so that their losses tell it.
+    Where the size of a stopped event is known, so is what it may add at most, and the interval holds however few were
+    let through. Where losses are measured it is not, and enough of the let-through ones must be frauds, so that their
+    losses tell it; else the stopped ones are left out.
     """
     assert study.standing is not None
-    standing, bears = study.standing, study.standing.bears
-    if study.worth.loss_measured:
-        bears = bears & (study.labels.state == FRAUD)
-    let = standing.let.within(stretch.mask, bears)
+    standing = study.standing
+    if not study.worth.loss_measured:
+        return study
+    let = standing.let.within(stretch.mask, standing.bears & (study.labels.state == FRAUD))
     return study if let is standing.let else replace(study, standing=replace(standing, let=let))
+
+
+def left_out(study: Study, stretch: Stretch) -> int:
+    """Return how many stopped events of a stretch are in no figure, since too few like them were let through."""
+    borne = _borne(study, stretch)
+    if borne is study or study.standing is None:
+        return 0
+    return int(np.count_nonzero(stretch.mask & (study.labels.state == BLOCKED) & (study.standing.let.chance > 0)))
 
 
 def _shifted(found: Estimate, more: float, counted: float) -> Estimate:

@@ -106,10 +106,18 @@ def matured_page(matured: pd.DataFrame, counted: str) -> Page:
             ends = (_in_the_end(row, unit), rest, *([] if not beside else [_in_the_end(young, unit)]))
             rows.append((f"{measure}, {per}" if per else measure, row["cut"], now, *ends))
     columns = ["measure", "cut", "as counted now", "in the end", "rests on correction"]
-    spans = [f"{name}, {held['start'].iloc[0]} to {held['end'].iloc[0]}" for name, held in stretches.items()]
+    spans = [
+        f"{name}, {held['start'].iloc[0]} to {held['end'].iloc[0]}{_without(held)}" for name, held in stretches.items()
+    ]
     columns += [f"{name}, in the end" for name in list(stretches)[1:2]]
     caption = "Once all verdicts are told, with 95 % interval"
     return f"{caption}: {'; '.join(spans)}" if spans else caption, pd.DataFrame(rows, columns=columns)
+
+
+def _without(held: pd.DataFrame) -> str:
+    """Return how many stopped events a window's figures leave out, as its rows' status says it."""
+    outs = {str(status).partition("; ")[2] for status in held["status"]} - {""}
+    return f" ({outs.pop()})" if outs else ""
 
 
 def _in_the_end(row: Mapping[Hashable, Any] | None, unit: Unit) -> str:

@@ -197,11 +197,11 @@ def _borne(study: Study, stretch: Stretch) -> Study:
 
 
 def left_out(study: Study, stretch: Stretch) -> int:
-    """Return how many stopped events of a stretch are in no figure, since too few like them were let through."""
-    borne = _borne(study, stretch)
-    if borne is study or study.standing is None:
+    """Return how many stopped events of a stretch are in no figure: none, or too few like them, were let through."""
+    standing = _borne(study, stretch).standing
+    if standing is None:
         return 0
-    return int(np.count_nonzero(stretch.mask & (study.labels.state == BLOCKED) & (study.standing.let.chance > 0)))
+    return int(np.count_nonzero(stretch.mask & (study.labels.state == BLOCKED) & (standing.let.chance <= 0)))
 
 
 def _shifted(found: Estimate, more: float, counted: float) -> Estimate:

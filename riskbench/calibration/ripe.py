@@ -189,10 +189,9 @@ def _borne(study: Study, stretch: Stretch) -> Study:
     losses tell it; else the stopped ones are left out.
     """
     assert study.standing is not None
-    standing = study.standing
-    if not study.worth.loss_measured:
-        return study
-    let = standing.let.within(stretch.mask, standing.bears & (study.labels.state == FRAUD))
+    standing, let = study.standing, study.standing.every
+    if study.worth.loss_measured:
+        let = let.within(stretch.mask, standing.bears & (study.labels.state == FRAUD))
     return study if let is standing.let else replace(study, standing=replace(standing, let=let))
 
 

@@ -37,6 +37,8 @@ class Standing:
         itself. A known fraud younger than that counts as one, since its window is not corrected.
     bears : ndarray of bool, shape (rows,)
         Events that bear a verdict, or get one by waiting, and are old enough.
+    every : Inclusion
+        The chance of each event before windows with too few let-through events left theirs out.
     """
 
     told: Matured
@@ -45,6 +47,7 @@ class Standing:
     silence: bool
     weight: Floats | None
     bears: Mask
+    every: Inclusion
 
     @classmethod
     def of(cls, dataset: Dataset, labels: LabelState) -> Standing:
@@ -57,7 +60,7 @@ class Standing:
                 ripe = time.present & (time.values + int(labels.mature_after * DAY) <= labels.asof.value // 1000)
             silence = bool(((labels.state == GOOD) & ~said.present).any())
         bears = has_verdict(dataset, labels)[0] & told.measurable
-        return cls(told, let, ripe, silence, _weight(told, let, labels, ripe), bears)
+        return cls(told, let, ripe, silence, _weight(told, let, labels, ripe), bears, let)
 
     def within(self, windows: Sequence[Mask], labels: LabelState) -> Standing:
         """Return the same where the stopped events of each window are told by its own let-through ones, or by none.

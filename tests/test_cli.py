@@ -54,7 +54,7 @@ def test_the_catalogue_and_what_a_playbook_takes(told):
     assert code == 0
     assert "max_review_rate" in out
     assert "off with a source" in out
-    assert " 7. What the rules do today" in out
+    assert " 8. What the rules do today" in out
     code, out, err = told("playbooks", "cut", "review", "--domain", "kyc", "--owner", "analyst")
     assert (code, err) == (0, "")
     assert out.startswith("threshold_calibration")

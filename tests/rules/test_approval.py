@@ -96,11 +96,11 @@ def test_q_values_are_no_smaller_than_p():
 
 
 def test_bad_input():
-    with pytest.raises(ParameterError, match="simulation or of events"):
+    with pytest.raises(ParameterError, match="is a Dataset"):
         rb.approval_rates("events.parquet")
     with pytest.raises(DataError, match="outcome"):
         rb.approval_rates(rb.read(made(20), roles=ROLES.with_roles(outcome=None)))
-    with pytest.raises(ParameterError, match="too many"):
+    with pytest.raises(DataError, match="too many"):
         rb.approval_rates(rb.read(made(), roles=ROLES), by="amount")
     alone = rb.approval_rates(rb.read(made(20).drop(columns="at"), roles=ROLES.with_roles(time=None, entities=())))
     assert set(alone.rates["customers"]) == {"all"}

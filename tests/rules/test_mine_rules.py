@@ -217,7 +217,7 @@ def test_too_young_events_are_in_neither_window():
     frame.loc[frame["fraud"] == 0, "told"] = pd.NaT
     given_ = dataset(frame, ROLES.with_roles(label_time="told"))
     mined = rb.mine_rules(EMPTY, given_, asof="2026-03-25", outcome="block")
-    assert "too young" in " ".join(mined.notes)
+    assert "lie in no window" in " ".join(mined.notes)
     windows = windows_of(given_, rb.simulate(EMPTY, given_, asof="2026-03-25").hits.labels)
     times = given_.column("time").values
     last = times[windows.report.mask].max()

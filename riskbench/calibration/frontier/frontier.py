@@ -411,7 +411,7 @@ def _regions(  # noqa: PLR0917
         return pd.DataFrame(columns=names)
     codes, words = events.regions if by == "region" and events.roles.region is not None else events.segment(by)
     if len(words) > _MOST:
-        raise ParameterError(f"{by!r} has {len(words):,} values, too many for segments", allowed=f"at most {_MOST}")
+        raise DataError(f"{by!r} has {len(words):,} values, too many for segments", allowed=f"at most {_MOST}")
     parts = []
     for place, word in enumerate(words):
         inside = rows[codes[rows] == place]

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskbench.data.dataset import Dataset, micros
+from riskbench.data.doors import a_dataset
 from riskbench.data.labels import LabelState, label_state, stopped
 from riskbench.display import Fact, Grounds, Result, result
 from riskbench.display.chart import BLUE, GREY, ORANGE, style
@@ -178,6 +179,7 @@ def maturity(
 
     Source: Lagakos, S. W. and others (1988), Biometrika 75, 515-523; Mack, T. (1993), ASTIN Bulletin 23, 213-225.
     """
+    a_dataset(events, name="events")
     days = _days(grain)
     flags = _caught(events, caught)
     columns, chosen = _columns(events, by)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskbench.data.dataset import Dataset
+from riskbench.data.doors import a_dataset
 from riskbench.data.labels import LabelState, label_state
 from riskbench.display import Fact, Grounds, Result, result
 from riskbench.display.chart import BLUE, GREY, ORANGE, style
@@ -179,6 +180,7 @@ def early_labels(
     Source: Benjamini, Y. and Hochberg, Y. (1995), JRSS B 57, 289-300, for the rate of false discoveries; the delay
     curve as in `delay_curve`.
     """
+    a_dataset(events, name="events")
     if isinstance(level, bool) or not isinstance(level, int | float) or not 0 < level < 1:
         raise ParameterError("A rate of false discoveries is a share", got=repr(level), allowed="between 0 and 1")
     for role in ("time", "label_time"):

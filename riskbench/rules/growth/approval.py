@@ -11,11 +11,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskbench.data.dataset import Dataset
+from riskbench.data.doors import a_dataset
 from riskbench.data.labels import GOOD, LabelState, label_state
 from riskbench.data.outcomes import ladder
 from riskbench.display import Fact, Result, result
 from riskbench.display.chart import BLUE, GREY, ORANGE, style
-from riskbench.errors import DataError, ParameterError
+from riskbench.errors import DataError
 from riskbench.metrics.costs import worth
 from riskbench.metrics.discovery import q_values
 from riskbench.metrics.growth.activity import Activity
@@ -162,9 +163,9 @@ def approval_rates(
     Raises
     ------
     DataError
-        When nothing was decided: events without the role `outcome`.
+        When nothing was decided: events without the role `outcome`; or a column has too many values.
     ParameterError
-        When it is neither a simulation nor a dataset, or a column has too many values.
+        When it is neither a simulation nor a dataset.
 
     Examples
     --------
@@ -184,15 +185,10 @@ def approval_rates(
     if isinstance(decided, Simulation):
         events, labels, level = decided.hits.dataset, decided.hits.labels, decided.hits.resolution.level
         book = decided.hits.book.hash
-    elif isinstance(decided, Dataset):
+    else:
+        a_dataset(decided, name="decided")
         events, level, book = decided, None, None
         labels = label_state(events, asof=asof) if events.has("label") else None  # type: ignore[assignment]
-    else:
-        raise ParameterError(
-            "Approval rates are those of a simulation or of events",
-            got=type(decided).__name__,
-            hint="rb.simulate(book, events) makes a simulation",
-        )
     owner = _entity(events, entity)
     customer = np.arange(events.rows) if owner is None else _customers(events, owner)
     fresh, told = _new(events, owner, new)
@@ -301,9 +297,7 @@ def _splits(events: Dataset, by: Iterable[str] | str | None) -> list[tuple[str, 
         if len(names) > _MOST:
             if by is None:
                 continue
-            raise ParameterError(
-                f"{name!r} has {len(names):,} values, too many for segments", allowed=f"at most {_MOST}"
-            )
+            raise DataError(f"{name!r} has {len(names):,} values, too many for segments", allowed=f"at most {_MOST}")
         held.append((name, codes.astype(np.int64), list(names)))
     return held
 

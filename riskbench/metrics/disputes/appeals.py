@@ -16,6 +16,7 @@ from riskbench.display import Fact, Grounds, Result, result
 from riskbench.display.chart import BLUE, GREY, style
 from riskbench.engine.columns import DAY
 from riskbench.errors import ColumnNotFoundError, DataError, ParameterError, listed, nearest
+from riskbench.metrics.growth.survival import median_days
 from riskbench.metrics.intervals import sum_interval, wilson
 
 if TYPE_CHECKING:
@@ -250,7 +251,9 @@ class _State:
             status = "no appeal"
         elif decided < FEWEST:
             status = f"not measurable: {decided} decided, {FEWEST} needed"
-        median = _median(self.waited[mine], self.decided[mine])
+        known = mine & np.isfinite(self.waited)
+        days, done = self.waited[known], self.decided[known]
+        median = median_days(days, done, np.unique(days[done]))[0]
         return (
             by, group, actions, appealed, *appeal, decided, appealed - decided, won, *overturn, *floor, median,
             *frozen, status,
@@ -338,18 +341,6 @@ def _waited(kept: pd.DataFrame, decided: Mask, end: int | None) -> Floats:
 
 def _known(moment: pd.Timestamp) -> int:
     return -(2**62) if pd.isna(moment) else int(moment.value)
-
-
-def _median(days: Floats, decided: Mask) -> float | None:
-    """Return the median days to a decision with pending ones censored; None where fewer than half are decided."""
-    known = np.isfinite(days)
-    days, decided = days[known], decided[known]
-    alive = 1.0
-    for day in np.unique(days[decided]):
-        alive *= 1.0 - float((decided & (days == day)).sum()) / float((days >= day).sum())
-        if alive <= 0.5 + 1e-12:
-            return float(day)
-    return None
 
 
 def _split(events: Dataset, state: _State, name: str) -> list[tuple[object, ...]]:

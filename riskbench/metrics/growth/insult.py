@@ -12,6 +12,7 @@ import pandas as pd
 
 from riskbench.data.dataset import Dataset
 from riskbench.data.doors import a_dataset
+from riskbench.data.money import NO_CURRENCY
 from riskbench.data.outcomes import ladder
 from riskbench.display import Fact, Grounds, Result, result
 from riskbench.display.chart import BLUE, GREEN, GREY, ORANGE, RED, style
@@ -454,7 +455,7 @@ def _page(frame: pd.DataFrame, days: int, currency: str) -> tuple[str, pd.DataFr
                 "events": int(row["n"]),
             }
         )
-    money = f"; money in {currency}" if currency not in ("", "XXX") else ""
+    money = f"; money in {currency}" if currency not in ("", NO_CURRENCY) else ""
     return f"In the {days} days after the event, a customer{money}", pd.DataFrame(rows)
 
 

@@ -81,7 +81,7 @@ def median_days(days: Floats, came: Mask, grid: Floats) -> tuple[float | None, f
     share, low, high, _ = still_without(days, came, grid)
 
     def first(line: Floats) -> float | None:
-        under = np.flatnonzero(line <= 0.5)
+        under = np.flatnonzero(line <= 0.5 + 1e-12)
         return float(grid[under[0]]) if len(under) else None
 
     return first(share), first(low), first(high)

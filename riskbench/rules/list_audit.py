@@ -188,14 +188,14 @@ def audit_lists(
     --------
     >>> import pandas as pd, riskbench as rb
     >>> events = rb.read(
-    ...     pd.DataFrame({"id": range(40), "buyer": ["vip", "b"] * 20, "amount": [900.0] * 40, "fraud": [1, 0] * 20}),
+    ...     pd.DataFrame({"id": range(40), "buyer": [*"abcdefghij"] * 4, "amount": [900.0] * 40, "fraud": [1, 0] * 20}),
     ...     roles=rb.Roles(id="id", amount="amount", label="fraud", entities=["buyer"]),
     ... )
     >>> book = rb.RuleBook.from_yaml('''
     ... book: demo
     ... domain: transactions
     ... lists:
-    ...   friends: {values: [vip, gone], kind: vip, column: buyer, owner: ana}
+    ...   friends: {values: [a, c, e, g, i, gone], kind: vip, column: buyer, owner: ana}
     ... rules:
     ...   - {id: TX-1, when: "amount > 500", outcome: block, status: live}
     ... ''')

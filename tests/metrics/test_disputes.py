@@ -309,3 +309,35 @@ def test_names_of_any_script_and_with_signs_of_money_are_drawn() -> None:
     found = rb.appeals(read, pd.DataFrame({"id": range(60), "verdict": "upheld"}))
     page = found._repr_html_()
     assert "<b>" not in page.split("<table", 1)[1].replace("<b>95", "")
+
+
+def steady(*, until: str, wait: int = 60) -> rb.Dataset:
+    at = pd.date_range("2026-01-01", until, freq="30min")
+    frame = pd.DataFrame({"id": range(len(at)), "at": at, "pay": "card", "fraud": 0, "source": None, "amount": 5.0})
+    frame["told"] = pd.Series(pd.NaT, index=frame.index, dtype="datetime64[ns]")
+    frame.loc[::100, ["fraud", "source"]] = [1, "chargeback"]
+    frame.loc[::100, "told"] = frame["at"] + pd.Timedelta(days=wait)
+    return rb.read(frame, roles=rb.Roles(**ROLES))
+
+
+def test_a_month_whose_transactions_break_off_is_not_whole() -> None:
+    # Verdicts are told long after the last event: its month has all disputes and a third of the transactions.
+    held = steady(until="2026-06-10 23:30")
+    for programme, partial in (("visa-vamp-merchant", "2026-06"), ("mastercard-ecm", "2026-07")):
+        found = rb.dispute_programmes(held, card={"pay": "card"}, programmes=programme)
+        assert found.frame().set_index("month").loc[partial, "status"] == "the month is not whole"
+        assert float(found.headline()[0].value or 0) < 110
+    late = rb.dispute_programmes(held, card={"pay": "card"}, programmes="visa-vamp-merchant", asof="2026-06-30 23:59")
+    assert late.frame().set_index("month").loc["2026-06", "status"] == "the month is not whole"
+
+
+def test_months_that_lack_disputes_of_earlier_events_are_told_so() -> None:
+    found = rb.dispute_programmes(steady(until="2026-06-30 23:30"), card={"pay": "card"}, programmes="mastercard-ecm")
+    status = found.frame().set_index("month")["status"]
+    assert status["2026-02"] == "at least this: the data begin too late"
+    assert status["2026-03"] == "under the limit"  # it lacks one day
+    assert "to 2026-02" in found.grounds.bounded
+    prompt = rb.dispute_programmes(
+        steady(until="2026-06-30 23:30", wait=0), card={"pay": "card"}, programmes="mastercard-ecm"
+    )
+    assert set(prompt.frame()["status"]) <= {"under the limit", "the month is not whole"}

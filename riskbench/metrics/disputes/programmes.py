@@ -18,6 +18,7 @@ from riskbench.display import Fact, Grounds, Result, result
 from riskbench.display.chart import BLUE, GREY, ORANGE, style
 from riskbench.errors import ColumnNotFoundError, DataError, ParameterError, listed, nearest
 from riskbench.metrics.constraints import Constraint, at_most
+from riskbench.metrics.disputes.months import Seen, by_month, months_of
 from riskbench.metrics.intervals import wilson
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ Mask = npt.NDArray[np.bool_]
 
 OVER, UNDER, FLOOR = "over the limit", "under the limit", "over, but under the floor of {floor:,}"
 AT_LEAST, NOT_WHOLE, NO_LIMIT = "at least this: ask your acquirer", "the month is not whole", "no limit in force"
+EARLY = "at least this: the data begin too late"
 _BPS = 10_000
 
 
@@ -119,7 +121,8 @@ def dispute_programmes(
     Use it before a card rule is relaxed, and each month for the report. The schemes count a dispute in the month in
     which it comes in, so late labels do not flatter this ratio, and only card transactions count. Read `room` as the
     disputes that may still come before the programme acts, and `status` before the figure: a month that is not
-    whole, or a ratio that lacks the fraud reports which only the acquirer sees, is told as such.
+    whole, a ratio that lacks the fraud reports which only the acquirer sees, or the disputes of events from before the
+    data begin, is told as such.
 
     Parameters
     ----------
@@ -178,36 +181,28 @@ def dispute_programmes(
     fraud = verdicts(events)[0] & told.present & paid & known
     fraud &= np.ones(events.rows, dtype=bool) if end is None else told.values <= end
     codes, sources = events.segment(str(events.roles.label_source))
-    last = end if end is not None else _last(events, known)
-    made, came = _months(events, time.values), _months(events, told.values)
+    wanted = {name for programme in held.values() for name in programme.numerator}
+    counted = np.isin(codes, [place for place, name in enumerate(sources) if name in wanted])
+    seen = Seen.of(events, known, end=end, waits=(told.values - time.values)[fraud & counted])
+    made, came = months_of(events, time.values), months_of(events, told.values)
     usual = np.flatnonzero(passed & paid)
-    first_at = int(time.values[known].min()) if known.any() else last
-    span = (_month(events, first_at), _month(events, last))
-    counts = _by_month(made[usual], span)
+    span = seen.months
+    counts = by_month(made[usual], span)
     rows, facts, silent = [], [], []
     for programme in held.values():
         missing = [name for name in programme.numerator if name not in sources]
-        wanted = np.isin(codes, [sources.index(name) for name in programme.numerator if name in sources])
-        disputes = _by_month(came[np.flatnonzero(fraud & wanted)], span)
+        own = np.isin(codes, [sources.index(name) for name in programme.numerator if name in sources])
+        disputes = by_month(came[np.flatnonzero(fraud & own)], span)
         if missing:
             silent.append((programme, missing))
-        lines = _lines(
-            programme,
-            events,
-            disputes=disputes,
-            counts=counts,
-            first=span[0],
-            ends=(first_at, last),
-            region=region,
-            at_least=bool(missing),
-        )
+        lines = _lines(programme, seen, disputes=disputes, counts=counts, region=region, at_least=bool(missing))
         rows += lines
         facts += _facts(programme, lines)
     months = pd.DataFrame(rows, columns=_COLUMNS)
     total = int((passed).sum())
     return DisputeProgrammes(
         months=months,
-        programmes=_told(held, region, last),
+        programmes=_told(held, region, seen.last),
         card_transactions=len(usual),
         transactions=total,
         facts=tuple(facts[:6]),
@@ -334,48 +329,17 @@ def _card(events: Dataset, card: Mapping[str, Sequence[str] | str] | None) -> tu
     return paid, ", ".join(f"{c} = {v if isinstance(v, str) else listed(v)}" for c, v in card.items())
 
 
-def _months(events: Dataset, moments: Ints) -> Ints:
-    """Return the months since 1970 of some moments, on the wall clock of the events' zone."""
-    local = pd.to_datetime(moments, unit="us", utc=True).tz_convert(events.time_zone)
-    return np.asarray((local.year - 1970) * 12 + local.month - 1, dtype=np.int64)
-
-
-def _month(events: Dataset, moment: int) -> int:
-    return int(_months(events, np.array([moment]))[0])
-
-
-def _by_month(months: Ints, span: tuple[int, int]) -> Ints:
-    first, last = span
-    inside = months[(months >= first) & (months <= last)] - first
-    return np.bincount(inside, minlength=last - first + 1)
-
-
-def _last(events: Dataset, known: Mask) -> int:
-    ends = [int(events.column("time").values[known].max())] if known.any() else [0]
-    told = events.column("label_time")
-    ends += [int(told.values[told.present].max())] if told.present.any() else []
-    return max(ends)
-
-
 def _lines(
-    programme: Programme,
-    events: Dataset,
-    *,
-    disputes: Ints,
-    counts: Ints,
-    first: int,
-    ends: tuple[int, int],
-    region: str | None,
-    at_least: bool,
+    programme: Programme, seen: Seen, *, disputes: Ints, counts: Ints, region: str | None, at_least: bool
 ) -> list[tuple[object, ...]]:
     back = 1 if programme.denominator_month == "previous" else 0
     lines: list[tuple[object, ...]] = []
     for place in range(back, len(counts)):
-        month = first + place
+        month = seen.months[0] + place
         name = f"{1970 + month // 12}-{month % 12 + 1:02d}"
         limit = programme.on(date(1970 + month // 12, month % 12 + 1, 1), region=region)
         n, over = int(disputes[place]), int(counts[place - back])
-        whole = _whole(events, month, month - back, ends)
+        whole = seen.whole(month, month - back)
         ratio = n / over * _BPS if over else 0.0
         _, lower, upper = (float(x) * _BPS for x in wilson(min(n, over), over))
         if not over:
@@ -390,7 +354,7 @@ def _lines(
         status = (
             (OVER if n >= limit.floor else FLOOR.format(floor=limit.floor))
             if ratio >= limit.bps
-            else (AT_LEAST if at_least else UNDER)
+            else (AT_LEAST if at_least else EARLY if seen.lacks(month) else UNDER)
         )
         lines.append(
             (
@@ -410,20 +374,6 @@ def _lines(
             )
         )
     return lines
-
-
-def _whole(events: Dataset, month: int, before: int, ends: tuple[int, int]) -> bool:
-    """Tell whether the data spans a month, and the one whose transactions it is set against."""
-    first, last = (_start(events, before), _start(events, month + 1))
-    return ends[0] < first + _DAY and ends[1] >= last - _DAY
-
-
-_DAY = 86_400_000_000
-
-
-def _start(events: Dataset, month: int) -> int:
-    stamp = pd.Timestamp(year=1970 + month // 12, month=month % 12 + 1, day=1, tz=events.time_zone)
-    return int(stamp.tz_convert("UTC").value // 1000)
 
 
 def _facts(programme: Programme, lines: list[tuple[object, ...]]) -> list[Fact]:
@@ -479,11 +429,14 @@ def _page(months: pd.DataFrame) -> tuple[str, pd.DataFrame]:
 def _grounds(months: pd.DataFrame, silent: list[tuple[Programme, list[str]]], card: int, total: int) -> Grounds:
     whole = int(months.loc[months["whole"].astype(bool), "month"].nunique())
     share = card / total if total else 0.0
+    told = [f"{p.id} is at least what is shown: {listed(names)} not in the data" for p, names in silent]
+    early = sorted(set(months.loc[months["status"].eq(EARLY), "month"]))
+    if early:
+        told.append(f"to {early[-1]} also disputes of events from before the data would count")
     return Grounds(
         measured=f"disputes by the month they came in, over {card:,} card events ({share:.0%} of those not stopped), "
         f"{whole} whole months.",
-        bounded="; ".join(f"{p.id} is at least what is shown: {listed(names)} not in the data" for p, names in silent)
-        + ("." if silent else ""),
+        bounded="; ".join(told) + ("." if told else ""),
         not_measurable="months that the data does not span" + ("." if len(months) else "; there is none at all."),
     )
 

@@ -32,6 +32,22 @@ def free_at(ahead: Steps, absent: Mask, reviewer: int, moment: float) -> float:
 
 
 @compiled
+def soonest(free: Floats, now: float, ahead: Steps, absent: Mask) -> tuple[float, int]:
+    """Return when the next reviewer can begin, and who: of equals the one who stands first; -1 where nobody ever."""
+    best, who = np.inf, -1
+    for reviewer in range(len(free)):
+        moment = max(free[reviewer], now)
+        if moment >= best:
+            continue
+        moment = free_at(ahead, absent, reviewer, moment)
+        if moment < best:
+            best, who = moment, reviewer
+        if best <= now:
+            break
+    return best, who
+
+
+@compiled
 def first_come(arrive: Floats, work: Floats, expire: Floats, ahead: Steps, absent: Mask) -> Floats:
     """Return when each case's review begins when the first to come is the first to be served.
 
@@ -56,18 +72,10 @@ def first_come(arrive: Floats, work: Floats, expire: Floats, ahead: Steps, absen
     ndarray of float64, shape (cases,)
         The moment at which the review begins; infinity where it never does.
     """
-    reviewers = ahead.shape[0]
-    free = np.zeros(reviewers)
+    free = np.zeros(ahead.shape[0])
     begin = np.full(len(arrive), np.inf)
     for case in range(len(arrive)):
-        best, who = np.inf, -1
-        for reviewer in range(reviewers):
-            moment = max(free[reviewer], arrive[case])
-            if moment >= best:
-                continue
-            moment = free_at(ahead, absent, reviewer, moment)
-            if moment < best:
-                best, who = moment, reviewer
+        best, who = soonest(free, arrive[case], ahead, absent)
         if who >= 0 and best <= expire[case]:
             begin[case] = best
             free[who] = best + work[case]
@@ -82,22 +90,15 @@ def by_rank(  # noqa: PLR0917
 
     As `first_come` otherwise; `rank` is an ndarray of float64, shape (cases,).
     """
-    reviewers, cases = ahead.shape[0], len(arrive)
-    free = np.zeros(reviewers)
+    cases = len(arrive)
+    free = np.zeros(ahead.shape[0])
     begin = np.full(cases, np.inf)
     heap = np.empty(cases, dtype=np.int64)
     size, coming, now = 0, 0, 0.0
     while size > 0 or coming < cases:
         if size == 0:
             now = max(now, arrive[coming])
-        best, who = np.inf, -1
-        for reviewer in range(reviewers):
-            moment = max(free[reviewer], now)
-            if moment >= best:
-                continue
-            moment = free_at(ahead, absent, reviewer, moment)
-            if moment < best:
-                best, who = moment, reviewer
+        best, who = soonest(free, now, ahead, absent)
         if who < 0:
             return begin
         while coming < cases and arrive[coming] <= best:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from riskbench.metrics.queue.cases import Cases
 from riskbench.metrics.queue.hours import DAY, HOUR, WEEK
-from riskbench.metrics.queue.staff import Team
+from riskbench.metrics.queue.staff import Steps, Team
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -143,45 +143,67 @@ def scattered(rng: np.random.Generator, size: int, spread: Spread) -> Floats:
     return np.ones(size)
 
 
-def begins(plan: Plan, held: Drawn, team: Team, absent: Mask) -> Floats:
+def begins(plan: Plan, held: Drawn, ahead: Steps, absent: Mask) -> Floats:
     """Return when each case's review begins; infinity where it never does."""
     from riskbench.metrics.queue.loops import by_rank, first_come
 
-    ahead = team.ahead()
     expire = held.arrive + plan.expires * HOUR
     if plan.order == "value":
         return np.asarray(by_rank(held.arrive, held.work, expire, held.rank, ahead, absent[: len(ahead)]))
     return np.asarray(first_come(held.arrive, held.work, expire, ahead, absent[: len(ahead)]))
 
 
-def measured(plan: Plan, held: Drawn, begin: Floats) -> tuple[Floats, Ints]:
-    """Return the measures of one queue in one replication, and its backlog at every full hour and at the end."""
+def measured(plan: Plan, held: Drawn, begin: Floats, *, whole: bool) -> Floats:
+    """Return the measures of one queue in one replication; waits and the backlog only where all are asked for."""
     horizon = plan.weeks * WEEK
     mine = held.arrive < horizon
     arrive, begin, work, worth = held.arrive[mine], begin[mine], held.work[mine], held.worth[mine]
     done = np.isfinite(begin)
     hours = (begin + work - arrive) / HOUR
-    late = ~(hours <= plan.within)
-    waits = (begin[done] - arrive[done]) / HOUR
+    late = int(np.count_nonzero(~(hours <= plan.within)))
     kept = (worth[done] * (1 - plan.lost) ** hours[done]).sum() if plan.lost else worth[done].sum()
-    gone = np.minimum(begin, arrive + plan.expires * HOUR)
-    size = plan.weeks * 168 + 1
-    steps = _at_hours(arrive, size) - _at_hours(gone, size)
-    backlog = np.cumsum(steps)
-    middle, high = (np.percentile(waits, [50, 90])) if len(waits) else (np.nan, np.nan)
+    begun = int(np.count_nonzero(done))
+    middle, high, left = np.nan, np.nan, np.nan
+    if whole:
+        middle, high = quantiles((begin[done] - arrive[done]) / HOUR)
+        left = float(np.count_nonzero(np.minimum(begin, arrive + plan.expires * HOUR) > horizon))
     values = (
         len(arrive),
-        int(late.sum()),
-        int((~done).sum()) if np.isfinite(plan.expires) else 0,
-        int(done.sum()),
+        late,
+        len(arrive) - begun if np.isfinite(plan.expires) else 0,
+        begun,
         float(work[begin < horizon].sum()),
         kept,
         worth.sum(),
         middle,
         high,
-        int(backlog[-1]),
+        left,
     )
-    return np.array(values, dtype=np.float64), backlog
+    return np.array(values, dtype=np.float64)
+
+
+def quantiles(waits: Floats) -> tuple[float, float]:
+    """Return the median and the ninetieth percentile, NaN of nothing.
+
+    >>> quantiles(np.array([4.0, 1.0, 2.0]))
+    (2.0, 3.6)
+    """
+    if not len(waits):
+        return float("nan"), float("nan")
+    held = np.sort(waits)
+    places = (len(held) - 1) * np.array([0.5, 0.9])
+    below = places.astype(np.int64)
+    ends = held[below], held[np.minimum(below + 1, len(held) - 1)]
+    middle, high = ends[0] + (ends[1] - ends[0]) * (places - below)
+    return float(middle), float(high)
+
+
+def _backlog(plan: Plan, held: Drawn, begin: Floats, size: int) -> Ints:
+    """Return how many cases wait at every full hour, and at the end."""
+    mine = held.arrive < plan.weeks * WEEK
+    arrive = held.arrive[mine]
+    gone = np.minimum(begin[mine], arrive + plan.expires * HOUR)
+    return np.cumsum(_at_hours(arrive, size) - _at_hours(gone, size))
 
 
 def _at_hours(moments: Floats, size: int) -> Ints:
@@ -198,16 +220,17 @@ class Replayed:
     ----------
     measures : ndarray of float64, shape (replications, queues, teams, measures)
         See `MEASURES`.
-    backlog : ndarray of int64, shape (replications, queues, hours + 1)
-        The backlog with the first of the teams.
+    backlog : ndarray of int32, shape (replications, queues, hours + 1)
+        The backlog with the first of the teams; of no queue where it was not asked for.
     waits : ndarray of float64, shape (replications, 2)
-        The median and the ninetieth percentile of the hours that all cases wait with the first teams.
+        The median and the ninetieth percentile of the hours that all cases of several queues wait with the first
+        teams.
     arrivals : ndarray of float64, shape (queues, 168)
         Mean arrivals by hour of the week.
     """
 
     measures: Floats
-    backlog: Ints
+    backlog: npt.NDArray[np.int32]
     waits: Floats
     arrivals: Floats
 
@@ -216,7 +239,7 @@ class Replayed:
         return self.measures[..., MEASURES.index(name)]
 
 
-def replay(plan: Plan, variants: Sequence[Sequence[Team]]) -> Replayed:
+def replay(plan: Plan, variants: Sequence[Sequence[Team]], *, whole: bool = True) -> Replayed:
     """Return what each team of each queue makes of the same draws, in every replication.
 
     Parameters
@@ -224,36 +247,53 @@ def replay(plan: Plan, variants: Sequence[Sequence[Team]]) -> Replayed:
     plan : Plan
         What is simulated.
     variants : sequence of sequences of Team
-        By queue, the teams to try; the first is the one whose backlog is kept. Every queue tries as many.
+        By queue, the teams to try, which differ by the last reviewers alone (`Team.changed`). Every queue tries as
+        many.
+    whole : bool
+        Whether waits, backlog and arrivals of the first teams are kept; the rest is of all teams.
     """
     rng = np.random.default_rng(plan.seed)
     queues, tried = len(variants), len(variants[0])
     size = plan.weeks * 168 + 1
     values = np.full((plan.replications, queues, tried, len(MEASURES)), np.nan)
-    backlog = np.zeros((plan.replications, queues, size), dtype=np.int64)
+    backlog = np.zeros((plan.replications, queues if whole else 0, size), dtype=np.int32)
     arrivals, waits = np.zeros((queues, 168)), np.full((plan.replications, 2), np.nan)
     most = max(team.size for teams in variants for team in teams)
     days = (plan.weeks + 1) * WEEK // DAY
+    calendars = _calendars(variants)
     for turn in range(plan.replications):
         held = drawn(plan, rng)
         absent = rng.random((queues, most, days)) < plan.absence if plan.absence else np.zeros((queues, most, 1), bool)
         waited = []
         for queue, teams in enumerate(variants):
-            picked = held.queue == queue
-            own = Drawn(*(part[picked] for part in (held.arrive, held.work, held.rank, held.worth, held.queue)))
-            hour = (own.arrive[own.arrive < plan.weeks * WEEK] % WEEK // HOUR).astype(np.int64)
-            arrivals[queue] += np.bincount(hour, minlength=168)
+            own = held
+            if queues > 1:
+                picked = held.queue == queue
+                own = Drawn(*(part[picked] for part in (held.arrive, held.work, held.rank, held.worth, held.queue)))
             for place, team in enumerate(teams):
-                begin = begins(plan, own, team, absent[queue])
-                values[turn, queue, place], line = measured(plan, own, begin)
-                if place == 0:
-                    backlog[turn, queue] = line
-                    begun = np.isfinite(begin) & (own.arrive < plan.weeks * WEEK)
+                begin = begins(plan, own, calendars[queue][: team.size], absent[queue, : team.size])
+                shown = whole and place == 0
+                values[turn, queue, place] = measured(plan, own, begin, whole=shown)
+                if shown:
+                    mine = own.arrive < plan.weeks * WEEK
+                    hour = (own.arrive[mine] % WEEK // HOUR).astype(np.int64)
+                    arrivals[queue] += np.bincount(hour, minlength=168)
+                    backlog[turn, queue] = _backlog(plan, own, begin, size)
+                    begun = np.isfinite(begin) & mine
                     waited.append((begin[begun] - own.arrive[begun]) / HOUR)
-        together = np.concatenate(waited)
-        if len(together):
-            waits[turn] = np.percentile(together, [50, 90])
+        if queues > 1 and whole:
+            waits[turn] = quantiles(np.concatenate(waited))
     return Replayed(values, backlog, waits, arrivals / (plan.replications * plan.weeks))
+
+
+def _calendars(variants: Sequence[Sequence[Team]]) -> list[Steps]:
+    """Return each queue's largest team, minutes ahead by reviewer: a smaller team is its first so many."""
+    known: dict[tuple[tuple[str, int], ...], Steps] = {}
+    largest = [max(teams, key=lambda team: team.size) for teams in variants]
+    for team in largest:
+        if team.shifts not in known:
+            known[team.shifts] = team.ahead()
+    return [known[team.shifts] for team in largest]
 
 
 def interval(values: Floats, *, weeks: int, blocks: int) -> tuple[float, float, float]:

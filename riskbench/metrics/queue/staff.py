@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from riskbench.errors import ParameterError, listed, nearest
-from riskbench.metrics.queue.hours import WEEK, looks_like_hours, minutes_ahead, open_minutes
+from riskbench.metrics.queue.hours import looks_like_hours, minutes_ahead, open_minutes
 
 Mask = npt.NDArray[np.bool_]
 Steps = npt.NDArray[np.int32]
@@ -49,16 +49,15 @@ class Team:
 
     def calendars(self) -> Mask:
         """Return the open minutes of each reviewer, those of the largest shift last: one more is the last of all."""
-        order = [place for place in range(len(self.shifts)) if place != self.at] + [self.at]
-        lines = [np.tile(open_minutes(self.shifts[place][0]), (self.shifts[place][1], 1)) for place in order]
-        return np.concatenate(lines) if lines else np.zeros((0, WEEK), dtype=bool)
+        return np.concatenate([np.tile(open_minutes(hours), (count, 1)) for hours, count in self._ordered()])
+
+    def _ordered(self) -> list[tuple[str, int]]:
+        return [shift for place, shift in enumerate(self.shifts) if place != self.at] + [self.shifts[self.at]]
 
     def ahead(self) -> Steps:
         """Return each reviewer's minutes to the next one at which they are there."""
-        held = self.calendars()
-        if not len(held):
-            return np.zeros((0, WEEK), dtype=np.int32)
-        return np.stack([minutes_ahead(line) for line in held])
+        lines = [(minutes_ahead(open_minutes(hours)), count) for hours, count in self._ordered()]
+        return np.concatenate([np.tile(line, (count, 1)) for line, count in lines])
 
     def paid(self) -> float:
         """Return the minutes a week that are paid."""

@@ -190,7 +190,7 @@ def staffing(
     one = teams(1, hours, seen.names)
     tried = _tried(plan, one, reviewers)
     variants = [[team.changed(count - 1) for count in tried] for team in one]
-    replayed = replay(plan, variants)
+    replayed = replay(plan, variants, whole=False)
     levels = _levels(plan, replayed, variants, target=float(level), minute_cost=stated.minute_cost, breach_cost=fee)
     enough = _enough(levels, plan, float(level))
     return Staffing(

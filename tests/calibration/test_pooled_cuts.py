@@ -155,3 +155,35 @@ def test_what_is_wrong_is_said():
 def test_an_odd_seed_or_column_is_answered(odd):
     with pytest.raises(ParameterError):
         rb.pool_cuts(_world("differ much"), **odd)
+
+
+def _named(*, groups: tuple[str, ...] = (), named: dict[str, str] | None = None) -> rb.PooledCuts:
+    rng = np.random.default_rng(11)
+    size, lands = 9000, ["日本", "São Tomé", "BR", "مصر", "VN"]
+    land = rng.choice(lands, size, p=[0.5, 0.25, 0.15, 0.06, 0.04])
+    fraud = rng.random(size) < 0.04
+    risk = np.round(np.clip(rng.normal(0.3 + 0.35 * fraud + 0.1 * (land == "BR"), 0.12), 0, 1), 2)
+    frame = pd.DataFrame({"ref": np.arange(size), "bad": fraud.astype(int), "land": land, "risk": risk})
+    frame["paid"] = np.round(rng.lognormal(3, 1, size), 3)
+    frame["when"] = pd.Timestamp("2026-01-01") + pd.to_timedelta(np.arange(size) // 90, unit="D")
+    frame["land"] = frame["land"].map(named or dict(zip(lands, lands, strict=True)))
+    roles = rb.Roles(
+        id="ref", time="when", label="bad", amount="paid", currency="BHD", score="risk", region="land", groups=groups
+    )
+    return rb.pool_cuts(rb.calibrate(rb.read(frame, roles=roles)))
+
+
+def test_another_name_for_a_region_changes_nothing():
+    named = {"日本": "z", "São Tomé": "y", "BR": "x", "مصر": "w", "VN": "v"}
+    one, two = _named().regions, _named(named=named).regions
+    assert list(one["region"].map(named)) == list(two["region"])
+    for column in one.columns.drop("region"):
+        if one[column].dtype.kind == "f":
+            np.testing.assert_allclose(one[column], two[column], rtol=1e-9, atol=1e-9)
+        else:
+            assert list(one[column]) == list(two[column])
+
+
+def test_regions_that_are_a_declared_group_of_people_are_told_so():
+    assert any("'land' is declared a group of people" in note for note in _named(groups=("land",)).notes)
+    assert not any("declared a group" in note for note in _named().notes)

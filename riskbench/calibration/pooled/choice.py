@@ -124,7 +124,6 @@ def propose(
     seed : int
         Of the random curves behind the intervals.
     """
-    rng = np.random.default_rng(seed)
     mask = study.windows.choose.mask
     cuts = grid(study, mask, [cut], bounds)
     held = flows(study, by_region, cuts)
@@ -141,7 +140,7 @@ def propose(
         above = tuple(
             _choice(
                 study.curve(np.concatenate([rows for rows, code in zip(by_region, group, strict=True) if code == one])),
-                wide, (one, start), int(of_group[one]), constraints, bounds=bounds, rng=rng,
+                wide, (one, start), int(of_group[one]), constraints, bounds=bounds, seed=seed,
             )
             for one in range(groups)
         )  # fmt: skip
@@ -149,7 +148,7 @@ def propose(
         leant = lean(held, known, about=wide, group=group)
     drawn = [study.curve(rows) for rows in by_region]
     choices = [
-        _choice(drawn[code], leant, (code, int(starts[code])), int(frauds[code]), constraints, bounds=bounds, rng=rng)
+        _choice(drawn[code], leant, (code, int(starts[code])), int(frauds[code]), constraints, bounds=bounds, seed=seed)
         for code in range(len(by_region))
     ]
     kept = _within_limits(drawn, choices, constraints, held)
@@ -158,7 +157,7 @@ def propose(
 
 def _choice(
     drawn: Curve, leant: Leant, place: tuple[int, int], frauds: int, constraints: Sequence[Constraint], *,
-    bounds: tuple[float, float], rng: np.random.Generator,
+    bounds: tuple[float, float], seed: int,
 ) -> Choice:  # fmt: skip
     from scipy.special import ndtr
 
@@ -178,6 +177,8 @@ def _choice(
     end = int(np.argmax(np.where(fits, gains, -np.inf)))
     if fits[start] and gains[end] <= 0:
         end = start
+    # Each region has the same draws, so that neither its name nor its place among the others moves its interval.
+    rng = np.random.default_rng(seed)
     places = np.argmax(np.where(fits, leant.draws(code, DRAWS, rng), -np.inf), axis=1)
     ends = np.sort(cuts[np.quantile(places, [0.025, 0.975], method="nearest").astype(np.intp)])
     lower, upper = min(float(ends[0]), float(cuts[end])), max(float(ends[1]), float(cuts[end]))

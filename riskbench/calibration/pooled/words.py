@@ -70,8 +70,12 @@ def notes_of(study: Study, *, by: str, swell: float, undone: int) -> tuple[str, 
         notes.append(f"Weeks differ {swell:.1f} times more than chance alone; intervals are wider by its root.")
     if undone:
         notes.append(f"{undone} regions keep their parent's cut, since all own cuts together would break a limit.")
-    if by in study.sweep.dataset.roles.groups:
-        notes.append(f"{by!r} is declared a group of people: cuts that differ by it treat these groups differently.")
+    roles = study.sweep.dataset.roles
+    column = roles.region if by == "region" and roles.region is not None else by
+    if column in roles.groups or by in roles.groups:
+        notes.append(
+            f"{column!r} is declared a group of people: cuts that differ by it treat these groups differently."
+        )
     return (*notes, *study.windows.notes)
 
 

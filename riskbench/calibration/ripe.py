@@ -254,15 +254,7 @@ class _View:
         """Return the view of some rows."""
         assert study.standing is not None
         told, let = study.standing.told, study.standing.let
-        cut = replace(
-            told,
-            weight=told.weight[rows],
-            share=told.share[rows],
-            measurable=told.measurable[rows],
-            known=told.known[rows],
-            ages=None if told.ages is None else told.ages[rows],
-            bearer=None if told.bearer is None else told.bearer[rows],
-        )
+        cut = told.taken(rows)
         chance = let.chance[rows]
         open_ = (chance < 1) & (chance > 0)
         return cls(rows, cut, chance, let.drawn[rows], open_, told.known[rows], not study.worth.loss_measured)

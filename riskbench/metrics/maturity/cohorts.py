@@ -14,7 +14,7 @@ from riskbench.engine.columns import DAY
 from riskbench.metrics.estimate import Estimate
 from riskbench.metrics.maturity.calendar import Pace, pace
 from riskbench.metrics.maturity.curve import DelayCurve
-from riskbench.metrics.maturity.groups import ALL
+from riskbench.metrics.maturity.groups import LEAST_OF_SOURCE, MATTERS
 from riskbench.metrics.maturity.ladder import chain_ladder
 from riskbench.metrics.maturity.parametric import DelayFit, delay_fit
 from riskbench.metrics.maturity.weights import Matured
@@ -75,7 +75,6 @@ def cohort_table(
         codes, starts = np.zeros(dataset.rows, dtype=np.int64), [-1] if dataset.rows else []
     offset = dataset.column("time").values.astype(np.int64) - dataset.local_times if dataset.has("time") else None
     rows = []
-    held = replace(held, edge=_wait(held, days))
     order = np.argsort(codes, kind="stable")
     ends = np.searchsorted(codes[order], np.arange(len(starts) + 1))
     frauds = np.flatnonzero(held.known)
@@ -84,7 +83,7 @@ def cohort_table(
         zone = int(offset[own[0]]) if offset is not None and len(own) else 0
         until = pd.Timestamp(start + days * DAY + zone, unit="us") if start >= 0 else None
         others = frauds[codes[frauds] != number]  # the spread of all sizes steadies that of a few
-        rows.append(_cohort(held, np.concatenate((own, others)), len(own), _Kept(eligible, money, caught, until)))
+        rows.append(_cohort(held, np.concatenate((own, others)), len(own), _Kept(eligible, money, caught, until, days)))
         name = str(np.datetime64(start // DAY, "D")) if start >= 0 else "(no time)" if dataset.has("time") else "all"
         rows[-1] = {"cohort": name, **rows[-1]}
     columns = _COLUMNS if caught is None else (*_COLUMNS, "recall", "recall_lower", "recall_upper")
@@ -116,24 +115,55 @@ _COLUMNS = (
 )
 
 
-def _wait(held: Matured, days: int) -> float:
-    """Return the days from a cohort's end until enough of its frauds are told."""
-    curve = held.curves.get(ALL)
-    if curve is None or not curve.n:
-        return 0.0
-    spread = (np.arange(8 * days) + 0.5) / 8
-    ages = np.arange(int(curve.horizon) + 2)
-    told = np.array([float(curve.at(age + spread).mean()) for age in ages.tolist()])
-    return float(ages[min(int(np.searchsorted(told, LEAST_OF_COHORT)), len(ages) - 1)])
-
-
 class _Kept(NamedTuple):
-    """What is known of all events, and the first moment after the cohort."""
+    """What is known of all events, the first moment after the cohort, and the cohort's length."""
 
     eligible: Mask
     money: Money
     caught: Mask | None
     until: pd.Timestamp | None
+    days: int
+
+
+def _sources(held: Matured, rows: Mask) -> dict[str, list[tuple[float, DelayCurve, Floats, Floats]]]:
+    """Return by source which curves speak for some events: what is due, ages, and their weights."""
+    if held.ages is None or held.group is None or held.due is None:
+        return {}
+    curves, out = list(held.curves.values()), dict[str, list[tuple[float, DelayCurve, Floats, Floats]]]()
+    group = held.group[rows]
+    for code in np.unique(group).tolist():
+        own = group == code
+        ages, due = held.ages[rows][own], held.due[rows][own]
+        for source, place, part in held.parts[code]:
+            out.setdefault(source, []).append((part * float(due.sum()), curves[place], ages, due / due.sum()))
+    return out
+
+
+def _told_enough(sources: dict[str, list[tuple[float, DelayCurve, Floats, Floats]]]) -> bool:
+    """Return whether enough is told of a cohort as a whole, and some of each source that matters."""
+    whole, told = 0.0, 0.0
+    parts = []
+    for curves in sources.values():
+        due = sum(one[0] for one in curves)
+        seen = sum(one[0] * float((one[1].at(one[2]) * one[3]).sum()) for one in curves if one[1].n)
+        parts.append((due, seen))
+        whole, told = whole + due, told + seen
+    if not whole or told < LEAST_OF_COHORT * whole:
+        return not whole
+    return all(seen >= LEAST_OF_SOURCE * due for due, seen in parts if due >= MATTERS * whole)
+
+
+def _wait(sources: dict[str, list[tuple[float, DelayCurve, Floats, Floats]]], days: int) -> float:
+    """Return the days from a cohort's end until enough of its frauds are told, were its events spread evenly."""
+    spread = (np.arange(8 * days) + 0.5) / 8
+    even = np.full(len(spread), 1 / len(spread))
+    longest = max((one[1].horizon for curves in sources.values() for one in curves), default=0.0)
+    low, high = 0, int(longest) + 2
+    while low < high:
+        middle = (low + high) // 2
+        aged = {name: [(one[0], one[1], middle + spread, even) for one in sources[name]] for name in sources}
+        low, high = (low, middle) if _told_enough(aged) else (middle + 1, high)
+    return float(low)
 
 
 def _cohort(whole: Matured, rows: npt.NDArray[np.intp], size: int, kept: _Kept) -> dict[str, object]:
@@ -142,10 +172,13 @@ def _cohort(whole: Matured, rows: npt.NDArray[np.intp], size: int, kept: _Kept) 
     eligible = kept.eligible[rows] & (np.arange(len(rows)) < size)
     known = held.known & eligible
     size = int(np.count_nonzero(eligible))
-    told = float(held.share[eligible].mean()) if size else None
-    ready = told is not None and told >= LEAST_OF_COHORT and not held.why
+    told = held.told(eligible)
+    sources = _sources(held, eligible)
+    ready = told is not None and not held.why and (not sources or _told_enough(sources))
     if ready:  # a cohort is judged as a whole: the groups that are told late weigh in its interval
         held = replace(held, measurable=np.ones(len(rows), dtype=bool))
+    elif sources:
+        held = replace(held, edge=_wait(sources, kept.days))
     loss = None if kept.money.loss is None else kept.money.loss[rows]
     none = Estimate.none(held.why or "too young")
     count = held.total(rows=eligible) if ready and size else none

@@ -21,6 +21,8 @@ LEAST_SHARE = 0.3
 LEAST_OF_SOURCE, MATTERS = 0.1, 0.1
 #: So many verdicts bear a curve of their own.
 OWN = 60
+#: So many frauds of the usual rate lean that of a group.
+_LEANT = 4.0
 #: So many verdicts bear the end of a curve at the least.
 LEAST_AT_END = 5
 ALL = "all"
@@ -46,6 +48,10 @@ class Cells:
         The share told by each event's age: of a known fraud by its source, of others by the group.
     mixtures : tuple of (Floats, Floats)
         Each group's share told by age, over its sources: days and shares.
+    parts : tuple of tuple of (str, int, float)
+        Each group's sources: the name, its place in `curves`, and its share of the group's frauds in the end.
+    rate : ndarray of float64, shape (groups,)
+        The frauds an event of each group comes to in the end, leant on all events where few are told.
     """
 
     curves: dict[str, DelayCurve]
@@ -55,6 +61,8 @@ class Cells:
     edges: Floats
     share: Floats
     mixtures: tuple[tuple[Floats, Floats], ...]
+    parts: tuple[tuple[tuple[str, int, float], ...], ...]
+    rate: Floats
 
 
 def cells(dataset: Dataset, timed: Mask, delay: Floats, age: Floats, by: Sequence[str]) -> Cells:
@@ -66,7 +74,7 @@ def cells(dataset: Dataset, timed: Mask, delay: Floats, age: Floats, by: Sequenc
     bearer = np.full(dataset.rows, -1, dtype=np.int64)
     share = np.zeros(dataset.rows)
     edges = np.zeros(len(names))
-    mixtures = []
+    mixtures, parts = [], []
     old = np.nan_to_num(age, nan=np.inf)
 
     thin = np.bincount(source[timed], minlength=max(len(sources), 1)) < OWN
@@ -97,13 +105,25 @@ def cells(dataset: Dataset, timed: Mask, delay: Floats, age: Floats, by: Sequenc
         if not sources:
             found = place[ALL] if name == ALL else curve_of(mine, name)
             bearer[told] = place[ALL] if found is None else found
-        days, shares, edges[number] = _mixture(list(curves.values()), bearer[told], old[told])
+        held = list(curves.values())
+        weight = _weights(held, bearer[told], old[told])
+        days, shares, edges[number] = _mixture(held, weight)
         mixtures.append((days, shares))
+        parts.append(_parts(weight, bearer[told], source[told], sources))
         share[rows] = np.concatenate(([0.0], shares))[np.searchsorted(days, old[rows], side="right")]
+    rate = _rates(group, timed, share, len(names))
     for number, curve in enumerate(curves.values()):
         own = np.flatnonzero(bearer == number)
         share[own] = curve.at(old[own])
-    return Cells(curves, bearer, group, names, edges, share, tuple(mixtures))
+    return Cells(curves, bearer, group, names, edges, share, tuple(mixtures), tuple(parts), rate)
+
+
+def _rates(group: Ints, timed: Mask, share: Floats, size: int) -> Floats:
+    """Return the frauds an event of each group comes to in the end, leant on all events where few are told."""
+    told = np.bincount(group[timed], minlength=size).astype(np.float64)
+    due = np.bincount(group, weights=share, minlength=size)
+    whole = float(told.sum()) / max(float(due.sum()), 1e-300)
+    return np.ones(size) if whole <= 0 else np.asarray((told + _LEANT) / (due + _LEANT / whole))
 
 
 def _curve(delay: Floats, age: Floats) -> DelayCurve:
@@ -111,16 +131,41 @@ def _curve(delay: Floats, age: Floats) -> DelayCurve:
     return delay_curve(delay, age, fewest=int(np.clip(len(delay) // 5, LEAST_AT_END, FEWEST)))
 
 
-def _mixture(curves: list[DelayCurve], bearer: Ints, age: Floats) -> tuple[Floats, Floats, float]:
-    """Return the share told by age over several sources, and the age from which on events are old enough."""
+def _weights(curves: list[DelayCurve], bearer: Ints, age: Floats) -> dict[int, float]:
+    """Return which curves speak for a group's frauds, and for how large a share of them in the end."""
     used = np.unique(bearer)
     if not len(used):
-        used = np.array([0])
+        return {0: 1.0}
+    # All over the same ages, else a slow source would lack those at which too little of it is told.
+    since = max((curves[number].age_of(LEAST_SHARE) or 0.0 for number in used.tolist()), default=0.0)
     weight = np.zeros(len(used))
     for place, number in enumerate(used.tolist()):
-        told = curves[number].at(age[bearer == number])
+        told = curves[number].at(age[(bearer == number) & (age >= since)])
         weight[place] = float((1.0 / told[told >= LEAST_SHARE]).sum())
     weight = weight / weight.sum() if weight.sum() > 0 else np.full(len(used), 1.0 / len(used))
+    return dict(zip(used.tolist(), weight.tolist(), strict=True))
+
+
+def _parts(
+    weight: dict[int, float], bearer: Ints, source: Ints, sources: tuple[str, ...]
+) -> tuple[tuple[str, int, float], ...]:
+    """Return a group's sources: each with its curve and its share; sources of one curve share it by their verdicts."""
+    out = []
+    for number, part in weight.items():
+        codes, counts = np.unique(source[bearer == number], return_counts=True)
+        if not sources or not len(codes):
+            out.append(("", number, part))
+            continue
+        out += [
+            (sources[code], number, part * count / counts.sum())
+            for code, count in zip(codes.tolist(), counts.tolist(), strict=True)
+        ]
+    return tuple(out)
+
+
+def _mixture(curves: list[DelayCurve], weights: dict[int, float]) -> tuple[Floats, Floats, float]:
+    """Return the share told by age over several sources, and the age from which on events are old enough."""
+    used, weight = np.array(list(weights)), np.array(list(weights.values()))
     days = np.unique(np.concatenate([curves[number].days for number in used.tolist()]))
     if not len(days):
         return np.zeros(0), np.zeros(0), 0.0

@@ -304,7 +304,7 @@ def _facts(
     facts = []
     if held.ages is not None and not held.why:
         recent = eligible & (held.ages < _RECENT)
-        told = float(held.share[recent].mean()) if recent.any() else None
+        told = held.told(recent)
         facts.append(Fact("Frauds of the last 4 weeks told so far", told, "share", note="" if told else "no event"))
     if money.loss is not None:
         known = held.known & eligible & held.measurable

@@ -89,6 +89,40 @@ def share_interval(share: float, deviation: float) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def one_more(part: float, whole: float, share: float, open_: float, size: float) -> tuple[float, float]:
+    """Return how low and high whole frauds still to be told may move a share; (1, 0) where they may well be none.
+
+    One of a few moves it more than a normal law says; beyond a few the normal law is left to speak.
+
+    Parameters
+    ----------
+    part, whole : float
+        The sums above and below the line of what is told.
+    share : float
+        The share in the end.
+    open_ : float
+        What is still to be told, below the line.
+    size : float
+        What one fraud counts for, below the line.
+
+    >>> [round(end, 3) for end in one_more(4.0, 15.0, 0.3, 0.2, 1.0)], one_more(4.0, 15.0, 0.3, 0.0, 1.0)
+    ([0.25, 0.312], (1.0, 0.0))
+    """
+    if whole <= 0 or size <= 0 or not 0 <= share <= 1:
+        return 1.0, 0.0
+    from scipy.special import gammaincc
+
+    def most(expected: float) -> float:
+        """Return the fewest frauds that are exceeded in less than 1 of 40 cases; a normal law serves beyond a few."""
+        return next((n for n in range(12) if gammaincc(n + 1, expected) >= 0.975), 0) if expected > 0 else 0
+
+    above, beside = open_ * share / size, open_ * (1 - share) / size
+    up, down = most(above) * size, most(beside) * size
+    high = (part + up) / (whole + up + int(beside) * size) if up else 0.0
+    low = (part + int(above) * size) / (whole + down + int(above) * size)
+    return low if down else 1.0, high
+
+
 def clumping(curves: Sequence[DelayCurve], bearer: Ints, ages: Floats, delays: Floats) -> float:
     """Return how many times more than chance alone the delays within cohorts vary: 1, or more where told in clumps.
 

@@ -16,7 +16,14 @@ from riskbench.metrics.estimate import Estimate
 from riskbench.metrics.intervals import Z95
 from riskbench.metrics.maturity.curve import DelayCurve
 from riskbench.metrics.maturity.groups import LEAST_SHARE, Cells, cells
-from riskbench.metrics.maturity.spread import UNSEEN, clumping, curve_variance, share_interval, unseen_interval
+from riskbench.metrics.maturity.spread import (
+    UNSEEN,
+    clumping,
+    curve_variance,
+    one_more,
+    share_interval,
+    unseen_interval,
+)
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -61,6 +68,14 @@ class Matured:
         How many times more than chance alone delays vary within a cohort: 1, or more where told in clumps.
     why : str
         Why nothing can be corrected; empty where it can.
+    due : ndarray of float64, shape (rows,), or None
+        The frauds an event comes to in the end, by its group; None where all groups are alike.
+    odds : ndarray of float64, shape (rows,), or None
+        What a fraud of the event adds to the variance of the corrected count: 1 / (share told) - 1, by its sources.
+    group : ndarray of int64, shape (rows,), or None
+        Each event's group, as a place in `parts`.
+    parts : tuple of tuple of (str, int, float)
+        Each group's label sources; see `Cells`.
     """
 
     weight: Floats
@@ -74,6 +89,10 @@ class Matured:
     edge: float = 0.0
     clumped: float = 1.0
     why: str = ""
+    due: Floats | None = None
+    odds: Floats | None = None
+    group: Ints | None = None
+    parts: tuple[tuple[tuple[str, int, float], ...], ...] = ()
 
     def total(self, values: npt.ArrayLike | None = None, *, rows: Mask | None = None) -> Estimate:
         """Return the sum of a value over the frauds that will have been told in the end, of the events old enough.
@@ -153,7 +172,8 @@ class Matured:
         off = over - middle * base
         square = self._usual_square(base, whole) * middle * (1 - middle)
         square = (float((off**2).sum()) + _USUAL * square) / (len(base) + _USUAL)
-        spread = square * float(((1 - share) / share**2).sum()) * self.clumped
+        seen, even = float(((1 - share) / share**2).sum()), self._even(len(base), rows)[1]
+        spread = square * (seen if even is None else (seen + even) / 2) * self.clumped
         open_ = float(((1 - share) / share).sum()) / max(len(base), 1)
         spread += 2 * UNSEEN * float((base**2).mean()) * middle * (1 - middle) * open_ * (1 + open_)
         spread += self._curves(rows, off / share)
@@ -162,7 +182,8 @@ class Matured:
         else:
             half = Z95 * spread**0.5 / below
             lower, upper = middle - half, middle + half
-        return Estimate(value, min(lower, value), max(upper, value), len(base), _rest(counted, below))
+        low, high = one_more(float(over.sum()), counted, middle, below - counted, float(base.mean()))
+        return Estimate(value, min(lower, value, low), max(upper, value, high), len(base), _rest(counted, below))
 
     def deviation(self, values: npt.ArrayLike | None = None, *, rows: Mask | None = None) -> float:
         """Return the standard error of `total`, to be added to that of another source of error."""
@@ -181,7 +202,18 @@ class Matured:
             known=self.known[rows],
             ages=ages,
             bearer=bearer,
+            due=None if self.due is None else self.due[rows],
+            odds=None if self.odds is None else self.odds[rows],
+            group=None if self.group is None else self.group[rows],
         )
+
+    def told(self, rows: Mask) -> float | None:
+        """Return the share of some events' frauds that is told by now: a group with more fraud counts for more."""
+        due = self._due(rows)
+        return float((due * self.share[rows]).sum() / due.sum()) if len(due) else None
+
+    def _due(self, rows: Mask) -> Floats:
+        return np.ones(int(np.count_nonzero(rows))) if self.due is None else self.due[rows]
 
     def measurable_from(self, start: str | pd.Timestamp) -> pd.Timestamp:
         """Return from when on events of a moment are old enough, in every group: the one way to tell such a date.
@@ -246,10 +278,13 @@ class Matured:
         share = np.maximum(self.share[around], 1.0 / HEAVIEST)
         if not len(share):
             return 0.0, None
-        open_ = float((1 - share).sum() / share.sum())
+        due = self._due(around)
+        told = float((due * share).sum())
+        open_ = float((due * (1 - share)).sum()) / told
         if self.known[around].all():
             return open_, None
-        return open_, (known + UNSEEN) * float(((1 - share) / share).sum() / share.sum())
+        odds = (1 - share) / share if self.odds is None else self.odds[around]
+        return open_, (known + UNSEEN) * float((due * odds).sum()) / told
 
     def _usual_square(self, value: Floats, values: npt.ArrayLike | None) -> float:
         """Return the mean square of values of this size, were they spread as those of all known frauds.
@@ -329,7 +364,35 @@ def matured(dataset: Dataset, labels: LabelState, by: Sequence[str] = ()) -> Mat
     curves = list(held.curves.values())
     clumped = clumping(curves, bearer[timed], np.nan_to_num(age[timed]), delay[timed])
     ages = np.nan_to_num(age, nan=np.inf)
-    return Matured(weight, share, measurable, until, held.curves, known, ages, bearer, edge, clumped)
+    odds = _odds(curves, held, np.nan_to_num(age, nan=np.inf))
+    return Matured(
+        weight,
+        share,
+        measurable,
+        until,
+        held.curves,
+        known,
+        ages,
+        bearer,
+        edge,
+        clumped,
+        due=held.rate[held.group],
+        odds=odds,
+        group=held.group,
+        parts=held.parts,
+    )
+
+
+def _odds(curves: Sequence[DelayCurve], held: Cells, age: Floats) -> Floats:
+    """Return 1 / (share told) - 1 of each event's frauds, on average over the sources of its group."""
+    out = np.zeros(len(age))
+    order = np.argsort(held.group, kind="stable")
+    ends = np.searchsorted(held.group[order], np.arange(len(held.parts) + 1))
+    for number, parts in enumerate(held.parts):
+        rows = order[ends[number] : ends[number + 1]]
+        for _, place, part in parts:
+            out[rows] += part * (1.0 / np.maximum(curves[place].at(age[rows]), 1.0 / HEAVIEST) - 1.0)
+    return out
 
 
 __all__ = ["LEAST_SHARE", "Matured", "matured"]

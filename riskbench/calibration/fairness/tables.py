@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from riskbench.calibration.capacity.mixed import limits_at
 from riskbench.calibration.curve import Curve, Rated, violation
 from riskbench.calibration.fairness.equal import (
     FEW,
@@ -89,6 +90,11 @@ class Case:
         return prices(self.study, self.later, self.earlier, pairs, self.judged)
 
     @property
+    def chosen(self) -> list[Rows]:
+        """Each group's events of the window that cuts were chosen on."""
+        return self.earlier if any(len(part) for part in self.earlier) else self.later
+
+    @property
     def weeks(self) -> float:
         """The length of the judged window, by which sums are divided."""
         return max(self.judged.length, 1e-9)
@@ -110,7 +116,8 @@ def options_frame(case: Case, equal: Equal, narrowed: float | None, constraints:
             lines.append((word, single, *([math.nan] * 5), None))
             continue
         cost = [part / case.weeks for part in case.lost(cuts).total()]
-        held: Rated = together(case.drawn, [float(cut) for cut in cuts])
+        own = [float(cut) for cut in cuts]
+        held: Rated = together(case.drawn, own, limits=limits_at(case.study, case.chosen, own))
         keeps = bool(violation(held, constraints)[0] <= 0)
         lines.append((word, single, case.gap(case.drawn, cuts), case.gap(case.after, cuts), *cost, keeps))
     return pd.DataFrame(lines, columns="option cut gap gap_later cost lower upper keeps".split())

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from riskbench.calibration.capacity.answer import without_capacity
+from riskbench.calibration.capacity.mixed import limits_at
 from riskbench.calibration.curve import Curve, Rated, best, violation
 from riskbench.calibration.pooled.curves import Flows, Rows, flows, grid, points
 from riskbench.calibration.pooled.lean import Leant, lean
@@ -116,7 +118,7 @@ def propose(
     cut : float
         The cut of all regions together; it is finite.
     constraints : sequence of Constraint
-        Limits that each region keeps to within itself, and all regions together.
+        Limits that each region keeps to within itself, and all regions together; those on capacity only together.
     bounds : (float, float)
         The rule book's bounds.
     group, groups : ndarray of int and int, optional
@@ -124,6 +126,8 @@ def propose(
     seed : int
         Of the random curves behind the intervals.
     """
+    everybody, asked = study, constraints
+    study, constraints = without_capacity(study, constraints)
     mask = study.windows.choose.mask
     cuts = grid(study, mask, [cut], bounds)
     held = flows(study, by_region, cuts)
@@ -151,7 +155,7 @@ def propose(
         _choice(drawn[code], leant, (code, int(starts[code])), int(frauds[code]), constraints, bounds=bounds, seed=seed)
         for code in range(len(by_region))
     ]
-    kept = _within_limits(drawn, choices, constraints, held)
+    kept = _within_limits(drawn, choices, asked, held, whole=lambda own: limits_at(everybody, by_region, own))
     return Proposal(tuple(kept), above, leant, frauds, sum(a is not b for a, b in zip(kept, choices, strict=True)))
 
 
@@ -211,28 +215,40 @@ class Together(Rated):
     total_frauds: float
     total_goods: float
     squared: dict[str, Floats] | None = None
+    limits: dict[Constraint, Floats] | None = None
 
 
 def _within_limits(
-    drawn: Sequence[Curve], choices: list[Choice], constraints: Sequence[Constraint], held: Flows
+    drawn: Sequence[Curve],
+    choices: list[Choice],
+    constraints: Sequence[Constraint],
+    held: Flows,
+    *,
+    whole: Callable[[Sequence[float]], dict[Constraint, Floats]],
 ) -> list[Choice]:
     """Return the choices with as few own cuts undone as it takes that all regions together keep to the limits."""
     if not constraints:
         return choices
     kept = list(choices)
     worth = [choice.gain * held.events[code] for code, choice in enumerate(choices)]
-    if float(violation(together(drawn, [choice.parent for choice in kept]), constraints)[0]) > 0:
+
+    def broken(cuts: list[float]) -> bool:
+        return float(violation(together(drawn, cuts, limits=whole(cuts)), constraints)[0]) > 0
+
+    if broken([choice.parent for choice in kept]):
         return kept  # the parents' cuts alone break it already
     for code in np.argsort(worth, kind="stable"):
-        if float(violation(together(drawn, [choice.chosen for choice in kept]), constraints)[0]) <= 0:
+        if not broken([choice.chosen for choice in kept]):
             break
         if kept[code].chosen != kept[code].parent:
             kept[code] = replace(kept[code], chosen=kept[code].parent, reading=LIMITS)
     return kept
 
 
-def together(drawn: Sequence[Curve], cuts: Sequence[float]) -> Together:
-    """Return what curves of separate events come to, each at its own cut."""
+def together(
+    drawn: Sequence[Curve], cuts: Sequence[float], *, limits: dict[Constraint, Floats] | None = None
+) -> Together:
+    """Return what curves of separate events come to, each at its own cut; `limits` is what it makes of capacity."""
     at = [(one, one.table.point(cut)) for one, cut in zip(drawn, cuts, strict=True)]
     names = ("alerts", "frauds", "goods", "insults", "reviews", "approved", "net")
     sums: dict[str, Any] = {name: np.array([sum(getattr(one, name)[place] for one, place in at)]) for name in names}
@@ -241,4 +257,5 @@ def together(drawn: Sequence[Curve], cuts: Sequence[float]) -> Together:
         total=sum(one.total for one in drawn),
         total_frauds=sum(one.total_frauds for one in drawn),
         total_goods=sum(one.total_goods for one in drawn),
+        limits=limits,
     )

@@ -20,6 +20,7 @@ from riskbench.metrics.estimate import Estimate
 from riskbench.metrics.intervals import Z95
 from riskbench.metrics.maturity import Matured
 from riskbench.metrics.maturity.spread import curve_variance
+from riskbench.metrics.maturity.weights import HEAVIEST
 from riskbench.metrics.selection import weighted_total
 
 Floats = npt.NDArray[np.float64]
@@ -261,7 +262,7 @@ class _View:
 
     def total(self, values: Floats) -> Estimate:
         """Return what a value sums to over the frauds in the end, stopped ones included."""
-        first = self.told.total(values, rows=~self.open)
+        first = self._late(values)
         lone = bool(self.open.any())
         if first.value is None:
             if not lone and not self.told.why:
@@ -277,7 +278,7 @@ class _View:
             (values * self.known)[own],
             self.drawn[own],
             self.chance[own],
-            weight=np.maximum(self.told.weight[own], 1.0),
+            weight=1 / np.maximum(self.told.share[own], 1 / HEAVIEST),
             size=size[own] if self.sized else None,
         )
         if second.value is None or second.lower is None or second.upper is None:
@@ -292,6 +293,20 @@ class _View:
         counted = float(values[self.known & (self.drawn | ~self.open)].sum())
         rest = 0.0 if value == 0 else min(1.0, max(0.0, 1.0 - counted / value))
         return Estimate(value, lower, upper, n, rest)
+
+    def _late(self, values: Floats) -> Estimate:
+        """Return the same of the events that were not let through at random, from those that count for something."""
+        rows = ~self.open & (values != 0)
+        if not rows.any():
+            rows = ~self.open
+        each = np.unique(values[rows])
+        if len(each) != 1 or each[0] <= 0:
+            return self.told.total(values, rows=rows)
+        found = self.told.total(rows=rows)
+        if found.value is None or found.lower is None or found.upper is None:
+            return found
+        ends = (float(each[0]) * end for end in (found.value, found.lower, found.upper))
+        return Estimate(*ends, found.n, found.corrected)
 
     def _curves(self, values: Floats) -> float:
         """Return how far the uncertain delay curves move what let-through frauds stand for, beyond all the others."""

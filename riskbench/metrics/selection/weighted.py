@@ -193,6 +193,8 @@ def sized(draw: Draw, rows: Ints, expected: Floats | None = None, *, missed: flo
     late = draw.weight[sampled] * np.abs(draw.values[sampled]) / np.where(size[sampled] > 0, size[sampled], 1.0)
     heavy = float((weight**2 * late).sum())
     own = float((weight**2 * late * draw.weight[sampled]).sum()) / heavy if heavy > 0 else 1.0
+    if len(sampled):  # few frauds told make the interval narrow just where many are still to come: all ages say it too
+        own = max(own, float((weight**2 * draw.weight[sampled]).sum()) / max(float((weight**2).sum()), 1e-300))
     if expected is None:
         levels, of_sampled, of_rest = np.array([0.5]), np.zeros(len(sampled), np.intp), np.zeros(len(rest), np.intp)
     else:

@@ -96,6 +96,8 @@ class Result:
         """
         import pandas as pd
 
+        if name is not None and not isinstance(name, str):
+            raise ParameterError("A table is asked for by its name", got=repr(name)[:80], allowed=listed(self.tables))
         wanted = self.main if name is None else name
         held = getattr(self, wanted, None) if wanted in self.tables else None
         if isinstance(held, pd.DataFrame):

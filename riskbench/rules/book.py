@@ -16,7 +16,7 @@ from riskbench.display.wording import private
 from riskbench.errors import RiskbenchError, RuleError
 from riskbench.rules.changes import changes
 from riskbench.rules.deviation import LOCKABLE, Deviation, checked_locks, locks_broken, troubles
-from riskbench.rules.doors import a_path, mapping, wanted
+from riskbench.rules.doors import a_path, a_text, mapping, wanted
 from riskbench.rules.edits import edited
 from riskbench.rules.files import MARK, read_text, save_text, told_of
 from riskbench.rules.finding import raise_findings
@@ -279,6 +279,7 @@ class RuleBook:
         RuleError
             When there is none of that id.
         """
+        a_text(rule_id, name="rule_id")
         for rule in self.rules:
             if rule.id == rule_id:
                 return rule
@@ -294,7 +295,7 @@ class RuleBook:
         RuleError
             For an unknown rule or parameter, or a value outside min and max.
         """
-        mapping(values, name="values", allowed='{"TX-001": {"limit": 400}}')
+        mapping(values, name="values", allowed='{"TX-001": {"limit": 400}}', optional=False)
         book = self
         for rule_id, own in values.items():
             book = book.with_rule(book.rule(rule_id).with_params(_own(rule_id, own)))
@@ -309,6 +310,7 @@ class RuleBook:
             For an unknown rule or parameter, or a value outside min and max.
         """
         rule = self.rule(rule_id)
+        mapping(values, name="values", allowed='{"JKT": {"limit": 1}}', optional=False)
         for region, own in values.items():
             rule = rule.with_params(_own(rule_id, own), region=region)
         return self.with_rule(rule)

@@ -11,7 +11,9 @@ import numpy.typing as npt
 from riskbench.data.outcomes import ladder
 from riskbench.errors import RuleError, listed
 from riskbench.rules.book import RuleBook
+from riskbench.rules.doors import whole
 from riskbench.rules.param import unknown
+from riskbench.rules.rule import FURTHEST
 from riskbench.rules.signature import Signatures
 
 Ints = npt.NDArray[np.int64]
@@ -98,8 +100,9 @@ class Setting:
         for name, outcome in (outcomes or {}).items():
             level[place_of(name)] = ladder(book.domain).level(outcome)
         for name, number in (priorities or {}).items():
-            if isinstance(number, bool) or not isinstance(number, int):
-                raise RuleError("'priority' is a whole number", rule=name, got=repr(number)[:200])
+            if not whole(number, low=-FURTHEST, high=FURTHEST):
+                got = repr(number)[:200]
+                raise RuleError("'priority' is a whole number", rule=str(name), got=got, allowed=f"to {FURTHEST:,}")
             priority[place_of(name)] = number
         return replace(self, live=live, priority=priority, level=level)
 

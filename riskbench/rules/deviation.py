@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from riskbench.errors import RuleError, listed
+from riskbench.rules.doors import a_text
 from riskbench.rules.lists import check_date, check_text
 from riskbench.rules.param import ParamValue, listed_value, plain, unknown
 
@@ -84,6 +85,7 @@ class Deviation:
 
     def holds(self, day: str | None) -> bool:
         """Return whether it holds on an ISO date; yes where the day is not known."""
+        a_text(day, name="day")
         return day is None or day <= self.expires
 
     @classmethod

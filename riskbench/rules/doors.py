@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any, get_args
 
+import numpy as np
 import pandas as pd
 
 from riskbench.data.doors import a_dataset
-from riskbench.errors import ParameterError
+from riskbench.errors import ParameterError, listed
+from riskbench.metrics.constraints import Constraint
 
 #: How each kind is come by.
 _HINTS = {
@@ -65,15 +68,15 @@ def book_and_events(book: object, dataset: object) -> None:
     wanted(dataset, "Dataset", name="dataset")
 
 
-def mapping(value: object, *, name: str, allowed: str) -> None:
-    """Raise an error when a value is neither a mapping nor None.
+def mapping(value: object, *, name: str, allowed: str, optional: bool = True) -> None:
+    """Raise an error when a value is neither a mapping nor, where it is optional, None.
 
     Raises
     ------
     ParameterError
         When it is something else.
     """
-    if value is not None and not isinstance(value, Mapping):
+    if not (value is None and optional) and not isinstance(value, Mapping):
         raise ParameterError(f"`{name}` is a mapping", got=repr(value)[:80], allowed=allowed)
 
 
@@ -90,13 +93,113 @@ def listed_names(value: Iterable[str] | str | None, *, name: str) -> tuple[str, 
     """
     if value is None:
         return ()
-    held: object = (value,) if isinstance(value, str) else value
-    if isinstance(held, Mapping) or not isinstance(held, Iterable):
-        raise ParameterError(f"`{name}` is a list of names", got=repr(value)[:80])
-    found = tuple(held)
+    found = several(value, name=name, what="a list of names", alone=str)
     if not all(isinstance(entry, str) for entry in found):
         raise ParameterError(f"`{name}` is a list of names", got=repr(found)[:80])
     return found
+
+
+def each_limit(value: Constraint | Iterable[Constraint] | None, *, name: str) -> tuple[Constraint, ...]:
+    """Return limits as a tuple; one alone counts as one.
+
+    Raises
+    ------
+    ParameterError
+        When they are no limits.
+
+    >>> each_limit([], name="subject_to")
+    ()
+    >>> each_limit(0.02, name="subject_to")
+    Traceback (most recent call last):
+    riskbench.errors.ParameterError: `subject_to` is a list of limits.
+    Got: 0.02
+    Allowed: rb.at_most("review_rate", 0.02)
+    """
+    allowed = 'rb.at_most("review_rate", 0.02)'
+    found = several(
+        () if value is None else value, name=name, what="a list of limits", alone=Constraint, allowed=allowed
+    )
+    for one in found:
+        if not isinstance(one, Constraint):
+            raise ParameterError(f"`{name}` is a list of limits", got=repr(one)[:80], allowed=allowed)
+    return found
+
+
+def several(
+    value: object, *, name: str, what: str, alone: type | tuple[type, ...] = str, allowed: str | None = None
+) -> tuple[Any, ...]:
+    """Return a list's entries; what is of the kind `alone` counts as one.
+
+    Raises
+    ------
+    ParameterError
+        When it is no list.
+    """
+    if isinstance(value, alone):
+        return (value,)
+    try:
+        if isinstance(value, Iterable) and not isinstance(value, Mapping | str | bytes):
+            return tuple(value)
+    except (TypeError, ValueError):
+        pass
+    raise ParameterError(f"`{name}` is {what}", got=repr(value)[:80], allowed=allowed)
+
+
+def column_kinds(value: object, *, name: str = "kinds", optional: bool = False) -> None:
+    """Raise an error when a value does not tell the kinds of columns.
+
+    Raises
+    ------
+    ParameterError
+        When it is no mapping, or a kind is none.
+    """
+    from riskbench.engine.columns import Kind
+
+    kinds = get_args(Kind)
+    mapping(value, name=name, allowed='{"amount": "float"}', optional=optional)
+    for column, kind in (value or {}).items():  # type: ignore[attr-defined]
+        if not isinstance(kind, str) or kind not in kinds:
+            raise ParameterError(
+                f"`{name}` tells each column's kind", got=f"{column!r}: {kind!r}"[:80], allowed=listed(kinds)
+            )
+
+
+def whole(value: object, *, low: int, high: int) -> bool:
+    """Return whether a value is a whole number within a range; True and False are none.
+
+    >>> whole(3, low=0, high=9), whole(True, low=0, high=9), whole(10**400, low=0, high=9)
+    (True, False, False)
+    """
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+
+def a_text(value: object, *, name: str) -> None:
+    """Raise an error when a value is neither text nor None.
+
+    Raises
+    ------
+    ParameterError
+        When it is something else.
+
+    >>> a_text(3, name="title")
+    Traceback (most recent call last):
+    riskbench.errors.ParameterError: `title` is text.
+    Got: 3
+    """
+    if value is not None and not isinstance(value, str):
+        raise ParameterError(f"`{name}` is text", got=repr(value)[:80])
+
+
+def yes_or_no(value: object, *, name: str) -> None:
+    """Raise an error when a value is neither True nor False.
+
+    Raises
+    ------
+    ParameterError
+        When it is something else.
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise ParameterError(f"`{name}` is True or False", got=repr(value)[:80])
 
 
 def moment(value: object, *, name: str) -> None:
@@ -146,7 +249,7 @@ def seeded(value: object) -> None:
     ParameterError
         When it is something else.
     """
-    if isinstance(value, bool) or not hasattr(value, "__index__") or int(value) < 0:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
         raise ParameterError("`seed` is a whole number from 0", got=repr(value)[:80])
 
 

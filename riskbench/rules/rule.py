@@ -12,6 +12,7 @@ from riskbench.engine.columns import Kind
 from riskbench.engine.tree import Constant, Node
 from riskbench.errors import RuleError
 from riskbench.rules.deviation import checked_locks, locks_broken
+from riskbench.rules.doors import a_text, column_kinds, mapping, whole
 from riskbench.rules.param import (
     Param,
     ParamValue,
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 Status = Literal["draft", "shadow", "live", "retired"]
 STATUSES: tuple[Status, ...] = get_args(Status)
+#: The largest priority, either way.
+FURTHEST = 1_000_000_000
 _ID = re.compile(r"[^\s.:,/\\\x00-\x1f\x7f]{1,80}")
 
 
@@ -97,9 +100,10 @@ class Rule:
             raise RuleError("A rule needs an outcome", rule=self.id, got=repr(self.outcome)[:200])
         object.__setattr__(self, "when", self.when.strip())
         object.__setattr__(self, "outcome", self.outcome.strip())
-        if isinstance(self.priority, bool) or not isinstance(self.priority, int):
-            raise RuleError("'priority' is a whole number", rule=self.id, got=repr(self.priority)[:200])
-        if self.status not in STATUSES:
+        if not whole(self.priority, low=-FURTHEST, high=FURTHEST):
+            got = repr(self.priority)[:200]
+            raise RuleError("'priority' is a whole number", rule=self.id, got=got, allowed=f"to {FURTHEST:,}")
+        if not isinstance(self.status, str) or self.status not in STATUSES:
             raise unknown("status", str(self.status), STATUSES, rule=self.id)
         for name in ("owner", "version", "title"):
             value = getattr(self, name)
@@ -143,6 +147,7 @@ class Rule:
 
     def values(self, region: str | None = None) -> dict[str, ParamValue]:
         """Return each parameter's value, in one region or where none has its own."""
+        a_text(region, name="region")
         own = self.regions.get(region, {}) if region is not None else {}
         return {name: own.get(name, param.default) for name, param in self.params.items()}
 
@@ -181,6 +186,9 @@ class Rule:
         """
         from riskbench.engine.bind import bind
 
+        column_kinds(kinds)
+        mapping(aliases, name="aliases", allowed='{"id": "order_id"}')
+        mapping(values, name="values", allowed='{"limit": 400}')
         params = {**self.lists, **self.values(region), **(values or {})}
         node = bind(self.predicate, kinds, params=params, rule=self.id, aliases=aliases)
         return Constant(False) if region is not None and region in self.off else node
@@ -193,6 +201,8 @@ class Rule:
         RuleError
             For a parameter that the rule does not have, or a value that is not allowed.
         """
+        mapping(values, name="values", allowed='{"limit": 400}', optional=False)
+        a_text(region, name="region")
         checked = {name: self._checked(name, value) for name, value in values.items()}
         if region is not None:
             own = {**self.regions, region: {**self.regions.get(region, {}), **checked}}

@@ -15,6 +15,7 @@ from riskbench.rules.comparison.better import NO_MEASURE
 from riskbench.rules.comparison.comparison import Comparison
 from riskbench.rules.comparison.flips import flip_events
 from riskbench.rules.comparison.inference import COUNTED
+from riskbench.rules.doors import a_text
 from riskbench.rules.writing import to_yaml
 
 #: So many of the largest flips are shown, and so many regions.
@@ -46,6 +47,9 @@ def shown(
 ) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
     """Return what a request shows of a comparison: texts and numbers by name, and tables by name."""
     old, new = held.old.book, held.new.book
+    told = {"title": title, "requested_by": requested_by, "chosen_on": chosen_on, "reported_on": reported_on}
+    for name, text in told.items():
+        a_text(text, name=name)
     sentences = old.diff(new) or ["Nothing changes in the rules."]
     values = {
         "name": _text(title or f"Change of the rule book {new.name}", "The title", most=TITLE),

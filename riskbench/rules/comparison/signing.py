@@ -96,7 +96,7 @@ def sign(
     ParameterError
         For another decision, an empty name, or the approval of one's own request.
     """
-    if decision not in DECISIONS:
+    if not isinstance(decision, str) or decision not in DECISIONS:
         close = nearest(str(decision), DECISIONS)
         hint = f"did you mean {close!r}?" if close else None
         raise ParameterError("That is no decision", got=repr(decision)[:200], allowed=listed(DECISIONS), hint=hint)

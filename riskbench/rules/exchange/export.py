@@ -14,6 +14,7 @@ from riskbench.engine.literals import quoted as literal
 from riskbench.engine.tree import Node, atoms, to_sql
 from riskbench.errors import EngineError, ParameterError, listed
 from riskbench.rules.book import RuleBook
+from riskbench.rules.doors import column_kinds, mapping
 from riskbench.rules.force import checked_day, day_told, in_force
 from riskbench.rules.hits import deciding_order
 from riskbench.rules.rule import Rule
@@ -110,6 +111,8 @@ def query_of(
     from riskbench.engine.transpile import check_dialect, print_query
 
     check_dialect(dialect)
+    column_kinds(kinds, optional=True)
+    mapping(aliases, name="aliases", allowed='{"id": "order_id"}')
     known, named = known_kinds(book, kinds), dict(aliases or {})
     identity = named.get("id", "id")
     region = named.get("region", "region") if any(rule.apart for rule in book.rules) else None

@@ -15,7 +15,7 @@ from riskbench.display import Fact, Result, result
 from riskbench.display.wording import private
 from riskbench.errors import DataError, ParameterError, RuleError, listed, nearest
 from riskbench.rules.book import RuleBook
-from riskbench.rules.doors import mapping
+from riskbench.rules.doors import a_text, mapping, yes_or_no
 from riskbench.rules.exchange.drafted import NO_OUTCOME, Draft, Drafted, Outcomes, made, shortened
 from riskbench.rules.rule import STATUSES, Rule, Status
 
@@ -137,6 +137,9 @@ def import_rules(
     ['line 3']
     """
     mapping(outcomes, name="outcomes", allowed='{"DECLINE": "block"}')
+    for name_, value in (("status", status), ("domain", domain), ("format", format), ("outcome", outcome)):
+        a_text(value, name=name_)
+    yes_or_no(params, name="params")
     if status not in STATUSES:
         raise _no("status", str(status), STATUSES)
     if domain not in DOMAINS:

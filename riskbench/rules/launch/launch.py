@@ -15,7 +15,7 @@ from riskbench.errors import InfeasibleError, ParameterError
 from riskbench.metrics.constraints import Constraint, plain
 from riskbench.metrics.costs import Costs
 from riskbench.rules.book import RuleBook
-from riskbench.rules.doors import book_and_events, moment, span
+from riskbench.rules.doors import book_and_events, each_limit, moment, span, wanted
 from riskbench.rules.hits import hits
 from riskbench.rules.launch.effect import Limit, Trial, break_even, effect_table, window_of
 from riskbench.rules.launch.ground import passed_on, plan_grounds
@@ -128,6 +128,7 @@ class LaunchPlan(Result):
         It is the first eight hexadecimal digits of SHA-256 over the plan's key, a colon and the unit, modulo 10,000,
         so that any system can compute it; a unit stays in its arm. Missing where the unit is missing: never treated.
         """
+        wanted(dataset, "Dataset", name="dataset")
         return with_buckets(dataset, unit=self.unit, key=self.key)
 
     def request(
@@ -156,8 +157,9 @@ class LaunchPlan(Result):
         """
         from riskbench.rules.launch.request import launch_request
 
-        wanted = self.steps[-1] if stage is None else stage_among(stage, self.steps)
-        return launch_request(self, dataset, stage=wanted, reason=reason, requested_by=requested_by)
+        wanted(dataset, "Dataset", name="dataset")
+        asked = self.steps[-1] if stage is None else stage_among(stage, self.steps)
+        return launch_request(self, dataset, stage=asked, reason=reason, requested_by=requested_by)
 
     @property
     def drawable(self) -> bool:
@@ -259,7 +261,7 @@ def plan_launch(
     span(measure_on, name="measure_on")
     begun = time.perf_counter()
     named, stages, stated = candidate(book, rule), stages_of(steps), Costs.from_mapping(costs)
-    given = (guardrails,) if isinstance(guardrails, Constraint) else tuple(guardrails)
+    given = each_limit(guardrails, name="guardrails")
     _check(given, power)
     held = hits(book, dataset, asof=asof)
     column = held.dataset.resolve(unit) if unit is not None else (*dataset.roles.entities, dataset.roles.id)[0]
@@ -326,11 +328,6 @@ def plan_launch(
 
 
 def _check(given: tuple[Constraint, ...], power: float) -> None:
-    for limit in given:
-        if not isinstance(limit, Constraint):
-            raise ParameterError(
-                "A guardrail is a limit on a rate", got=repr(limit)[:80], hint='rb.at_most("insult_rate", 0.01)'
-            )
     plain(given, what="the guardrails of a launch")
     if isinstance(power, bool) or not isinstance(power, int | float) or not 0.5 < power < 1:
         raise ParameterError("The power is a chance", got=repr(power)[:40], allowed="above 0.5 and below 1")

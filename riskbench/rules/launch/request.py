@@ -36,7 +36,7 @@ def launch_request(
     after = simulate(staged(plan.before, plan.rule, stage), events, asof=plan.asof, on=plan.day)
     first, last = (f"{end:%Y-%m-%d}" for end in plan.window)
     return compare(before, after, costs=plan.costs).request(
-        reason=reason or told(plan),
+        reason=told(plan) if reason is None else reason,
         requested_by=requested_by,
         title=f"Launch of {plan.rule}: {stage.name}",
         chosen_on="the draft as it stands in the book; on which events it was tuned is not known here",

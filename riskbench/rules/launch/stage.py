@@ -13,6 +13,7 @@ import pyarrow as pa
 from riskbench.data.dataset import Dataset
 from riskbench.errors import ParameterError, RuleError, listed, nearest
 from riskbench.rules.book import RuleBook
+from riskbench.rules.doors import a_text, several
 
 #: The column that tells which units are in a share of traffic, and its number of equal parts.
 BUCKET, BUCKETS = "launch_bucket", 10_000
@@ -50,13 +51,11 @@ def stage_of(step: object) -> Stage:
         When it means none.
     """
     word = step.strip().casefold() if isinstance(step, str) else step
-    if word == "shadow":
-        return Stage("shadow", 0.0)
-    if word == "live":
-        return Stage("live", 1.0)
+    if isinstance(word, str) and word in ("shadow", "live"):
+        return Stage(word, float(word == "live"))
     share: float | None = None
     if isinstance(word, int | float) and not isinstance(word, bool):
-        share = float(word)
+        share = float(word) if -1 < word < 2 else None
     elif isinstance(word, str):
         try:
             share = float(word.removesuffix("%").strip()) / (100 if word.endswith("%") else 1)
@@ -76,9 +75,8 @@ def stages_of(steps: Iterable[object]) -> tuple[Stage, ...]:
     ParameterError
         When there are none, or one does not reach further than the one before.
     """
-    if isinstance(steps, str) or not isinstance(steps, Iterable):
-        raise ParameterError("The steps of a launch are a list", got=repr(steps)[:80], allowed=SPELLING)
-    found = tuple(stage_of(step) for step in steps)
+    each = several(steps, name="steps", what="the list of the stages of a launch", alone=(), allowed=SPELLING)
+    found = tuple(stage_of(step) for step in each)
     shares = [stage.share for stage in found]
     if not found or shares != sorted(set(shares)):
         raise ParameterError(
@@ -156,6 +154,7 @@ def candidate(book: RuleBook, rule_id: str | None) -> str:
     RuleError
         When none is named and the book has no draft and no rule in shadow.
     """
+    a_text(rule_id, name="rule")
     if rule_id is not None:
         known = {rule.id: rule for rule in book.rules}
         waiting = listed([rule.id for rule in book.rules if rule.status in ("draft", "shadow")])

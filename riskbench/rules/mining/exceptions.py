@@ -18,7 +18,7 @@ from riskbench.errors import DataError, ParameterError
 from riskbench.metrics.costs import Costs
 from riskbench.metrics.discovery import q_values
 from riskbench.rules.book import RuleBook
-from riskbench.rules.doors import book_and_events, listed_names, mapping, seeded
+from riskbench.rules.doors import book_and_events, listed_names, mapping, seeded, yes_or_no
 from riskbench.rules.mining.exceptions_search import carved, without
 from riskbench.rules.mining.exceptions_table import HOLDS, framed, ordered, tried_on
 from riskbench.rules.mining.field import Field
@@ -253,6 +253,7 @@ def mine_exceptions(
     """
     book_and_events(book, dataset)
     seeded(seed)
+    yes_or_no(share, name="share")
     mapping(monotone, name="monotone", allowed='{"amount": 1}')
     exclude = listed_names(exclude, name="exclude")
     begun = time.perf_counter()

@@ -19,7 +19,7 @@ from riskbench.metrics.costs import Costs
 from riskbench.metrics.discovery import q_values
 from riskbench.metrics.intervals import wilson
 from riskbench.rules.book import RuleBook
-from riskbench.rules.doors import book_and_events, listed_names, mapping, seeded
+from riskbench.rules.doors import book_and_events, each_limit, listed_names, mapping, seeded, yes_or_no
 from riskbench.rules.fairness.reads import group_notes
 from riskbench.rules.mining.cover import Cover, picked
 from riskbench.rules.mining.field import Field
@@ -237,7 +237,8 @@ def mine_rules(
     mapping(monotone, name="monotone", allowed='{"amount": 1}')
     exclude = listed_names(exclude, name="exclude")
     begun = time.perf_counter()
-    limits = (subject_to,) if isinstance(subject_to, Constraint) else tuple(subject_to)
+    yes_or_no(share, name="share")
+    limits = each_limit(subject_to, name="subject_to")
     _checked(terms, most, q, limits)
     field = Field.of(book, dataset, costs=costs, asof=asof, exclude=tuple(exclude), share=share, seed=seed)
     levels = [field.steps.level(outcome)] if outcome is not None else _levels(field)
@@ -316,10 +317,6 @@ def _checked(terms: int, most: int, q: float, limits: tuple[Constraint, ...]) ->
     if isinstance(q, bool) or not isinstance(q, int | float) or not 0 < q < 1:
         raise ParameterError("'q' is a rate of false discoveries", got=repr(q), allowed="above 0 and below 1")
     for limit in limits:
-        if not isinstance(limit, Constraint):
-            raise ParameterError(
-                "'subject_to' takes limits", got=repr(limit)[:200], allowed='rb.at_most("review_rate", 0.02)'
-            )
         if limit.rate not in ("alert_rate", "review_rate", "insult_rate", "approval_rate"):
             raise ParameterError(
                 f"New rules cannot be held to {limit.rate}",

@@ -18,7 +18,7 @@ from riskbench.metrics.constraints import RATES, Constraint, plain
 from riskbench.metrics.costs import Costs
 from riskbench.rules.book import RuleBook
 from riskbench.rules.comparison.comparison import compare
-from riskbench.rules.doors import book_and_events, seeded, span
+from riskbench.rules.doors import book_and_events, each_limit, seeded, span, yes_or_no
 from riskbench.rules.fairness.reads import group_notes
 from riskbench.rules.hits import Hits, hits
 from riskbench.rules.optimiser.aim import Aim, weights
@@ -285,7 +285,9 @@ def optimise(
     span(report_on, name="report_on")
     begun = time.perf_counter()
     stated = Costs.from_mapping(costs)
-    limits = _limits(subject_to)
+    yes_or_no(params, name="params")
+    limits = each_limit(subject_to, name="subject_to")
+    plain(limits, what="a best set of edits")
     if isinstance(max_edits, bool) or not isinstance(max_edits, int) or not 1 <= max_edits <= MOST_EDITS:
         raise ParameterError("max_edits is a whole number", got=repr(max_edits), allowed=f"1..{MOST_EDITS}")
     if not any(rule.status != "retired" for rule in book.rules):
@@ -365,17 +367,6 @@ def optimise(
             "seconds": round(time.perf_counter() - begun, 3),
         },
     )
-
-
-def _limits(subject_to: Constraint | Iterable[Constraint]) -> tuple[Constraint, ...]:
-    held = (subject_to,) if isinstance(subject_to, Constraint) else tuple(subject_to or ())
-    for limit in held:
-        if not isinstance(limit, Constraint):
-            raise ParameterError(
-                "subject_to takes constraints", got=repr(limit), hint='rb.at_most("review_rate", 0.02)'
-            )
-    plain(held, what="a best set of edits")
-    return held
 
 
 def _windows(held: Hits, choose_on: Span | None, report_on: Span | None, seed: int) -> Windows:

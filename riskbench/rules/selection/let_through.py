@@ -317,7 +317,7 @@ def _checked(held: Hits, *, budget: float | None, cap: float | None, weeks: int,
     for name, value in (("budget", budget), ("cap", cap)):
         if value is None:
             continue
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e18:
             raise ParameterError(f"`{name}` is money above 0", got=repr(value)[:80], allowed="a number above 0")
         if not held.dataset.has("amount"):
             raise ParameterError(f"`{name}` needs the events' amounts", hint="name the role 'amount'")

@@ -152,6 +152,25 @@ def test_a_cohort_of_which_a_slow_source_shows_nothing_is_not_told():
     assert abs(np.mean(told)) < 0.04
 
 
+def test_a_page_says_what_no_event_is_old_enough_to_show_and_no_label_lacks_a_time_that_bears_one():
+    rows = 400
+    t = ASOF - pd.to_timedelta(np.linspace(0, 20, rows), unit="D")
+    frame = pd.DataFrame({"id": np.arange(rows), "t": t, "amount": 1.0, "label": 0.0, "told": pd.NaT})
+    silent = rb.maturity(rb.read(frame, roles=ROLES), asof=ASOF)
+    assert not any("Without" in note for note in silent.notes)
+    frame.loc[150:, "label"] = 1.0
+    frame.loc[150:, "told"] = t[150:] + pd.to_timedelta(np.arange(250) % 7, unit="D")
+    assert "verdicts later than" not in rb.maturity(rb.read(frame, roles=ROLES), asof=ASOF).grounds.not_measurable
+    frame.loc[150:, "told"] = t[150:] + (ASOF - t[150:]) * (np.arange(250) % 5 / 4)
+    assert "verdicts later than 20 days" in rb.maturity(rb.read(frame, roles=ROLES), asof=ASOF).grounds.not_measurable
+    frame.loc[150:, "told"] = t[150:] - pd.Timedelta(days=2)
+    frame["channel"] = np.where(np.arange(rows) < 100, "cod", "card")
+    roles = ROLES.with_roles(dispute_channel="channel", no_dispute=("cod",))
+    notes = " ".join(rb.maturity(rb.read(frame, roles=roles), asof=ASOF).notes)
+    assert "100 events have no dispute channel" in notes
+    assert "250 frauds were told before their event" in notes
+
+
 def test_nothing_known_of_a_half_told_cohort_is_not_nothing():
     events, truth = drawn(3)
     held = held_of(events)

@@ -13,7 +13,7 @@ import pandas as pd
 
 from riskbench.data.dataset import Dataset, micros
 from riskbench.data.doors import a_dataset
-from riskbench.data.labels import LabelState, label_state, stopped
+from riskbench.data.labels import FRAUD, NO_CHANNEL, LabelState, label_state, stopped
 from riskbench.display import Fact, Grounds, Result, result
 from riskbench.display.chart import BLUE, GREY, ORANGE, style
 from riskbench.display.fact import Unit, number
@@ -33,6 +33,7 @@ from riskbench.metrics.maturity.cohorts import (
     grouped,
     ladder_table,
 )
+from riskbench.metrics.maturity.groups import ALL
 from riskbench.metrics.maturity.weights import Matured, matured
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ USUAL = ("region", "label_source", "payment_method")
 MOST_GROUPS = 50
 #: The weeks whose frauds the headline speaks of.
 _RECENT = 28
+#: Where the last verdicts came so late, by the age of the oldest event, later ones may well come.
+_UNSEEN_FROM = 0.75
 #: Cohorts on a page; the table holds all.
 _SHOWN = 10
 _GRAIN = re.compile(r"([1-9]\d{0,2})d", re.ASCII)
@@ -214,7 +217,7 @@ def maturity(
         ladder=ladder_table(held, delays, eligible, days=days, money=money),
         loss=loss,
         frauds=frauds,
-        facts=_facts(held, groups, (eligible, young), money, loss),
+        facts=_facts(held, groups, (eligible, young), (money, loss), timed=not _untimed(events)),
         notes=tuple(notes),
         grounds=_grounds(labels, held, groups, (eligible, young), frauds),
         provenance={
@@ -223,6 +226,24 @@ def maturity(
             "parameters": {"by": columns, "asof": asof, "grain": grain, "caught": caught is not None},
         },
     )
+
+
+def _untimed(events: Dataset) -> bool:
+    """Return whether labels bear no time, so that no delay can be seen."""
+    return not (events.has("time") and events.has("label_time"))
+
+
+def _later(held: Matured) -> str:
+    """Return what no event is old enough to show, in words; empty where the latest verdicts came well before."""
+    curve = held.curves.get(ALL)
+    if curve is None or not curve.n or held.ages is None:
+        return ""
+    ages = held.ages[np.isfinite(held.ages)]
+    oldest = float(ages.max()) if len(ages) else 0.0
+    if curve.horizon < _UNSEEN_FROM * oldest:
+        return ""
+    late = f"verdicts later than {oldest:.0f} days after the event"
+    return f"{late}: none is older, and the last came on day {curve.horizon:.0f}."
 
 
 def _days(grain: str) -> int:
@@ -284,22 +305,30 @@ def _money(events: Dataset, costs: Costs | None) -> Money:
 
 def _notes(events: Dataset, labels: LabelState, held: Matured, eligible: Mask) -> list[str]:
     notes = []
-    if labels.asof is None or held.ages is None:
+    if _untimed(events):
         missing = "label_time" if events.has("time") else "time"
         notes.append(f"Without {missing} there are no delays to see: labels count as mature.")
     if held.why:
         notes.append(f"Nothing can be corrected: {held.why}.")
     if not eligible.all():
         notes.append(f"{int((~eligible).sum()):,} events that history stopped have no verdict and are left out.")
+    mute = int(np.count_nonzero(labels.state == NO_CHANNEL))
+    if mute:
+        notes.append(f"{mute:,} events have no dispute channel: of their frauds only those told all the same are here.")
+    if labels.asof is not None and events.has("time") and events.has("label_time"):
+        time, told = events.column("time"), events.column("label_time")
+        early = (labels.state == FRAUD) & time.present & told.present & (told.values < time.values)
+        if early.any():
+            notes.append(f"{int(early.sum()):,} frauds were told before their event: they count as told at once.")
     if held.clumped > 1:
         notes.append(f"Frauds are told in clumps: intervals are {held.clumped**0.5:.1f} times as wide as by chance.")
     return notes
 
 
 def _facts(
-    held: Matured, groups: list[Grouped], shown: tuple[Mask, str], money: Money, loss: Estimate
+    held: Matured, groups: list[Grouped], shown: tuple[Mask, str], lost: tuple[Money, Estimate], *, timed: bool
 ) -> tuple[Fact, ...]:
-    eligible, young = shown
+    (eligible, young), (money, loss) = shown, lost
     whole = groups[0] if groups and groups[0].curve.n else None
     facts = []
     if held.ages is not None and not held.why:
@@ -330,7 +359,7 @@ def _facts(
         facts.append(Fact("Frauds in the end", None, "count", note=held.why))
     elif young:
         facts.append(Fact("Not measurable yet", young.removesuffix("."), "text"))
-    elif held.ages is None:
+    elif not timed:
         facts.append(Fact("Labels", "bear no time and count as mature", "text"))
     return tuple(facts)
 
@@ -353,6 +382,8 @@ def _grounds(
         estimated = f"{estimated} The pace changed of late in {len(flagged)} of {len(groups)} delay curves.".strip()
     if held.why:
         young = f"everything: {held.why}."
+    elif later := _later(held):
+        young = f"{young.removesuffix('.')}; {later}" if young else later
     return Grounds(measured=measured, estimated=estimated, not_measurable=young)
 
 

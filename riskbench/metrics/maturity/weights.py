@@ -119,7 +119,7 @@ class Matured:
             low, high = unseen_interval(mean, variance)
             if self._none_left(rows) or low <= 0:
                 low = 0.0
-            elif values is None:
+            if values is None:
                 low, high = float(np.round(low)), float(np.round(high))
             lower, upper = min(counted + low, total), max(counted + high, total)
         return Estimate(total, lower, upper, len(value), _rest(counted, total))

@@ -86,7 +86,7 @@ def grounds_of(study: Study, rests: pd.DataFrame, matured: pd.DataFrame) -> Grou
     """Return what a calibration rests on, one line each."""
     return Grounds(
         measured=_measured(study),
-        estimated=_estimated(study, rests),
+        estimated=_estimated(study, rests) + _account(study),
         bounded=_bounded(study, rests),
         not_measurable=_not_measurable(study, matured),
     )
@@ -99,6 +99,12 @@ def _measured(study: Study) -> str:
     span = windows.choose.words if windows.choose.start is None else f"{windows.choose.start} to {windows.choose.end}"
     later = f", judged to {windows.report.end}" if windows.report.mask.any() and windows.report.end else ""
     return f"{frauds:,} known frauds and {goods:,} good events at every cut, chosen on {span}{later}."
+
+
+def _account(study: Study) -> str:
+    """Return where the value of an account comes from, as one more sentence."""
+    said = study.worth.source(study.costs, study.currency)
+    return f" {said[0].upper()}{said[1:]}." if said else ""
 
 
 def _estimated(study: Study, rests: pd.DataFrame) -> str:

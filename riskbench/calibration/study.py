@@ -113,7 +113,7 @@ class Study:
         kinds = np.full(events.rows, UNLABELLED, dtype=np.int8)
         kinds[labels.state == GOOD] = 0
         kinds[labels.state == FRAUD] = 1
-        held = worth(events)
+        held = worth(events, costs)
         money = np.where(kinds == 1, held.loss, np.where(kinds == 0, held.margin, 0))
         windows = split(
             events, usable, choose_on=choose_on, report_on=report_on, mature_until=labels.mature_until, seed=seed
@@ -174,6 +174,7 @@ class Study:
             margin_weight=self.worth.margin_weight(stated),
             scale=self.scale,
             money=self.worth.money,
+            account=self.worth.account,
         )
 
     def table(self, rows: Rows) -> TruthTable:

@@ -197,6 +197,8 @@ def remarks(
             "No money: net value counts events. A fraud let through counts as one, a good event as "
             f"{study.worth.margin_weight(study.costs):g}; handling cost is left out."
         )
+    if study.worth.account:
+        notes.append(f"Assumed: {study.worth.told(study.costs, study.currency)}.")
     notes.extend(_overrides(sweep.name, given))
     if study.steps.effect(sweep.outcome) == "friction":
         notes.append("The cut's outcome is a challenge: it counts as an alert, not as an insult.")

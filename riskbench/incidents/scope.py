@@ -89,7 +89,7 @@ class Scope:
     @cached_property
     def worth(self) -> Worth:
         """Each event's money."""
-        return worth(self.dataset)
+        return worth(self.dataset, self.costs)
 
     @property
     def days(self) -> tuple[float, float]:

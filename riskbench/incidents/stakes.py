@@ -134,7 +134,7 @@ def stakes_of(scope: Scope, cluster: Cluster) -> Stakes:
         loss=loss / scale,
         margin=held.margin * held.margin_weight(costs) / scale,
         gain=np.array([costs.fraud_gain(effect) for effect in effects]),
-        spoil=np.array([costs.good_cost(effect) for effect in effects]),
+        spoil=np.array([costs.good_cost(effect, account=held.account) for effect in effects]),
         work=np.array([costs.handling(effect) if held.money else 0.0 for effect in effects]),
         harsh=np.array([effect in ("review", "stop") for effect in effects]),
         alert=np.array([effect != "none" for effect in effects]),

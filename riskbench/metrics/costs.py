@@ -21,8 +21,14 @@ _LARGEST = {
     "future_orders": 1e4, "review_minutes": 1e4, "minute_cost": 1e9,
     "seller_value": 1e12, "creator_value": 1e12, "first_sale_days": 1e4,
 }  # fmt: skip
+#: Domains whose events are about an account, and the cost that says what a good one is worth.
+ACCOUNTS: Mapping[str, str] = {"onboarding": "seller_value", "kyc": "seller_value", "affiliation": "creator_value"}
+#: The days over which an account's value is counted.
+VALUE_DAYS = 90
 #: Fields that are no figure of their own.
 _NOT_PLAIN = ("origins", "friction")
+#: The effects that insult a good account.
+_HARD: tuple[Effect, Effect] = ("stop", "review")
 #: What each outcome of any ladder does, by its name.
 _STEPS: Mapping[str, Effect] = {rung.name: rung.effect for steps in LADDERS.values() for rung in steps.rungs}
 
@@ -56,10 +62,17 @@ class Costs:
     friction : mapping of str to float, 0..10,000
         By the name of an outcome (challenge, review, block), the margins of a good event that it costs, where that
         was measured; it takes the place of what the shares above say for a step of the same effect.
-    seller_value, creator_value : float, 0..1e12, optional
-        What a good seller or creator earns us in the first 90 days, in major units; None where it is not stated.
+    seller_value : float, 0..1e12, optional
+        What a good seller earns us in the first 90 days, in major units; None where it is not stated. Where it is, a
+        good application (onboarding) or KYC attempt that is turned away costs all of it, one held for review
+        `insult_share` of it, one limited `challenge_drop` of it, and later orders are not counted on top. Not used
+        where a margin is measured, such as one by tier: that is then the account's value.
+    creator_value : float, 0..1e12, optional
+        The same of a creator: a good commission (affiliation) clawed back or held for review costs `insult_share` of
+        it, one held `challenge_drop`. It takes the place of the commission's own margin.
     first_sale_days : float, 0..10,000, optional
-        Days until a new seller's first sale; None where it is not stated.
+        Days by which a review puts off a good new seller's first sale; each costs those who stay one 90th of the
+        account's value. None where it is not stated.
     origins : mapping of str to str
         Where a cost comes from, in words, where it is neither given nor a default; pages print it.
 
@@ -130,8 +143,8 @@ class Costs:
         steps = {f"friction.{name}": value for name, value in self.friction.items()}
         return {name: value for name, value in plain.items() if value is not None} | steps
 
-    def told(self, currency: str = "") -> str:
-        """Return the costs as one line, the money among them with its currency.
+    def told(self, currency: str = "", *, account: str = "") -> str:
+        """Return the costs as one line, the money among them with its currency; `account` is what `Worth.told` says.
 
         A minute's cost at its default is said to be one, as half a unit is much in one currency and little in another.
 
@@ -147,7 +160,8 @@ class Costs:
         minutes = f"{self.review_minutes:g} minutes at {unit}{self.minute_cost:g}"
         stated = self.minute_cost != Costs.__dataclass_fields__["minute_cost"].default or not currency
         origin = self.origins.get("minute_cost", GIVEN if stated else "a default that nobody stated")
-        return f"{told}; a review costs {each}: {minutes}{'' if origin == GIVEN else f', {origin}'}"
+        more = "".join(("" if origin == GIVEN else f", {origin}", account and f"; {account}"))
+        return f"{told}; a review costs {each}: {minutes}{more}"
 
     def scaled(self, name: str, factor: float) -> Costs:
         """Return the costs with one of them multiplied, at most to its largest value."""
@@ -161,11 +175,26 @@ class Costs:
         """Return the share of a fraud's loss that an outcome of this effect prevents."""
         return {"none": 0.0, "friction": self.challenge_catch, "review": self.review_catch, "stop": 1.0}[effect]
 
-    def good_cost(self, effect: Effect) -> float:
-        """Return the margins of a good event that an outcome of this effect costs."""
+    def good_cost(self, effect: Effect, *, account: str = "") -> float:
+        """Return the margins of a good event that an outcome of this effect costs.
+
+        With `account` ("seller_value", "creator_value") the margin is the value of the account that the event is
+        about, and what is returned the share of it that is lost: an account is lost once, and has no later orders.
+
+        >>> Costs(seller_value=300.0, first_sale_days=9.0).good_cost("review", account="seller_value")
+        0.28
+        """
         for name, cost in self.friction.items():
             if _STEPS[name] == effect:
                 return cost
+        if account:
+            late = min(1.0, (self.first_sale_days or 0.0) / VALUE_DAYS) if account == "seller_value" else 0.0
+            return {
+                "none": 0.0,
+                "friction": self.challenge_drop,
+                "review": self.insult_share + (1.0 - self.insult_share) * late,
+                "stop": 1.0 if account == "seller_value" else self.insult_share,
+            }[effect]
         lost_customer = 1.0 + self.future_orders
         return {
             "none": 0.0,
@@ -213,6 +242,10 @@ class Worth:
         Whether they are measures of their own, so that the stated share does not apply.
     money : bool
         False when there is no money: then each event counts as one.
+    account : str
+        "seller_value" or "creator_value" where `margin` is the value of the account that the event is about.
+    stated : float
+        The stated value that `margin` was taken from, in major units; 0 where it was measured.
     """
 
     value: Minor
@@ -221,6 +254,8 @@ class Worth:
     loss_measured: bool
     margin_measured: bool
     money: bool
+    account: str = ""
+    stated: float = 0.0
 
     def loss_weight(self, costs: Costs) -> float:
         """Return the factor that turns `loss` into money lost."""
@@ -228,11 +263,67 @@ class Worth:
 
     def margin_weight(self, costs: Costs) -> float:
         """Return the factor that turns `margin` into money earned."""
+        if self.stated:
+            return float(getattr(costs, self.account) or 0.0) / self.stated
         return 1.0 if self.margin_measured else costs.margin
 
+    def told(self, costs: Costs, currency: str = "") -> str:
+        """Return what troubling a good account costs, and what of it is stated, in words; empty without accounts."""
+        if not self.account:
+            return ""
+        seller = self.account == "seller_value"
+        days = costs.first_sale_days if seller else None
+        stop, review = (costs.good_cost(effect, account=self.account) for effect in _HARD)
+        gone = "where it is turned away" if seller else "at a clawback"
+        late = f" and sells {days:g} days later" if days else ""
+        again = "" if seller else ", at each commission anew, so a creator troubled often counts too much"
+        whole = f"{stop:.0%} of what the account earns in {VALUE_DAYS} days"
+        lost = f"{whole} {gone}, {review:.0%} where held for review{late}"
+        return f"a good {'seller' if seller else 'creator'} costs {lost}{again}; {self.source(costs, currency)}"
 
-def worth(dataset: Dataset) -> Worth:
-    """Return each event's money from the roles amount, measures.loss and measures.margin."""
+    def source(self, costs: Costs, currency: str = "") -> str:
+        """Return where the value of an account comes from, in words; empty where events are about none."""
+        if not self.account:
+            return ""
+        if not self.stated:
+            return "what an account earns is in the data (margin)"
+        origin = costs.origins.get(self.account, GIVEN)
+        stated = f"{currency} {self.stated:,.2f}".strip()
+        return f"what an account earns is {stated}, {'stated and not measured' if origin == GIVEN else origin}"
+
+
+def account_value(dataset: Dataset, costs: Costs | None) -> tuple[str, float]:
+    """Return which cost prices the accounts that events are about, and its stated value, 0 where it is measured.
+
+    The name is empty where events are about no account, or nothing is stated of it.
+    """
+    name = ACCOUNTS.get(dataset.domain, "")
+    if costs is None or not name:
+        return "", 0.0
+    value, measures = getattr(costs, name), dataset.roles.measures
+    seller = name == "seller_value"
+    if seller and "margin" in measures:
+        return (name, 0.0) if value is not None or costs.first_sale_days is not None else ("", 0.0)
+    money = dataset.roles.amount is not None or "loss" in measures or "margin" in measures
+    return (name, float(value)) if value is not None and money else ("", 0.0)
+
+
+def worth(dataset: Dataset, costs: Costs | None = None) -> Worth:
+    """Return each event's money from the roles amount, measures.loss and measures.margin.
+
+    With costs that state what an account is worth, a good event of a domain that is about accounts has that at stake.
+    """
+    held = _worth(dataset)
+    account, stated = account_value(dataset, costs)
+    if not account:
+        return held
+    measured = account == "seller_value" and "margin" in dataset.roles.measures
+    minor = round(stated * dataset.currency.scale)
+    margin = held.margin if measured else np.full(dataset.rows, minor, dtype=np.int64)
+    return replace(held, margin=margin, margin_measured=True, account=account, stated=stated)
+
+
+def _worth(dataset: Dataset) -> Worth:
     measures = dataset.roles.measures
     amount = dataset.minor(dataset.roles.amount) if dataset.roles.amount else None
     loss = dataset.minor(measures["loss"]) if "loss" in measures else amount

@@ -44,10 +44,14 @@ class Price:
         margin_weight: float,
         scale: int,
         money: bool,
+        account: str = "",
     ) -> Price:
-        """Return the price of each level under stated costs; without money each event counts as one."""
+        """Return the price of each level under stated costs; without money each event counts as one.
+
+        With `account` a good event's money is the value of the account that it is about; see `Costs.good_cost`.
+        """
         saved = np.array([costs.fraud_gain(effect) for effect in effects]) * loss_weight / scale
-        spoiled = np.array([costs.good_cost(effect) for effect in effects]) * margin_weight / scale
+        spoiled = np.array([costs.good_cost(effect, account=account) for effect in effects]) * margin_weight / scale
         handling = np.array([costs.handling(effect) if money else 0.0 for effect in effects])
         return cls(np.stack([-spoiled, saved, np.zeros(len(saved))]), handling, saved)
 
@@ -90,4 +94,5 @@ def price(held: Worth, costs: Costs, effects: Sequence[Effect], *, scale: float)
         margin_weight=held.margin_weight(costs),
         scale=int(scale) if held.money else 1,
         money=held.money,
+        account=held.account,
     )

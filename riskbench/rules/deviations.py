@@ -220,7 +220,7 @@ def price_deviations(
     book_and_events(book, dataset)
     begun = time.perf_counter()
     stated = Costs.from_mapping(costs)
-    held = hits(book, dataset, asof=asof)
+    held = hits(book, dataset, asof=asof).at(stated)
     day = day_of(held.dataset, asof)
     scale = Scale(held, stated)
     codes, names = held.dataset.regions

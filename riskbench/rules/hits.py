@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from riskbench.data.velocity import velocity
 from riskbench.engine.bits import Bits, pack
 from riskbench.engine.kernel import evaluate
 from riskbench.engine.tree import Node
-from riskbench.metrics.costs import Worth, worth
+from riskbench.metrics.costs import Costs, Worth, account_value, worth
 from riskbench.rules.book import RuleBook
 from riskbench.rules.force import checked_day, day_of, in_force
 from riskbench.rules.rule import Rule
@@ -47,6 +47,8 @@ class Hits:
         The ISO date whose lists and deviations act; None where no day is known, then nothing has lapsed.
     given : RuleBook or None
         The book as it was handed in; None where nothing tells it from the one in force.
+    costs : Costs or None
+        Stated costs that say what an account is worth; see `at`.
     """
 
     book: RuleBook
@@ -56,6 +58,13 @@ class Hits:
     lapsed: tuple[str, ...] = ()
     day: str | None = None
     given: RuleBook | None = None
+    costs: Costs | None = None
+
+    def at(self, costs: Costs) -> Hits:
+        """Return the hits with their money under stated costs: other ones only where these price accounts otherwise."""
+        if (self.worth.account, self.worth.stated) == account_value(self.dataset, costs):
+            return self
+        return replace(self, costs=costs)
 
     @property
     def written(self) -> RuleBook:
@@ -85,7 +94,7 @@ class Hits:
     @cached_property
     def worth(self) -> Worth:
         """Each event's money."""
-        return worth(self.dataset)
+        return worth(self.dataset, self.costs)
 
     @cached_property
     def scale(self) -> float:

@@ -210,7 +210,7 @@ def audit_lists(
     events = prepared(book, dataset, asof=asof)
     day = checked_day(on) if on is not None else day_of(events, asof)
     stands = in_force(book, day)
-    held = Hits(stands.book, events, apply(stands.book.rules, events), asof, stands.lapsed, day, book)
+    held = Hits(stands.book, events, apply(stands.book.rules, events), asof, stands.lapsed, day, book).at(stated)
     scale = Scale(held, stated)
     measured = [_measure(name, entry, scale) for name, entry in book.lists.items()]
     q, said = readings([one.told for one in measured])

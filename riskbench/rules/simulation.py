@@ -348,9 +348,15 @@ def simulate(
         maturing=maturing,
         pages={"rules": ("", page(rules, Simulation.repr_columns))},
         lazy=lazy,
-        notes=(*notes(held, whole), *group_notes(held.dataset, book=held.book)),
+        notes=(*notes(held, whole), *_account(standing), *group_notes(held.dataset, book=held.book)),
         provenance=_provenance(held, unit=unit, per=per, seconds=time.perf_counter() - begun),
     )
+
+
+def _account(standing: Standing) -> tuple[str, ...]:
+    """Return what troubling a good account costs, in words."""
+    held, code = standing.held.worth, standing.held.dataset.currency.code
+    return (f"Assumed: {held.told(standing.costs, code)}.",) if held.account else ()
 
 
 def _rules(held: Hits, whole: Tally, *, scale: float, codes: npt.NDArray[np.int64] | None) -> pd.DataFrame:

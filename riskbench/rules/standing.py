@@ -43,6 +43,9 @@ class Standing:
     held: Hits
     costs: Costs
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "held", self.held.at(self.costs))
+
     @property
     def table(self) -> Signatures:
         """The signature table."""

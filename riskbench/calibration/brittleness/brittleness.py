@@ -169,7 +169,7 @@ def brittleness(
         raise ParameterError("A cut can differ by region only", got=repr(by), allowed='None or "region"')
     if rule_param is not None:
         named_param(book, rule_param)
-    held = hits(book, dataset, asof=asof)
+    held = hits(book, dataset, asof=asof).at(stated)
     before = None if launch is None else _before(held, launch)
     kinds = np.full(held.dataset.rows, 2, dtype=np.int8)
     kinds[held.labels.state == GOOD] = 0

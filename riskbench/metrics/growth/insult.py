@@ -18,7 +18,7 @@ from riskbench.display import Fact, Grounds, Result, result
 from riskbench.display.chart import BLUE, GREEN, GREY, ORANGE, RED, style
 from riskbench.display.fact import Unit, number
 from riskbench.errors import ParameterError
-from riskbench.metrics.costs import Costs
+from riskbench.metrics.costs import ACCOUNTS, VALUE_DAYS, Costs
 from riskbench.metrics.growth.episodes import Episodes, checked_entity, episodes
 from riskbench.metrics.growth.lifetime import lifetime_frame
 from riskbench.metrics.growth.matched import Change, changes, match
@@ -61,6 +61,8 @@ class InsultPrice(Result):
         The window.
     entity : str
         Whose customers.
+    account : str
+        The cost that says what such an account is worth: seller_value, creator_value; empty for buyers.
     """
 
     kind: ClassVar[str] = "insult_price"
@@ -82,6 +84,7 @@ class InsultPrice(Result):
     mean_margin: float | None
     effects: Mapping[str, str]
     name: str
+    account: str = ""
 
     def row(self, outcome: str, measure: str) -> dict[str, object]:
         """Return one measure of one step as a mapping; its change is None where it is not measurable."""
@@ -124,7 +127,9 @@ class InsultPrice(Result):
 
         `insult_share` becomes the share of good customers lost for being held or stopped, `future_orders` the orders
         that comparable customers who stayed placed in the window, `challenge_drop` the share lost at a challenge. A
-        value below 0 counts as 0. What is not measurable stays as it was.
+        value below 0 counts as 0. What is not measurable stays as it was. Where the events are applications or
+        commissions watched for 90 days, `seller_value` or `creator_value` becomes the later margin of their
+        untroubled like; it counts for all alike, one by tier does as a margin measured in the data.
 
         Parameters
         ----------
@@ -143,6 +148,9 @@ class InsultPrice(Result):
         mild = next((name for name, effect in self.effects.items() if effect == "friction"), None)
         if mild is not None and self.row(mild, "left")["change"] is not None:
             changed["challenge_drop"] = _clipped(self.row(mild, "left")["change"], 1.0)
+        usual = self.row(self.answer, "later_margin")
+        if self.account and self.days == VALUE_DAYS and usual["change"] is not None:
+            changed[self.account] = _clipped(usual["usual"], 1e12)
         source = f"measured over {self.days} days on {self.name}"
         origins = {**stated.origins, **dict.fromkeys(changed, source)}
         friction = dict(stated.friction)
@@ -304,6 +312,7 @@ def insult_price(
         mean_margin=float(own.mean()) if len(own) else None,
         effects=effects,
         name=events.name,
+        account=ACCOUNTS.get(events.domain, ""),
         pages={"steps": _page(frame, int(days), later.currency.code)},
         notes=(*held.notes, *_remarks(held, hard, int(days))),
         grounds=_grounds(held, frame, hard, int(days), told),

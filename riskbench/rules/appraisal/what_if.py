@@ -343,8 +343,8 @@ def _notes(standing: Standing, flips: int, unlabelled: int) -> tuple[str, ...]:
 
 def said(standing: Standing) -> str:
     """Return the stated costs as one remark."""
-    money = standing.held.worth.money
-    told = standing.costs.told(standing.held.dataset.currency.code if money else "")
+    money, code = standing.held.worth.money, standing.held.dataset.currency.code
+    told = standing.costs.told(code if money else "", account=standing.held.worth.told(standing.costs, code))
     unit = "" if money else " Without an amount each event counts as one."
     return f"Assumed costs: {told}.{unit}"
 

@@ -263,7 +263,7 @@ def compare(before: Simulation, after: Simulation, *, costs: Costs | Mapping[str
         if not isinstance(held, Simulation):
             raise ParameterError("compare takes two simulations", got=type(held).__name__, hint="rb.simulate(...)")
     stated = _stated(before, after) if costs is None else Costs.from_mapping(costs)
-    old, new = before.hits, after.hits
+    old, new = before.hits.at(stated), after.hits.at(stated)
     _same_events(old, new)
     pair = Pair.of(old, new, stated)
     full, table, told = matrix(pair), changes(pair), inference(pair)

@@ -83,7 +83,8 @@ def remarks(pair: Pair, costs: Costs, limits: pd.DataFrame, told: Inference) -> 
     notes = [f"Labels: {new.labels.recipe}."]
     if not flips:
         notes.append("No event's outcome changes.")
-    stated = costs.told(new.dataset.currency.code)
+    code = new.dataset.currency.code
+    stated = costs.told(code, account=new.worth.told(costs, code))
     if not new.worth.money:
         notes.append("No amount: net value and values are not measurable.")
     else:

@@ -150,6 +150,7 @@ class Trial:
             margin_weight=worth.margin_weight(costs),
             scale=self.held.dataset.currency.scale if worth.money else 1,
             money=worth.money,
+            account=worth.account,
         )
 
     def rate(self, name: Rate, levels: Small) -> tuple[Mask, Mask]:

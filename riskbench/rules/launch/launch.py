@@ -263,7 +263,7 @@ def plan_launch(
     named, stages, stated = candidate(book, rule), stages_of(steps), Costs.from_mapping(costs)
     given = each_limit(guardrails, name="guardrails")
     _check(given, power)
-    held = hits(book, dataset, asof=asof)
+    held = hits(book, dataset, asof=asof).at(stated)
     column = held.dataset.resolve(unit) if unit is not None else (*dataset.roles.entities, dataset.roles.id)[0]
     trial = Trial(named, held)
     low, high = window_of(trial, measure_on)
@@ -432,7 +432,8 @@ def _notes(
         f"The share of traffic is cut by {unit}: {BUCKET} is the first 8 hexadecimal digits of SHA-256 over "
         f"'{trial.rule}:' and the value, modulo {BUCKETS:,}. A {unit} stays in its arm."
     )
-    stated = costs.told(trial.held.dataset.currency.code if trial.held.worth.money else "")
+    worth, code = trial.held.worth, trial.held.dataset.currency.code
+    stated = costs.told(code if worth.money else "", account=worth.told(costs, code))
     notes.append(f"Costs assumed: {stated}.")
     return (*notes, *trial.held.dataset.notes)
 

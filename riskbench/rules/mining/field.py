@@ -90,7 +90,8 @@ class Field:
         """
         if dataset.roles.label is None:
             raise DataError("There is no label to learn from", hint="name the role 'label'")
-        held = hits(book, dataset, asof=asof)
+        stated = Costs.from_mapping(costs)
+        held = hits(book, dataset, asof=asof).at(stated)
         state = held.labels.state
         if not held.dataset.rows:
             raise DataError("There are no events to search")
@@ -112,7 +113,7 @@ class Field:
                 "No column can be read by a new condition.",
                 hint="; ".join(f"{name}: {reason}" for name, reason in list(why.items())[:5]) or None,
             )
-        return cls(held, events, Costs.from_mapping(costs), windows, columns, why, added, leaks)
+        return cls(held, events, stated, windows, columns, why, added, leaks)
 
     @property
     def steps(self) -> Ladder:

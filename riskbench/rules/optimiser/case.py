@@ -63,7 +63,7 @@ class Ground:
     @classmethod
     def of(cls, held: Hits, made: Forms, costs: Costs, *, first: Mask, later: Mask) -> Ground:
         """Return the ground of a book's hits."""
-        own = Hits(made.book, held.dataset, made.bits, held.asof, held.lapsed, held.day, made.written)
+        own = Hits(made.book, held.dataset, made.bits, held.asof, held.lapsed, held.day, made.written).at(costs)
         table = signatures(own)
         codes = table.pattern * np.int32(KINDS) + np.where(
             first, np.int32(1), np.where(later, np.int32(2), np.int32(0))

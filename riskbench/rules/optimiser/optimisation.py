@@ -292,7 +292,7 @@ def optimise(
         raise ParameterError("max_edits is a whole number", got=repr(max_edits), allowed=f"1..{MOST_EDITS}")
     if not any(rule.status != "retired" for rule in book.rules):
         raise ParameterError("There is no rule to edit", hint="add a rule, as a draft say")
-    held = hits(book, dataset, asof=asof)
+    held = hits(book, dataset, asof=asof).at(stated)
     if held.dataset.roles.label is None:
         raise DataError("There is no label, so what an edit is worth is not measurable", hint="name the role 'label'")
     windows = _windows(held, choose_on, report_on, seed)

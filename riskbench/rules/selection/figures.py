@@ -92,7 +92,7 @@ def parts(held: Hits, evidence: Evidence, costs: Costs) -> list[Part]:
     steps = ladder(held.book.domain)
     effects = [rung.effect for rung in steps.rungs]
     gains = np.array([costs.fraud_gain(effect) for effect in effects])
-    goods = np.array([costs.good_cost(effect) for effect in effects])
+    goods = np.array([costs.good_cost(effect, account=held.worth.account) for effect in effects])
     handling = np.array([costs.handling(effect) if evidence.money else 0.0 for effect in effects])
 
     def part(rows: Mask, level: npt.NDArray[np.integer], name: str, outcome: str = "", status: str = "") -> Part:

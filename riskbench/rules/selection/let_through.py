@@ -257,6 +257,7 @@ def plan_let_through(
     fixed = stated_chances(held, chances)
     names = never_of(held, listed_names(never, name="never"), fixed)
     stated = Costs.from_mapping(costs)
+    held = held.at(stated)
     score = held.dataset.roles.score
     evidence = Evidence.of(held, stated, score=score) if held.dataset.has("label") else None
     span = weeks_of(held.dataset)

@@ -107,5 +107,6 @@ def notes(held: Hits, evidence: Evidence, costs: Costs, score: str | None) -> tu
         )
     told.append("Estimates are of the events that could pass and show a verdict; worst and best are of all.")
     told.append("A factor of 1 takes stopped events to be as often fraud as others of their score.")
-    told.append(f"Costs assumed: {costs.told(held.dataset.currency.code if evidence.money else '')}.")
+    code = held.dataset.currency.code if evidence.money else ""
+    told.append(f"Costs assumed: {costs.told(code, account=held.worth.told(costs, code))}.")
     return (*told, *held.dataset.notes)

@@ -197,8 +197,8 @@ def selective_labels(
     wanted(simulation, "Simulation", name="simulation")
     mapping(costs if not isinstance(costs, Costs) else None, name="costs", allowed="a mapping, or rb.Costs")
     begun = time.perf_counter()
-    held = simulation.hits
     stated = simulation.standing.costs if costs is None else Costs.from_mapping(costs)
+    held = simulation.hits.at(stated)
     column = held.dataset.resolve(score) if score is not None else held.dataset.roles.score
     evidence = Evidence.of(held, stated, score=column)
     sets = parts(held, evidence, stated)

@@ -22,6 +22,8 @@ Ints = npt.NDArray[np.int64]
 
 #: A kind of which no flip was seen is moved as the others were: by so small a share each weighs beside its own.
 _TRACE = 1e-6
+#: How far events of one entity come together is itself seen on few large clumps: by so much it is more.
+_CLUMPS = 0.3
 #: The columns of a change, in the order in which pages show them.
 COLUMNS = (
     "flips alerts alerts_lower alerts_upper frauds frauds_lower frauds_upper insults insults_lower insults_upper "
@@ -218,7 +220,7 @@ def swell(held: Hits, rows: npt.NDArray[np.intp], value: Floats) -> tuple[float,
         told = held.dataset.column(column).take(rows)
         codes = np.full(len(rows), -1, dtype=np.int64)
         codes[told.present] = pd.factorize(told.values[told.present])[0]
-        ratio = clumping(value, codes)
+        ratio = 1.0 + (1.0 + _CLUMPS) * (clumping(value, codes) - 1.0)
         if ratio > worst:
             worst, name = ratio, column
     return worst, name

@@ -37,9 +37,9 @@ def answer(pair: Pair, told: Inference) -> tuple[str, str]:
         return NO_MEASURE, "no event has a verdict"
     if labelled < FEWEST:
         return NOT_SHOWN, f"only {labelled:,} of {flips:,} flips have a verdict"
-    if labelled < FEWEST * pair.together:
-        few = f"{labelled:,} tell as much as {labelled / pair.together:.0f}"
-        return NOT_SHOWN, f"flips come together by {pair.whose}: {few}"
+    if labelled < FEWEST * pair.together.entities:
+        few = f"{labelled:,} tell as much as {labelled / pair.together.entities:.0f}"
+        return NOT_SHOWN, f"flips come together by {pair.together.whose}: {few}"
     if 2 * told.covered < flips:
         return NOT_SHOWN, f"most flips have no verdict: {flips - labelled:,} of {flips:,}"
     _, low, high = told.net
@@ -100,7 +100,9 @@ def split(pair: Pair, axis: str) -> pd.DataFrame:
     counts = held.shaped(held.cells.count).astype(np.int64)
     own = (counts * moved).sum(axis=(1, 2))
     value = (held.shaped(held.cells.value).astype(np.float64) * moved).sum(axis=(1, 2)) / pair.new.scale
-    told = changes_of(held, pair.price, pair.effects, scale=pair.new.scale, usual=pair.usual, together=pair.together)
+    # A region's figure says what such weeks bring, as the whole does; a week's own says what it did.
+    wide = pair.together.all if axis == "region" else pair.together.entities
+    told = changes_of(held, pair.price, pair.effects, scale=pair.new.scale, usual=pair.usual, together=wide)
     columns: dict[str, object] = {
         axis: list(names),
         "events": counts.sum(axis=(1, 2, 3)),

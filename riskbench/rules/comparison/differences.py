@@ -15,8 +15,10 @@ from riskbench.metrics.intervals import sum_interval
 from riskbench.metrics.money import money_interval
 from riskbench.metrics.paired import mcnemar, share_difference
 from riskbench.metrics.price import Price, price
+from riskbench.rules.comparison.together import ALONE, Together, together
 from riskbench.rules.hits import Hits
-from riskbench.rules.moves import Moves, Usual, net_by_pair, net_change, parts_of, swell
+from riskbench.rules.maturing import Maturing
+from riskbench.rules.moves import Moves, Usual, net_by_pair, net_change, parts_of
 from riskbench.rules.signature import KINDS, events_by
 
 Ints = npt.NDArray[np.int64]
@@ -42,10 +44,10 @@ class Pair:
         What an event is worth at each level.
     effects : tuple of str
         The effect of each level.
-    together : float, 1 or more
-        How many times net value varies because flips of one entity come together.
-    whose : str
-        The role of entities by which they do; empty where they do not.
+    together : Together
+        How many times net value varies because flips come together: by entity, and in weeks that differ.
+    own_maturing : Maturing or None
+        What each event stands for, where it was read already.
     """
 
     old: Hits
@@ -56,8 +58,8 @@ class Pair:
     moves: Moves
     price: Price
     effects: tuple[Effect, ...]
-    together: float = 1.0
-    whose: str = ""
+    together: Together = ALONE
+    own_maturing: Maturing | None = None
 
     @classmethod
     def of(cls, old: Hits, new: Hits, costs: Costs) -> Pair:
@@ -68,9 +70,14 @@ class Pair:
         cells = events_by(new, was * levels + now, levels * levels)
         worth = price(new.worth, costs, effects, scale=new.scale)
         rows = np.flatnonzero(was != now)
-        value = worth.gain(new.kinds[rows], new.stake[rows], before=was[rows], after=now[rows])  # type: ignore[arg-type]
-        together, whose = swell(new, rows, value)
-        return cls(old, new, was, now, rows, Moves(cells, 1, levels), worth, effects, together, whose)
+        maturing = Maturing(new)
+        spread = together(maturing, worth, rows, was=was, now=now)
+        return cls(old, new, was, now, rows, Moves(cells, 1, levels), worth, effects, spread, maturing)
+
+    @property
+    def maturing(self) -> Maturing:
+        """What each event stands for."""
+        return Maturing(self.new) if self.own_maturing is None else self.own_maturing
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -115,7 +122,7 @@ def matrix(pair: Pair) -> pd.DataFrame:
     levels = held.levels
     each = Moves(held.cells.summed(_apart(levels), levels**4, picked=np.arange(levels**2)), levels**2, levels)
     net = net_by_pair(held, pair.price)[0].ravel()
-    low, high = money_interval(net, parts_of(each, pair.price, pair.usual), together=pair.together)
+    low, high = money_interval(net, parts_of(each, pair.price, pair.usual), together=pair.together.all)
     money = pair.new.worth.money
     reasons = pair.reasons
     return pd.DataFrame(
@@ -204,7 +211,7 @@ def _net(pair: Pair) -> Row:
         return ("net value", *(np.nan,) * 5, n)
     stake = pair.moves.shaped(pair.moves.cells.stake)[0]
     first, last = (float(pair.price.worth(count.sum(axis=axis).T, stake.sum(axis=axis).T)) for axis in (1, 0))
-    net, low, high = net_change(pair.moves, pair.price, pair.usual, together=pair.together)
+    net, low, high = net_change(pair.moves, pair.price, pair.usual, together=pair.together.all)
     return "net value", first, last, float(net[0]) + 0.0, float(low[0]), float(high[0]), n
 
 

@@ -15,7 +15,6 @@ from riskbench.metrics.maturity import Matured
 from riskbench.metrics.money import Parts, money_reach
 from riskbench.metrics.selection import FEWEST_DRAWN, weighted_total
 from riskbench.rules.comparison.differences import Pair, changes, measured
-from riskbench.rules.maturing import Maturing
 from riskbench.rules.moves import parts_of
 from riskbench.rules.signature import KINDS
 
@@ -154,7 +153,7 @@ class _Told:
         step = slope[FRAUD, last] - slope[FRAUD, first]
         as_fraud, at_most = step * loss - work, step * most - work
         as_good = (slope[GOOD, last] - slope[GOOD, first]) * worth.margin[rows] - work
-        maturing = Maturing(held)
+        maturing = pair.maturing
         found, chances = maturing.matured, maturing.inclusion
         open_ = maturing.due[rows] & found.measurable[rows]
         late = np.where(kinds == FRAUD, found.weight[rows], 1.0)
@@ -249,7 +248,7 @@ class _Told:
         parts = replace(
             held, count=held.count * scaled[0], size=held.size * scaled[1], squares=held.squares * scaled[2]
         )
-        down, up = money_reach(parts, together=self.pair.together)
+        down, up = money_reach(parts, together=self.pair.together.all)
         return float(down[0]), float(up[0])
 
     def outside(self, rows: Mask) -> tuple[Ends, Ends]:

@@ -110,9 +110,13 @@ def remarks(pair: Pair, costs: Costs, limits: pd.DataFrame, told: Inference) -> 
         notes.append(_bounded(limits, new.dataset.currency.code))
     if told.told != AS_COUNTED:
         notes.append(inferred(told, flips))
-    if pair.together > _TELLING:
-        wide = f"net value spreads {np.sqrt(pair.together):.1f} times as wide as if each came alone"
-        notes.append(f"Flips come together by {pair.whose}: {wide}. The interval allows for it.")
+    spread = pair.together
+    if spread.entities > _TELLING:
+        wide = f"net value spreads {np.sqrt(spread.entities):.1f} times as wide as if each came alone"
+        notes.append(f"Flips come together by {spread.whose}: {wide}. The interval allows for it.")
+    if spread.all > _TELLING * spread.entities:
+        wide = f"net value spreads {np.sqrt(spread.all / spread.entities):.1f} times as wide as if they were alike"
+        notes.append(f"The {spread.weeks} whole weeks differ: {wide}. The interval allows for it.")
     if flips > MOST:
         notes.append(f"The table of events lists the first {MOST:,} of {flips:,} flips.")
     return (*notes, *new.dataset.notes)

@@ -64,8 +64,10 @@ def promise_sum(
     ends = ((Z95 * known, Z95 * known), (Z95 * ahead, Z95 * ahead)) if reach is None else reach
     share = min(1.0, comes / variance) if variance > 0 else 1.0
     between = _between(weeks, later, chance=variance / length, share=share)
+    # Weeks that differ by more than chance come on top of the few large events that chance makes lopsided.
+    more = max(between**2 - Z95**2 * ((known / length) ** 2 + (ahead / later) ** 2), 0.0)
     below, above = (
-        max(math.hypot(first / length, second / later), between) for first, second in zip(*ends, strict=True)
+        math.hypot(first / length, second / later, math.sqrt(more)) for first, second in zip(*ends, strict=True)
     )
     middle = total / length - optimism / length
     return middle, middle - below, middle + above

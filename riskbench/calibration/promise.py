@@ -240,9 +240,10 @@ def _money_reaches(study: Study, levels: Small, *, ahead: float) -> dict[str, tu
     rows = np.flatnonzero(window.mask & (levels > 0))
     kinds, own, money = study.kinds[rows], levels[rows], study.money[rows]
     frauds = kinds == FRAUD
+    saved = price.saved[own[frauds]] * money[frauds]
     worths = {
-        "net_value": (rows, price.each(kinds, money, own)),
-        "loss_prevented": (rows[frauds], price.saved[own[frauds]] * money[frauds]),
+        "net_value": (rows, price.each(kinds, money, own), price.slope[kinds, own] * money),
+        "loss_prevented": (rows[frauds], saved, saved),
     }
     return {name: reaches(study, *held, window=window, ahead=ahead) for name, held in worths.items()}
 
@@ -266,9 +267,10 @@ def weekly_frame(study: Study, today: Small, proposed: Small, window: Window) ->
     variances = _paired(study, places, low, high)
     price = study.price()
     frauds = kinds == FRAUD
+    gross = (price.slope[kinds, high] - price.slope[kinds, low]) * money
     moved = {
-        "net_value": (places, price.gain(kinds, money, before=low, after=high)),
-        "loss_prevented": (places[frauds], ((price.saved[high] - price.saved[low]) * money)[frauds]),
+        "net_value": (places, price.gain(kinds, money, before=low, after=high), gross),
+        "loss_prevented": (places[frauds], gross[frauds], gross[frauds]),
     }
     rows = []
     for name, words in SUMS.items():

@@ -29,7 +29,7 @@ def compared(held: Calibration, before: Simulation, after: Simulation, *, checks
             raise ParameterError("compare takes two simulations", got=type(side).__name__, hint="rb.simulate(...)")
     window, words = _window(held)
     change = compare(*(_again(held, side, window) for side in (before, after)))
-    told, widened = _with_weeks(held, change.changes, window)
+    told, net, widened = _with_weeks(held, change, window)
     answer, why = change.answer, change.why
     low, high = (float(told[end].iloc[0]) for end in ("lower", "upper"))
     if answer in (BETTER, WORSE) and low <= 0 <= high:
@@ -53,6 +53,7 @@ def compared(held: Calibration, before: Simulation, after: Simulation, *, checks
         answer=answer,
         why=why,
         changes=told,
+        net=net,
         weeks=window.length if window.start is not None else change.weeks,
         pages=pages,
         notes=(*remarks, *change.notes),
@@ -70,12 +71,18 @@ def _window(held: Calibration) -> tuple[Window, str]:
 
 
 def _again(held: Calibration, side: Simulation, window: Window) -> Simulation:
-    """Return a simulation of the window's events alone, on the day and under the costs of the whole one."""
+    """Return a simulation of the window's events alone, on the day and under the costs of the whole one.
+
+    What is known of them is what is known of all events: the window's own last verdict would be another moment, at
+    which some would be too young again.
+    """
     hits = side.hits
+    moment, ripe = hits.labels.asof, hits.labels.mature_after
+    part = _part(held, hits.dataset, window)
     return simulate(
         hits.written,
-        _part(held, hits.dataset, window),
-        asof=hits.asof,
+        part if ripe is None else replace(part, mature_after=ripe),
+        asof=moment if hits.asof is None else hits.asof,
         costs=side.standing.costs,
         on=hits.day,
     )
@@ -94,21 +101,30 @@ def _part(held: Calibration, dataset: Dataset, window: Window) -> Dataset:
     return dataset.where(window.mask)
 
 
-def _with_weeks(held: Calibration, changes: pd.DataFrame, window: Window) -> tuple[pd.DataFrame, bool]:
-    """Return the changes with net value as uncertain as differing weeks make it, and whether that is more."""
+def _with_weeks(
+    held: Calibration, change: Comparison, window: Window
+) -> tuple[pd.DataFrame, tuple[float, float, float], bool]:
+    """Return the changes and the answer with net value as uncertain as differing weeks make it, and whether more."""
+    changes, answer = change.changes, change.net
     for weekly in (held.weekly_own, held.weekly):
         if not len(weekly):
             continue
         row = weekly.iloc[0]
         value, low, high = (float(row[end]) * window.length for end in ("change", "lower", "upper"))
         first = changes.index[0]
-        if not np.isclose(value, float(changes.loc[first, "difference"]), rtol=1e-6, atol=0.01):
+        counted = float(changes.loc[first, "difference"])
+        # The same change: late verdicts stand in one and not in the other.
+        if not np.isclose(value, answer[0], rtol=_SAME, atol=0.01):
             continue
+        below, above = value - low, high - value
+        ends = (float(changes.loc[first, "lower"]), float(changes.loc[first, "upper"]))
+        wider = (min(ends[0], counted - below), max(ends[1], counted + above))
         told = changes.copy()
-        wider = low < float(told.loc[first, "lower"]) - abs(low) * 1e-6
-        told.loc[first, ["lower", "upper"]] = (
-            min(low, float(told.loc[first, "lower"])),
-            max(high, float(told.loc[first, "upper"])),
-        )
-        return told, wider
-    return changes, False
+        told.loc[first, ["lower", "upper"]] = wider
+        answer = (answer[0], min(answer[1], answer[0] - below), max(answer[2], answer[0] + above))
+        return told, answer, wider[0] < ends[0] - abs(wider[0]) * 1e-6
+    return changes, answer, False
+
+
+#: Two figures of one change that differ by no more than this are the same one.
+_SAME = 0.05

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -90,3 +91,28 @@ def test_a_cost_says_where_it_comes_from():
     rows = rb.decide(shown(held)[0]).assumptions.set_index("cost")["source"]
     assert rows["minute_cost"] == "the sample region's"
     assert rows["margin"] == "default"
+
+
+def test_what_is_known_of_the_later_window_is_what_is_known_of_all_events():
+    rng = np.random.default_rng(4)
+    size = 20_000
+    frame = pd.DataFrame({"id": np.arange(size), "amount": rng.lognormal(3, 1, size).round(3)})
+    frame["at"] = pd.Timestamp("2026-01-05") + pd.to_timedelta(np.arange(size) * 13, unit="min")
+    bad = rng.random(size) < 0.03
+    frame["risk"] = np.clip(rng.normal(0.3 + 0.3 * bad, 0.12), 0, 1).round(2)
+    told = frame["at"] + pd.to_timedelta(rng.gamma(2.5, 14, size), unit="D")
+    known = bad & (told <= frame["at"].max())
+    frame["bad"], frame["told"] = known.astype(int), told.where(known)
+    roles = rb.Roles(id="id", time="at", label="bad", label_time="told", amount="amount", score="risk")
+    events = rb.read(frame, roles=roles)
+    book = rb.RuleBook.from_yaml(
+        "book: own\ndomain: transactions\nrules:\n  - {id: TX-1, when: risk > 0.75, outcome: block, status: live}\n"
+    )
+    held = rb.calibrate(events, given=book)
+    change = held.compare(rb.simulate(book, events), rb.simulate(held.apply(book), events))
+    assert f"{change.flips:,} of {change.flips:,} flips have a verdict, as of 2026-07-04" in change.grounds.measured
+    row = held.weekly.iloc[0]
+    net = [end / held.judged_weeks for end in change.net]
+    assert net[0] == pytest.approx(row["change"], rel=0.05)
+    assert net[1] <= net[0] - (row["change"] - row["lower"]) + 1e-6
+    assert net[2] >= net[0] + (row["upper"] - row["change"]) - 1e-6

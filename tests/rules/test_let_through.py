@@ -168,3 +168,50 @@ def test_a_book_that_stops_nothing_lets_everything_pass():
     assert not len(plan.strata)
     assert plan.draw(EVENTS).all()
     assert not plan.drawable
+
+
+def _marked():
+    """Return stopped events with marks spelled in many ways, and with missing ones."""
+    frame = _frame(2_000)
+    rng = np.random.default_rng(5)
+    words = ["passed", "failed", "FAILED", " failed ", "\uff46\uff41\uff49\uff4c\uff45\uff44", "fai\u200bled", None]
+    frame["kyc"] = rng.choice(words, len(frame), p=[0.7, *[0.05] * 6])
+    frame["hit"] = pd.array(rng.choice([0, 1, 2], len(frame), p=[0.8, 0.1, 0.1]), dtype="Int64")
+    frame.loc[frame["hit"] == 2, "hit"] = pd.NA
+    return frame
+
+
+@pytest.mark.parametrize("condition", ["kyc = 'failed'", "kyc IN ('Failed', 'x')", "kyc <> 'passed'"])
+def test_no_spelling_and_no_missing_mark_lets_a_failed_check_pass(condition):
+    frame = _marked()
+    events = rb.read(frame, roles=ROLES)
+    book = rb.RuleBook.from_yaml(
+        "book: b\ndomain: transactions\nrules:\n  - {id: A, when: score >= 0.5, outcome: block, status: live}\n"
+    )
+    plan = rb.plan_let_through(book, events, never=(condition, "hit = 1"), chances={"A": 0.5})
+    chance, stopped = plan.chance(events), (frame["score"] >= 0.5).to_numpy()
+    clean = (frame["kyc"] == "passed").to_numpy() & (frame["hit"] == 0).fillna(False).to_numpy(dtype=bool)
+    assert (chance[stopped & ~clean] == 0).all()
+    assert (chance[stopped & clean] == 0.5).all()
+    assert not plan.draw(events)[stopped & ~clean].any()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["sanctioned", "hit = 1 AND kyc = 'failed'", "NOT kyc_ok", "card IN :stolen_cards"],
+)
+def test_rules_of_sanctions_stolen_cards_and_failed_checks_are_never_opened_though_nobody_names_them(text):
+    frame = _frame(1_000).assign(sanctioned=lambda d: d["stolen"], kyc_ok=lambda d: ~d["stolen"])
+    frame = frame.assign(kyc=np.where(frame["stolen"], "failed", "ok"), hit=frame["stolen"].astype(int))
+    frame["card"] = np.where(frame["stolen"], "c1", "c2")
+    book = rb.RuleBook.from_yaml(
+        "book: b\ndomain: transactions\nlists: {stolen_cards: [c1]}\nrules:\n"
+        f'  - {{id: A, when: "{text}", outcome: block, status: live, priority: 1}}\n'
+        "  - {id: B, when: score >= 0.5, outcome: block, status: live, priority: 2}\n"
+    )
+    events = rb.read(frame, roles=ROLES)
+    plan = rb.plan_let_through(book, events, chances={"B": 0.5})
+    assert plan.never == ("A",)
+    assert (plan.chance(events)[frame["stolen"].to_numpy()] == 0).all()
+    with pytest.raises(ParameterError, match="ever let through"):
+        rb.plan_let_through(book, events, chances={"A": 0.1})

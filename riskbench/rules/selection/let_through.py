@@ -21,11 +21,10 @@ from riskbench.rules.book import RuleBook
 from riskbench.rules.doors import listed_names, mapping, seeded, wanted
 from riskbench.rules.hits import Hits, hits
 from riskbench.rules.selection.evidence import Evidence
+from riskbench.rules.selection.never import banned, never_of
 from riskbench.rules.selection.strata import (
     LONGEST,
-    banned,
     by_rule,
-    never_of,
     planned,
     stated_chances,
     stopped_by,
@@ -112,7 +111,7 @@ class LetThroughPlan(Result):
         wanted(events, "Dataset", name="events")
         found = hits(self.book, events, on=self.day) if self.day else hits(self.book, events)
         stopped, value = stopped_by(found), value_of(found)
-        open_ = stopped & ~banned(found, self.never, self.cap)
+        open_ = stopped & ~banned(found, self.never, self.cap, value)
         places = {rule.id: place for place, rule in enumerate(found.book.rules)}
         out = np.where(stopped, 0.0, 1.0)
         for row in self.strata.to_dict("records"):
@@ -206,7 +205,9 @@ def plan_let_through(
     cap : float above 0, optional
         No event above this value is let through.
     never : str or iterable of str
-        Rules, by id, and conditions in the rule language, of which nothing is ever let through.
+        Rules, by id, and conditions in the rule language, of which nothing is ever let through, nor of what may be
+        such for all that a missing value tells; case, blanks and width of a text do not matter. Rules that name
+        sanctions, stolen cards or failed identity checks are always among them.
     weeks : int, 1 to 104
         How long the let-through shall run.
     precision : float, above 0, at most 0.5
@@ -379,7 +380,7 @@ def _notes(
 ) -> tuple[str, ...]:
     notes = [f"Planned on {number(span, 'average')} weeks of events; stopped by the live rules as they stand."]
     if never:
-        notes.append(f"Never let through: {'; '.join(never)}.")
+        notes.append(f"Never let through, nor where a missing value leaves it open: {'; '.join(never)}.")
     else:
         notes.append("No rule is named in never=: failed identity checks, sanctions and stolen cards belong there.")
     if cap is not None:

@@ -13,13 +13,13 @@ from riskbench.data.dataset import Dataset
 from riskbench.data.outcomes import ladder
 from riskbench.display import number
 from riskbench.engine.columns import DAY
-from riskbench.errors import DataError, ParameterError, RuleError, listed, nearest
+from riskbench.errors import DataError, ParameterError, listed, nearest
 from riskbench.metrics.intervals import wilson
 from riskbench.metrics.selection import FEWEST_DRAWN
-from riskbench.rules.hits import Hits, apply
-from riskbench.rules.rule import Rule
+from riskbench.rules.hits import Hits
 from riskbench.rules.selection.allotment import MOST, allotted, half_width
 from riskbench.rules.selection.evidence import Evidence
+from riskbench.rules.selection.never import banned
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -34,28 +34,6 @@ def stopped_by(held: Hits) -> Mask:
     """Return which events the live rules stop."""
     stops = np.array([rung.effect == "stop" for rung in ladder(held.book.domain).rungs])
     return np.asarray(stops[held.resolution.level] & (held.resolution.rule >= 0))
-
-
-def banned(held: Hits, never: tuple[str, ...], cap: float | None) -> Mask:
-    """Return which events may never pass: by rule, by condition, or for their value."""
-    out = np.zeros(held.bits.rows, dtype=bool)
-    places = {rule.id: place for place, rule in enumerate(held.book.rules)}
-    conditions = [text for text in never if text not in places]
-    for name in never:
-        if name in places:
-            out[held.bits.positions(places[name])] = True
-    found = apply([condition(text) for text in conditions], held.dataset)
-    for place in range(len(conditions)):
-        out[found.positions(place)] = True
-    if cap is not None:
-        # An event whose value is not known may be above every cap.
-        out |= (value_of(held) > cap) | ~held.dataset.column("amount").present
-    return out
-
-
-def condition(text: str) -> Rule:
-    """Return a condition of which nothing may pass, as a rule that decides nothing."""
-    return Rule("never", text, "block", status="shadow")
 
 
 def value_of(held: Hits) -> Floats:
@@ -77,7 +55,7 @@ def stratified(held: Hits, evidence: Evidence | None, never: tuple[str, ...], ca
 
     Columns: rule, band, above, up_to (missing: no end), total, risk, squares, expected_share, low, high.
     """
-    open_ = stopped_by(held) & ~banned(held, never, cap)
+    open_ = stopped_by(held) & ~banned(held, never, cap, value_of(held))
     value = value_of(held)
     cuts = _readable(np.quantile(value[open_], _CUTS)) if open_.any() and held.worth.money else np.zeros(0)
     edges = np.concatenate(([0.0], cuts[cuts > 0], [np.inf]))
@@ -175,7 +153,7 @@ def by_rule(
     precision: float,
 ) -> pd.DataFrame:
     """Return the plan's table of rules."""
-    stopped, out = stopped_by(held), banned(held, never, cap)
+    stopped, out = stopped_by(held), banned(held, never, cap, value_of(held))
     names = list(dict.fromkeys(strata["rule"]))
     rule = np.array([names.index(name) for name in strata["rule"]], dtype=np.int64)
     numbers = [strata[name].to_numpy(float) for name in ("events", "expected_share", "chance")]
@@ -232,35 +210,6 @@ def _reading(open_: float, rows: float, after: float, weeks: int) -> str:
     if rows < FEWEST_DRAWN or after > weeks:
         return f"known as well as asked after {np.ceil(after):.0f} weeks"
     return f"known as well as asked within {weeks} weeks"
-
-
-def never_of(held: Hits, never: tuple[str, ...], chances: Mapping[str, float]) -> tuple[str, ...]:
-    """Return what may never pass, checked; a rule of it bears no stated chance.
-
-    Raises
-    ------
-    RuleError
-        When a text is no rule of the book and no condition that fits the events.
-    ParameterError
-        When a chance is stated for a rule of which nothing may pass.
-    """
-    ids = [rule.id for rule in held.book.rules]
-    for text in never:
-        if text in ids:
-            continue
-        bare = text.replace("-", "").replace("_", "").isalnum() and text not in held.dataset.names
-        if bare:
-            close = nearest(text, ids)
-            raise RuleError(
-                f"{text!r} is neither a rule of the book nor a condition",
-                allowed=listed(ids),
-                hint=f"did you mean {close!r}?" if close else None,
-            )
-        apply([condition(text)], held.dataset)
-    for name in chances:
-        if name in never:
-            raise ParameterError(f"Nothing of the rule {name!r} is ever let through", hint="take it out of `chances`")
-    return tuple(dict.fromkeys(never))
 
 
 def stated_chances(held: Hits, chances: Mapping[str, float] | None) -> dict[str, float]:

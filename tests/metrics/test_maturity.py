@@ -388,7 +388,7 @@ def test_a_cohort_too_young_says_from_when_it_can_be_told():
     assert table["frauds_known"].sum() == truth["known"].sum()
     share = told.frame("curve").query("group == 'all'")
     assert share["share"].is_monotonic_increasing
-    assert told.grounds.not_measurable.startswith("events since 2026-05-")
+    assert told.grounds.not_measurable.startswith("cohorts since 2026-05-")
     later = rb.maturity(events, asof=ASOF + pd.Timedelta(days=400), caught=truth["caught"])
     assert set(later.frame()["status"]) == {"measured"}
 

@@ -66,7 +66,7 @@ class Maturity(Result):
         frauds_matured with frauds_lower and frauds_upper (95 % interval of what will be known in the end),
         known_rate, matured_rate with ends, loss_known, loss_matured with ends (major units), share_told, corrected
         (the share of the matured figure that is inference), status: measured, estimated or not measurable before a
-        day; with `caught=` also recall with ends.
+        day (of the cohort as a whole; a single event may have to wait longer); with `caught=` also recall with ends.
     curve : DataFrame
         group, age_days, share (told by that age), lower, upper, fitted.
     groups : DataFrame
@@ -138,7 +138,9 @@ def maturity(
 
     Use it before any recent figure is believed: last week looks clean because its verdicts have not come. Read
     `frauds_matured` as the frauds that will have been told of a cohort once all are told, and its interval as one
-    for that number; read "not measurable before" as it stands. What is told later than the longest age seen is in
+    for that number; read "not measurable before" as it stands. That day is one for a cohort as a whole, of which
+    enough is told by then; a single event, as every other verb judges it, has to wait until enough would be told of
+    its own group, which may be the slowest and so take longer. What is told later than the longest age seen is in
     no figure; `later_share` says how much that may be.
 
     Parameters
@@ -380,6 +382,8 @@ def _grounds(
         estimated = f"{estimated} Verdicts come {groups[0].pace.reading}.".strip()
     elif flagged:
         estimated = f"{estimated} The pace changed of late in {len(flagged)} of {len(groups)} delay curves.".strip()
+    if young and (single := _single(labels, held)):
+        young = f"{young} {single}"
     if held.why:
         young = f"everything: {held.why}."
     elif later := _later(held):
@@ -429,4 +433,12 @@ def _young(cohorts: pd.DataFrame) -> str:
         return ""
     first, last = waiting.iloc[0], waiting.iloc[-1]
     ends = [row["status"].removeprefix(NOT_BEFORE).strip() for row in (first, last)]
-    return f"events since {first['cohort']}, before {ends[0]}" + (f" to {ends[1]}." if ends[0] != ends[1] else ".")
+    named = f"cohorts since {first['cohort']}, each as a whole"
+    return f"{named}, before {ends[0]}" + (f" to {ends[1]}." if ends[0] != ends[1] else ".")
+
+
+def _single(labels: LabelState, held: Matured) -> str:
+    """Return when single events are old enough, in words; later than their cohort as a whole."""
+    if held.until is None or labels.asof is None:
+        return ""
+    return f"Single events, as in a simulation, {held.too_young(labels.asof)}: the slowest source sets that day."

@@ -374,3 +374,26 @@ def test_a_window_is_told_by_its_own_let_through_events_or_by_none(passed):
     assert (held.drawn == found.drawn).all()
     nothing = found.within(~every, every)
     assert nothing is found
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(-1, 2), st.sampled_from([0.0, 0.2, 1.0]), st.booleans(), st.booleans()),
+        min_size=1,
+        max_size=60,
+    ),
+    st.integers(1, 12),
+)
+def test_each_set_is_told_by_its_own_let_through_events(rows, copies):
+    from riskbench.metrics.selection import Inclusion
+
+    cell, chance, halted, bears = (np.repeat([row[k] for row in rows], copies) for k in range(4))
+    halted = (halted & (chance < 1)).astype(bool)
+    weight = np.where(halted, 0.0, 1.0 / np.where(chance > 0, chance, 1.0))
+    held = Inclusion(chance, weight, halted & (chance <= 0), ~halted & (chance < 1) & (chance > 0), True, halted)
+    every = held.within_each(cell, bears)
+    alone = held
+    for own in range(3):
+        alone = alone.within(cell == own, bears)
+    for name in ("chance", "weight", "never", "drawn"):
+        assert np.array_equal(getattr(every, name), getattr(alone, name))

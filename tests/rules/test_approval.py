@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -144,3 +146,32 @@ def test_a_name_with_signs_of_money_is_drawn_as_it_stands():
     frame = made(90).assign(land=["$a_$", "$\\x{$", "\U0001f642"] * 30)
     events = rb.read(frame, roles=rb.Roles(id="id", time="at", outcome="done", entities="buyer", region="land"))
     assert "<img" in rb.approval_rates(events)._repr_html_()
+
+
+@pytest.mark.parametrize("passed", [0, 9, 10, 40])
+def test_stopped_events_are_told_by_enough_let_through_ones_of_their_own_segment_or_bounded(passed):
+    frame = made(1200).assign(land=lambda held: np.where(held["id"] % 2, "ID", "BR"))
+    halted = frame["amount"] > frame["amount"].quantile(0.8)
+    drawn = halted & (frame["id"] % 5 == 0)
+    thin = frame.index[drawn & (frame["land"] == "BR")]
+    drawn.loc[thin[passed:]] = False
+    frame["done"] = np.where(halted & ~drawn, "block", "approve")
+    frame["p"] = np.where(halted, 0.2, 1.0)
+    frame.loc[halted & ~drawn, "fraud"] = np.nan
+    dataset = rb.read(frame, roles=dataclasses.replace(ROLES, let_through="p"))
+    rates = rb.approval_rates(dataset, by=["land"]).rates
+    rows = rates[(rates["by"] == "land") & (rates["customers"] == "all")].set_index("segment")
+    assert rows.loc["ID", "why"] == ""
+    told = rows.loc["BR"]
+    assert (told["why"] == "") == (passed >= 10)
+    good = frame[(frame["land"] == "BR") & (frame["fraud"] == 0)]
+    if passed >= 10:
+        lost = 5.0 * drawn[good.index].sum()
+        assert told["good_approval_rate"] == pytest.approx(1 - lost / (lost + (~halted)[good.index].sum()))
+    else:
+        mute = int((halted & ~drawn & (frame["land"] == "BR")).sum())
+        assert f"{mute} events were stopped, and too few like them ({passed})" in told["why"]
+        assert np.isnan(told["good_approval_rate"])
+        sure = int((~halted)[good.index].sum())
+        assert told["good_approval_rate_lower"] < sure / (len(good) + mute)
+        assert told["good_approval_rate_upper"] >= sure / len(good)

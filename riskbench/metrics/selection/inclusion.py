@@ -92,8 +92,24 @@ class Inclusion:
         bears : ndarray of bool, shape (rows,)
             Events that bear a verdict, or get one by waiting, and are old enough.
         """
-        chancy = rows & (self.chance > 0) & (self.chance < 1)
-        if not chancy.any() or enough_drawn(self.drawn & rows & bears, self.open & rows):
+        return self.within_each(np.where(rows, 0, -1), bears)
+
+    def within_each(self, cell: npt.NDArray[np.integer], bears: Mask) -> Inclusion:
+        """Return the same for several sets at once, such as segments: each is told by its own let-through events.
+
+        Parameters
+        ----------
+        cell : ndarray of int, shape (rows,)
+            The set of each event; -1 for those of none.
+        bears : ndarray of bool, shape (rows,)
+            As in `within`.
+        """
+        chancy = (cell >= 0) & (self.chance > 0) & (self.chance < 1)
+        size = int(cell.max(initial=-1)) + 1
+        drawn, halted = (np.bincount(cell[of & chancy], minlength=size) for of in (self.drawn & bears, self.open))
+        few = ~((halted > 0) & (drawn >= FEWEST_DRAWN))
+        chancy &= few[cell] if size else False
+        if not chancy.any():
             return self
         halted = chancy & ~self.drawn
         return replace(

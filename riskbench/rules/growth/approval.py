@@ -12,7 +12,7 @@ import pandas as pd
 
 from riskbench.data.dataset import Dataset
 from riskbench.data.doors import a_dataset
-from riskbench.data.labels import GOOD, LabelState, label_state
+from riskbench.data.labels import GOOD, LabelState, has_verdict, label_state
 from riskbench.data.outcomes import ladder
 from riskbench.display import Fact, Result, result
 from riskbench.display.chart import BLUE, GREY, ORANGE, style
@@ -20,7 +20,7 @@ from riskbench.errors import DataError
 from riskbench.metrics.costs import worth
 from riskbench.metrics.discovery import q_values
 from riskbench.metrics.growth.activity import Activity
-from riskbench.metrics.selection.inclusion import Inclusion, inclusion
+from riskbench.metrics.selection import Inclusion, few_drawn_words, inclusion
 from riskbench.rules.doors import listed_names
 from riskbench.rules.growth.cells import gaps, shares
 from riskbench.rules.growth.telling import drawn_note, grounds_of, rate_fact, rates_page, short
@@ -324,7 +324,7 @@ def _rates(  # noqa: PLR0917
             columns |= _named("value_approval_rate", paid.value, paid.lower, paid.upper)
         else:
             columns |= _named("value_approval_rate", blank, blank, blank)
-        columns |= _good(labels, chosen, at, cell, who, done, len(names))
+        columns |= _good(events, labels, chosen, at, cell, who, done, len(names))
         tables.append(pd.DataFrame(columns))
     frame = pd.concat(tables, ignore_index=True)
     order = np.argsort(np.tile(np.arange(len(names)), len(parts)), kind="stable")
@@ -333,17 +333,30 @@ def _rates(  # noqa: PLR0917
 
 
 def _good(  # noqa: PLR0917
-    labels: LabelState | None, chosen: Inclusion | None, at: Ints, cell: Ints, who: Ints, done: Floats, size: int
+    events: Dataset,
+    labels: LabelState | None,
+    chosen: Inclusion | None,
+    at: Ints,
+    cell: Ints,
+    who: Ints,
+    done: Floats,
+    size: int,
 ) -> dict[str, object]:
-    """Return the share of good events that is approved; bounds where history stopped some without a chance."""
+    """Return the share of good events that is approved; bounds where too few stand for those that history stopped."""
     blank = np.full(size, np.nan)
     if labels is None or chosen is None:
         why = ["no label"] * size
         return {**_named("good_approval_rate", blank, blank, blank), "n_good": np.zeros(size, np.int64), "why": why}
+    own = np.full(events.rows, -1, dtype=np.int64)
+    own[at] = cell
+    bears = has_verdict(events, labels)[0]
+    told_by = chosen.within_each(own, bears)
+    few = np.bincount(cell[(told_by.never & ~chosen.never)[at]], minlength=size)
+    seen = np.bincount(cell[(chosen.drawn & bears)[at]], minlength=size)
     good = labels.state[at] == GOOD
-    weight = np.where(good, chosen.weight[at], 0.0)
+    weight = np.where(good, told_by.weight[at], 0.0)
     held = shares(cell, who, done, weight, size=size)
-    never = chosen.never[at]
+    never = told_by.never[at]
     mute = np.bincount(cell[never], minlength=size)
     least = shares(cell, who, np.where(never, 0.0, done), np.where(never, 1.0, weight), size=size)
     most = shares(cell, who, done, np.where(never, 1.0, weight), size=size)
@@ -352,6 +365,8 @@ def _good(  # noqa: PLR0917
     why = [
         ""
         if told[k]
+        else few_drawn_words(int(few[k]), int(seen[k]), what="events")
+        if any_good[k] and few[k]
         else f"history stopped {mute[k]:,} events that nobody let through"
         if any_good[k]
         else "no good event"

@@ -224,6 +224,23 @@ def test_pending_appeals_do_not_shorten_the_days() -> None:
     assert early["decided"] == 16
     assert pd.isna(early["days_median"])
     assert rb.appeals(held, filed).frame().iloc[0]["days_median"] == 30.0
+    few = rb.appeals(held, filed.head(9)).frame().iloc[0]
+    assert few[["days_median", "days_median_lower", "days_median_upper"]].isna().all()
+
+
+def test_the_interval_of_the_median_days_holds_the_true_median() -> None:
+    frame = pd.DataFrame({"id": range(80), "outcome": "block"})
+    held = rb.read(frame, roles=rb.Roles(id="id", outcome="outcome"))
+    start, true, inside, seeds = pd.Timestamp("2026-01-01"), 9 * np.log(2), 0, 200
+    for seed in range(seeds):
+        rng = np.random.default_rng(seed)
+        filed = pd.DataFrame({"id": range(80), "filed_at": start + pd.to_timedelta(rng.uniform(0, 20, 80), unit="D")})
+        filed["decided_at"] = filed["filed_at"] + pd.to_timedelta(rng.exponential(9, 80), unit="D")
+        filed["verdict"] = "upheld"
+        row = rb.appeals(held, filed, asof="2026-01-22").frame().iloc[0]
+        assert row["pending"] > 0
+        inside += bool(row["days_median_lower"] <= true <= row["days_median_upper"])
+    assert 0.88 < inside / seeds < 0.995
 
 
 def test_the_last_appeal_counts_and_strays_are_told() -> None:

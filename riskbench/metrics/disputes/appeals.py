@@ -42,9 +42,9 @@ class Appeals(Result):
     groups : DataFrame
         One row a value of each column of `by`, and one for all: by, group, actions, appealed, appeal_rate, decided,
         pending, overturned, overturn_rate, each rate with `_lower` and `_upper` (95 %); insult_floor_rate
-        (overturned over actions: at least so many were wrong); days_median (from filing to decision, pending appeals
-        taken into account), wrongly_frozen_value with ends (major units), frozen_days (value times days until it was
-        freed, over that value), status.
+        (overturned over actions: at least so many were wrong); days_median with ends (from filing to decision, pending
+        appeals taken into account; from 10 dated appeals on), wrongly_frozen_value with ends (major units), frozen_days
+        (value times days until it was freed, over that value), status.
     actions, appealed, overturned : int
         How many events were held or stopped, were appealed, and won.
     """
@@ -210,8 +210,8 @@ def appeals(
 _COLUMNS = (
     "by group actions appealed appeal_rate appeal_rate_lower appeal_rate_upper decided pending overturned "
     "overturn_rate overturn_rate_lower overturn_rate_upper insult_floor_rate insult_floor_rate_lower "
-    "insult_floor_rate_upper days_median wrongly_frozen_value wrongly_frozen_value_lower wrongly_frozen_value_upper "
-    "frozen_days status"
+    "insult_floor_rate_upper days_median days_median_lower days_median_upper wrongly_frozen_value "
+    "wrongly_frozen_value_lower wrongly_frozen_value_upper frozen_days status"
 ).split()
 
 
@@ -253,9 +253,11 @@ class _State:
             status = f"not measurable: {decided} decided, {FEWEST} needed"
         known = mine & np.isfinite(self.waited)
         days, done = self.waited[known], self.decided[known]
-        median = median_days(days, done, np.unique(days[done]))[0]
+        median: tuple[float | None, ...] = nothing
+        if len(days) >= FEWEST:
+            median = median_days(days, done, np.unique(days[done]))
         return (
-            by, group, actions, appealed, *appeal, decided, appealed - decided, won, *overturn, *floor, median,
+            by, group, actions, appealed, *appeal, decided, appealed - decided, won, *overturn, *floor, *median,
             *frozen, status,
         )  # fmt: skip
 
@@ -387,9 +389,16 @@ def _facts(whole: pd.Series, code: str) -> tuple[Fact, ...]:
     ]
     days = whole["days_median"]
     facts.append(
-        Fact("Median days to a decision", None, "days", note="no dates")
+        Fact("Median days to a decision", None, "days", note="no dates, or too few decided")
         if days is None or pd.isna(days)
-        else Fact("Median days to a decision", float(days), "days", n=int(whole["appealed"]))
+        else Fact(
+            "Median days to a decision",
+            float(days),
+            "days",
+            lower=_end(whole["days_median_lower"]),
+            upper=_end(whole["days_median_upper"]),
+            n=int(whole["appealed"]),
+        )
     )
     if code and not pd.isna(whole["wrongly_frozen_value"]):
         facts.append(
@@ -404,6 +413,10 @@ def _facts(whole: pd.Series, code: str) -> tuple[Fact, ...]:
             )
         )
     return tuple(facts)
+
+
+def _end(value: float | None) -> float | None:
+    return None if value is None or pd.isna(value) else float(value)
 
 
 def _grounds(whole: pd.Series, asof: str | pd.Timestamp | None) -> Grounds:
@@ -422,5 +435,7 @@ def _notes(events: Dataset, whole: pd.Series, *, stray: int, money: bool) -> tup
     if not money:
         notes.append("No amount: what was wrongly frozen is not measurable.")
     if int(whole["decided"]) and pd.isna(whole["days_median"]):
-        notes.append("The appeals bear no dates, or fewer than half are decided: the days are not measurable.")
+        notes.append(
+            "The appeals bear no dates, too few do, or fewer than half are decided: the days are not measurable."
+        )
     return (*notes, *events.notes)

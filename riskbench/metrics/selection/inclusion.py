@@ -106,8 +106,8 @@ class Inclusion:
         """
         chancy = (cell >= 0) & (self.chance > 0) & (self.chance < 1)
         size = int(cell.max(initial=-1)) + 1
-        drawn, halted = (np.bincount(cell[of & chancy], minlength=size) for of in (self.drawn & bears, self.open))
-        few = ~((halted > 0) & (drawn >= FEWEST_DRAWN))
+        drawn, open_ = (np.bincount(cell[of & chancy], minlength=size) for of in (self.drawn & bears, self.open))
+        few = ~((open_ > 0) & (drawn >= FEWEST_DRAWN))
         chancy &= few[cell] if size else False
         if not chancy.any():
             return self

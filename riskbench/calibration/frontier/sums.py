@@ -12,6 +12,7 @@ from riskbench.calibration.study import Study
 from riskbench.metrics.curve import reached
 from riskbench.metrics.growth.matched import spread
 from riskbench.metrics.intervals import Z95
+from riskbench.metrics.money import Parts, money_reach
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -90,10 +91,14 @@ class Ground:
         place[sweep.never[rows]] = table.points
         place[sweep.always[rows]] = 0
         self.place, self.points = place, table.points
+        self.fraud = np.flatnonzero(self.loss > 0)
+        let = None if study.standing is None else study.standing.let
+        self.drawn = np.zeros(len(rows), dtype=bool) if let is None else (let.drawn & (let.weight > 1))[rows]
+        stands = np.ones(len(rows)) if study.weight is None else np.maximum(study.weight[rows], 1.0)
+        self.usual = _usual(self.loss, stands, self.drawn)
         own, bulk = self.loss, self.volume
         self.lost = self._running(own[:, None] * self.keep)
         self.approved = self._running(bulk[:, None] * self.lets)
-        self.lost_squares = self._running(own[:, None] ** 2 * self.keep**2)
         self.crossed = self._running((own * bulk)[:, None] * self.keep)
         self.approved_squares = self._running(bulk[:, None] ** 2 * self.lets)
         self.squares = float((bulk**2).sum())
@@ -121,10 +126,47 @@ class Ground:
 
     def ends(self, design: float = 1.0) -> tuple[Floats, Floats, Floats]:
         """Return the loss in basis points at every point with its interval; `design` is how customers clump."""
-        rate = self.lost / self.total
-        variance = self.lost_squares - 2 * rate * self.crossed + rate**2 * self.squares
-        few = self.lost**2 / np.maximum(self.lost_squares, 1e-300)
-        return _logged(rate, np.maximum(variance, 0.0) * max(1.0, design) * self.late / self.total**2, few)
+        own, rungs = self.loss[self.fraud], len(self.keep)
+        codes = 2 * np.arange(rungs)[None, :] + self.drawn[self.fraud][:, None]
+        before, after = (codes[np.arange(len(own)), levels[self.fraud]] for levels in (self.base, self.hit))
+        place, width = self.place[self.fraud], 2 * rungs
+        held: list[Floats] = []
+        for power in range(3):
+            value = own**power
+            start = np.bincount(before, weights=value, minlength=width).astype(np.float64)
+            moves = np.zeros((self.points + 1) * width)
+            for code, sign in ((before, -1.0), (after, 1.0)):
+                moves += sign * np.bincount(place * width + code, weights=value, minlength=len(moves))
+            held.append(start + np.cumsum(moves.reshape(-1, width)[: self.points], axis=0))
+        return self._told(self.lost, self.crossed, held, max(1.0, design))
+
+    def _told(
+        self, lost: Floats, crossed: Floats, held: Sequence[Floats], design: float
+    ) -> tuple[Floats, Floats, Floats]:
+        """Return losses in basis points with their intervals, from how many frauds, of which size, pass at each level.
+
+        Few large frauds decide what is lost, most of all where each stands for some that were stopped.
+        """
+        keep, (one, two) = np.repeat(self.keep, 2), self.usual
+        usual, usual_square = np.tile(one, len(self.keep)), np.tile(two, len(self.keep))
+        open_ = (keep > 0) & (usual > 0)
+        count, size, squares = (np.maximum(part, 0.0) * open_ for part in held)
+        parts = Parts(
+            count,
+            size * keep,
+            squares * keep**2,
+            usual * keep * open_,
+            usual_square * keep**2 * open_,
+            np.ones(len(keep)),
+        )
+        down, up = money_reach(parts, together=design * self.late)
+        rate = lost / self.total
+        # The volume comes by chance too; that the frauds are part of it takes off more than it adds.
+        rest = Z95**2 * np.maximum(rate**2 * self.squares - 2 * rate * crossed, 0.0)
+        low = np.maximum(rate - np.sqrt(down**2 + rest) / self.total, 0.0)
+        high = np.minimum(rate + np.sqrt(up**2 + rest) / self.total, 1e6 / BPS)
+        nothing = lost <= 0
+        return BPS * rate, BPS * np.where(nothing, 0.0, low), BPS * np.where(nothing, np.nan, high)
 
     def design(self, levels: npt.NDArray[np.int8]) -> float:
         """Return how many times more the loss varies by customers than by single events."""
@@ -139,14 +181,14 @@ class Ground:
         """Return what some decisions lose and let through, and how far they lie above the frontier."""
         own, bulk = self.loss * self.keep[levels], self.volume * self.lets[levels]
         lost, approved = float(own.sum()), float(bulk.sum())
-        rate, rest = lost / self.total, own - lost / self.total * self.volume
-        clumps = np.bincount(self.customer, weights=rest)
         paid = np.bincount(self.customer, weights=bulk)
-        sums = np.bincount(self.customer, weights=own)
-        few = sums.sum() ** 2 / max(float((sums**2).sum()), 1e-300)
-        value, low, high = _logged(
-            np.array([rate]), np.array([self.late * (clumps**2).sum() / self.total**2]), np.array([few])
-        )
+        code = 2 * levels[self.fraud].astype(np.intp) + self.drawn[self.fraud]
+        held = [
+            np.bincount(code, weights=self.loss[self.fraud] ** power, minlength=2 * len(self.keep)).astype(np.float64)
+            for power in range(3)
+        ]
+        crossed = np.array([float((own * self.volume).sum())])
+        value, low, high = self._told(np.array([lost]), crossed, held, max(1.0, self.design(levels)))
         half = Z95 * float(np.sqrt((paid**2).sum()))
         frauds = int(np.count_nonzero(own > 0))
         if not frauds:
@@ -195,20 +237,25 @@ class Ground:
         return gap * BPS, (gap - half) * BPS, (gap + half) * BPS
 
 
-def _logged(rate: Floats, variance: Floats, few: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return a rate in basis points with its interval on the scale of logarithms, Student's for few frauds."""
-    from scipy.special import stdtrit
+def _usual(loss: Floats, stands: Floats, drawn: Mask) -> tuple[Floats, Floats]:
+    """Return the mean loss of a fraud and its mean square, of those that stand for themselves and of those let through.
 
-    with np.errstate(divide="ignore", invalid="ignore"):
-        error = np.sqrt(variance) / rate
-        width = stdtrit(np.maximum(few, 2.0), 0.975) * error
-        low, high = rate * np.exp(-width), rate * np.exp(width)
-    nothing = rate <= 0
-    return (
-        BPS * rate,
-        BPS * np.where(nothing, 0.0, low),
-        BPS * np.where(nothing, np.nan, np.minimum(high, 1e6)),
+    All frauds say how large one is, once what each stands for is taken off.
+    """
+    fraud = loss > 0
+    if not fraud.any():
+        return np.zeros(2), np.zeros(2)
+    own, each = stands[fraud], loss[fraud] / stands[fraud]
+    groups = (own[~drawn[fraud]], stands[drawn])
+    one, two = (
+        float((own * each**power).sum() / own.sum()) * np.array([_mean(group**power) for group in groups])
+        for power in (1, 2)
     )
+    return one, two
+
+
+def _mean(values: Floats) -> float:
+    return float(values.mean()) if len(values) else 0.0
 
 
 def thinned(ground: Ground, keep: Sequence[int], *, most: int = 1_000) -> npt.NDArray[np.intp]:

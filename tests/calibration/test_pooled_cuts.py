@@ -187,3 +187,13 @@ def test_another_name_for_a_region_changes_nothing():
 def test_regions_that_are_a_declared_group_of_people_are_told_so():
     assert any("'land' is declared a group of people" in note for note in _named(groups=("land",)).notes)
     assert not any("declared a group" in note for note in _named().notes)
+
+
+def test_the_line_on_what_is_estimated_counts_the_regions_with_a_cut_of_their_own():
+    found = _named()
+    own = int((found.regions["chosen_cut"] != found.regions["parent_cut"]).sum())
+    assert f"{own} of {len(found.regions)} regions get a cut of their own" in found.grounds.estimated
+    shown = found.pages["regions"][1].set_index("region")["own evidence"]
+    thin = found.regions.set_index("region")["reading"].eq(FEW)
+    assert (shown[thin[thin].index] == "–").all()
+    assert (shown[thin[~thin].index] != "–").all()

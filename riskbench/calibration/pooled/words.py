@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from riskbench.calibration.pages import Page, a_week, spread, told_apart
-from riskbench.calibration.pooled.choice import FEWEST_FRAUDS, LEAST_CHANCE
+from riskbench.calibration.pooled.choice import EXPECTED, FEW, FEWEST_FRAUDS, LEAST_CHANCE, PAYS
 from riskbench.calibration.study import Study
 from riskbench.display import Grounds, number
 
@@ -23,7 +23,8 @@ def regions_page(regions: pd.DataFrame, *, counted: str, per: str, window: str) 
                 "region": row["region"],
                 "events": row["events"],
                 "known frauds": row["frauds"],
-                "own evidence": number(float(row["own_weight"]), "share"),
+                # A cut that is inherited for want of frauds rests on none of the region's own.
+                "own evidence": "–" if row["reading"] == FEW else number(float(row["own_weight"]), "share"),
                 "own cut": "–" if pd.isna(own) else words[float(own)],
                 "pooled cut": words[float(row["pooled_cut"])],
                 "chosen cut": words[float(row["chosen_cut"])],
@@ -81,11 +82,12 @@ def notes_of(study: Study, *, by: str, swell: float, undone: int) -> tuple[str, 
 
 def grounds_of(regions: pd.DataFrame, *, window: str, later: bool) -> Grounds:
     """Return what regional cuts rest on."""
-    own = regions["own_weight"].mul(regions["events"]).sum() / max(int(regions["events"].sum()), 1)
+    own = int(regions["reading"].isin([PAYS, EXPECTED]).sum())
     thin = int(regions["reading"].str.contains("too few").sum())
     seen = "which did not choose it" if later else "which also chose it"
     return Grounds(
         measured=f"What each region's cut gained is counted on {window}, {seen}.",
-        estimated=f"Cuts lean on all regions: {own:.0%} of the evidence is the regions' own.",
+        estimated=f"Each curve leans on all regions: {own} of {len(regions)} regions get a cut of their own by it, "
+        "the others their parent's.",
         not_measurable=f"{thin} of {len(regions)} regions have too few frauds for a cut of their own." if thin else "",
     )

@@ -138,7 +138,9 @@ def _measures(study: Study, stretch: Stretch, levels: Small) -> list[tuple[str, 
     open_ = (state == BLOCKED) & (standing.let.chance > 0)
     people = stretch.mask & (settled | open_)
     alert = people & (levels > 0)
-    view = _View.of(study, np.flatnonzero(people & ((levels > 0) | (state == FRAUD) | (standing.let.chance < 1))))
+    view = _View.of(
+        study, np.flatnonzero(people & ((levels > 0) | (state == FRAUD) | (standing.let.chance < 1))), people
+    )
     own = levels[view.rows].astype(np.intp)
     unit = 1 if study.worth.money else study.scale
     loss, margin = (part[view.rows] * float(unit) for part in (study.worth.loss, study.worth.margin))
@@ -154,11 +156,14 @@ def _measures(study: Study, stretch: Stretch, levels: Small) -> list[tuple[str, 
 
     ripe = stretch.name == LATER or standing.silence
     waiting = Estimate.none("good verdicts of these weeks are still to come")
+    hit = study.steps.level(study.sweep.outcome) if study.sweep.outcome else len(study.steps.rungs) - 1
+    usual = price.saved[hit] * study.worth.loss[view.others] * float(unit)
+    less = price.slope[GOOD_CLASS, hit] * study.worth.margin[view.others] * float(unit)
     frauds = view.total(alerted.astype(np.float64))
-    prevented = view.total(price.saved[own] * loss)
+    prevented = view.total(price.saved[own] * loss, usual)
     handling = float(price.handling[levels[stretch.mask]].sum())
     silent = alerted & ~known & passed
-    gained = view.total(saved - spoiled)
+    gained = view.total(saved - spoiled, usual - less)
     base = float(spoiled[alerted].sum())
     if study.worth.margin_measured:  # what a stopped event would have earned is then not on record
         base = float((spoiled * standing.let.weight[view.rows])[alerted & (passed | known)].sum())
@@ -230,6 +235,12 @@ class _View:
     ----------
     rows : ndarray of int
         The events.
+    others : ndarray of int
+        The known frauds of other times, which say how large a fraud usually is.
+    every : Matured
+        What each known fraud of all events stands for, for late verdicts.
+    quiet : ndarray of bool, shape (all rows,)
+        The events of the stretch that are among `rows`, or good ones that no cut touches.
     told : Matured
         What each known fraud among them stands for, for late verdicts.
     chance : ndarray of float64
@@ -243,6 +254,9 @@ class _View:
     """
 
     rows: Rows
+    others: Rows
+    every: Matured
+    quiet: Mask
     told: Matured
     chance: Floats
     drawn: Mask
@@ -251,18 +265,35 @@ class _View:
     sized: bool
 
     @classmethod
-    def of(cls, study: Study, rows: Rows) -> _View:
-        """Return the view of some rows."""
+    def of(cls, study: Study, rows: Rows, people: Mask) -> _View:
+        """Return the view of some rows of a stretch's people."""
         assert study.standing is not None
         told, let = study.standing.told, study.standing.let
         cut = told.taken(rows)
         chance = let.chance[rows]
         open_ = (chance < 1) & (chance > 0)
-        return cls(rows, cut, chance, let.drawn[rows], open_, told.known[rows], not study.worth.loss_measured)
+        away = told.known & told.measurable
+        away[rows] = False
+        others = np.flatnonzero(away)
+        return cls(
+            rows,
+            others,
+            told,
+            people,
+            cut,
+            chance,
+            let.drawn[rows],
+            open_,
+            told.known[rows],
+            not study.worth.loss_measured,
+        )
 
-    def total(self, values: Floats) -> Estimate:
-        """Return what a value sums to over the frauds in the end, stopped ones included."""
-        first = self._late(values)
+    def total(self, values: Floats, usual: Floats | None = None) -> Estimate:
+        """Return what a value sums to over the frauds in the end, stopped ones included.
+
+        `usual` is what the frauds of other times would count for.
+        """
+        first = self._late(values, usual)
         lone = bool(self.open.any())
         if first.value is None:
             if not lone and not self.told.why:
@@ -287,26 +318,37 @@ class _View:
         assert first.lower is not None
         assert first.upper is not None
         value = first.value + second.value
-        curves = self._curves(values)
-        lower = value - math.hypot(first.value - first.lower, second.value - second.lower, curves)
-        upper = value + math.hypot(first.upper - first.value, second.upper - second.value, curves)
+        curves, wider = self._curves(values), self._uneven(size)
+        lower = value - math.hypot(first.value - first.lower, wider * (second.value - second.lower), curves)
+        upper = value + math.hypot(first.upper - first.value, wider * (second.upper - second.value), curves)
         counted = float(values[self.known & (self.drawn | ~self.open)].sum())
         rest = 0.0 if value == 0 else min(1.0, max(0.0, 1.0 - counted / value))
         return Estimate(value, lower, upper, n, rest)
 
-    def _late(self, values: Floats) -> Estimate:
+    def _uneven(self, size: Floats) -> float:
+        """Return by how much few let-through events, or few large ones, widen what they tell: so is their spread."""
+        held = size[self.drawn & self.open & (size > 0)]
+        if not self.sized or not len(held):
+            return 1.0
+        return math.sqrt(1.0 + float((held**2).sum()) / float(held.sum()) ** 2)
+
+    def _late(self, values: Floats, usual: Floats | None) -> Estimate:
         """Return the same of the events that were not let through at random, from those that count for something."""
         rows = ~self.open & (values != 0)
         if not rows.any():
             rows = ~self.open
         each = np.unique(values[rows])
         if len(each) != 1 or each[0] <= 0:
-            return self.told.total(values, rows=rows)
+            if usual is None or not len(usual) or not rows.any():
+                return self.told.total(values, rows=rows)
+            wider = self.every.taken(np.concatenate((self.rows, self.others)))
+            none = np.zeros(len(self.others), dtype=bool)
+            return wider.total(np.concatenate((values, usual)), rows=np.concatenate((rows, none)))
         found = self.told.total(rows=rows)
         if found.value is None or found.lower is None or found.upper is None:
             return found
-        ends = (float(each[0]) * end for end in (found.value, found.lower, found.upper))
-        return Estimate(*ends, found.n, found.corrected)
+        one = float(each[0])
+        return Estimate(one * found.value, one * found.lower, one * found.upper, found.n, found.corrected)
 
     def _curves(self, values: Floats) -> float:
         """Return how far the uncertain delay curves move what let-through frauds stand for, beyond all the others."""
@@ -330,7 +372,7 @@ class _View:
             return Estimate.none("no known fraud")
         if not self.open.any():
             return self.told.ratio(marked.astype(np.float64))
-        inside, outside = self.total(marked.astype(np.float64)), self.total((~marked).astype(np.float64))
+        inside, outside = self.total(marked.astype(np.float64)), self._unmarked(marked)
         for part in (inside, outside):
             if part.value is None:
                 return part
@@ -341,6 +383,18 @@ class _View:
         ends = (_odds_end(one, two, -1), _odds_end(one, two, 1))
         rest = (inside.corrected * one[0] + outside.corrected * two[0]) / (one[0] + two[0])
         return Estimate(value, min(ends[0], value), max(ends[1], value), int(self.known.sum()), rest)
+
+    def _unmarked(self, marked: Mask) -> Estimate:
+        """Return how many frauds in the end are not marked, though none of them may be known yet."""
+        found = self.total((~marked).astype(np.float64))
+        if found.value is None or found.upper is None or bool((self.known & ~self.open & ~marked).any()):
+            return found
+        quiet = self.quiet.copy()
+        quiet[self.rows[marked | self.open]] = False
+        unseen = self.every.total(rows=quiet)
+        if unseen.upper is None:
+            return found
+        return replace(found, upper=found.value + math.hypot(found.upper - found.value, unseen.upper))
 
     @staticmethod
     def _ends(found: Estimate) -> tuple[float, float, float]:

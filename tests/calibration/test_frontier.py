@@ -124,3 +124,36 @@ def test_intervals_hold_the_true_loss():
         plain += abs(place.loss_bps - truth) <= (place.loss_upper - place.loss_lower) / 8
     assert 0.90 <= right / seeds <= 0.99
     assert plain / seeds < 0.8
+
+
+def test_a_segment_without_a_known_fraud_is_not_measurable():
+    frame = made()
+    frame.loc[frame["land"].eq("BR"), "fraud"] = 0
+    held = rb.frontier(rb.calibrate(rb.read(frame, roles=ROLES)))
+    rows = held.regions[held.regions["segment"].eq("BR")]
+    ends = [f"{name}{end}" for name in ("loss_bps", "gap_bps") for end in ("", "_lower", "_upper")]
+    assert rows[ends].isna().all(axis=None)
+    assert (rows["approved_gmv"] > 0).all()
+    shown = held.pages["regions"][1].set_index("segment").loc["BR"]
+    assert shown["loss, basis points"].eq("not measurable: no fraud known").all()
+    assert held.regions.loc[held.regions["segment"].eq("ID"), "loss_bps"].notna().all()
+
+
+def test_of_very_many_regions_the_largest_are_told():
+    frame = made(3_000)
+    frame["land"] = [f"R{k % 150}" for k in range(len(frame))]
+    held = rb.frontier(rb.calibrate(rb.read(frame, roles=ROLES)))
+    assert held.regions["segment"].nunique() == 100
+    assert any("50 smallest segments" in note for note in held.notes)
+    volume = frame.assign(late=frame["at"] >= pd.Timestamp(held.window.split()[0])).query("late")
+    largest = volume.groupby("land")["amount"].sum().nlargest(100)
+    assert set(held.regions["segment"]) == set(largest.index)
+    assert held.points["gmv"].iloc[0] == pytest.approx(volume["amount"].sum())
+
+
+@pytest.mark.parametrize("name", ["Order Status", "ORDER_STATUS", "order-status"])
+def test_the_status_column_is_found_however_it_is_spelt(name):
+    frame = made().rename(columns={"order_status": name})
+    found = rb.frontier(rb.calibrate(rb.read(frame, roles=ROLES)), gmv="delivered")
+    assert found.points.equals(rb.frontier(rb.calibrate(rb.read(made(), roles=ROLES)), gmv="delivered").points)
+    assert name in found.volumes.set_index("gmv").loc["delivered", "told"]

@@ -301,7 +301,7 @@ def frontier(
     ground = sums(rows)
     levels = _levels(calibration, study, chosen)
     points = _points(ground, levels, calibration, scale)
-    regions = _regions(sums, rows, levels, calibration, by, scale)
+    regions, left = _regions(sums, rows, levels, calibration, by, scale)
     at = [study.table(rows).point(cut) for cut in (calibration.threshold,)]
     return Frontier(
         curve=_curve(ground, levels["proposed"][rows], at, scale),
@@ -319,7 +319,9 @@ def frontier(
             **points_page(points, gmv, events.currency.code),
             **points_page(regions, gmv, events.currency.code),
         },
-        notes=remarks(window.words, volume, int((window.mask & ~ripe.measurable).sum()), later=bool(later.mask.any())),
+        notes=remarks(
+            window.words, volume, int((window.mask & ~ripe.measurable).sum()), later=bool(later.mask.any()), left=left
+        ),
         grounds=grounds_of(ground, ripe, chosen, kinds, levels["proposed"]),
         provenance={
             **{name: value for name, value in calibration.provenance.items() if name != "parameters"},
@@ -403,17 +405,20 @@ def _curve(ground: Ground, proposed: npt.NDArray[np.int8], keep: list[int], scal
 def _regions(  # noqa: PLR0917
     sums: Callable[[Ints], Ground], rows: Ints, levels: dict[str, npt.NDArray[np.int8]], calibration: Calibration,
     by: str | None, scale: float,
-) -> pd.DataFrame:  # fmt: skip
-    """Return each segment's points, largest volume first."""
+) -> tuple[pd.DataFrame, int]:  # fmt: skip
+    """Return each segment's points, largest volume first, and how many of too many regions are left out."""
     names = ["segment", *COLUMNS]
     events = calibration.reader.study.sweep.dataset
     if by is None or (by == "region" and events.roles.region is None and "region" not in events.names):
-        return pd.DataFrame(columns=names)
-    codes, words = events.regions if by == "region" and events.roles.region is not None else events.segment(by)
-    if len(words) > _MOST:
+        return pd.DataFrame(columns=names), 0
+    role = by == "region" and events.roles.region is not None
+    codes, words = events.regions if role else events.segment(by)
+    if len(words) > _MOST and not role:
         raise DataError(f"{by!r} has {len(words):,} values, too many for segments", allowed=f"at most {_MOST}")
+    bulk = np.bincount(codes[rows], weights=events.minor("amount")[rows].astype(np.float64), minlength=len(words))
+    shown = np.sort(np.argsort(-bulk, kind="stable")[:_MOST])
     parts = []
-    for place, word in enumerate(words):
+    for place in shown:
         inside = rows[codes[rows] == place]
         if not len(inside):
             continue
@@ -421,12 +426,14 @@ def _regions(  # noqa: PLR0917
         if ground.total <= 0:
             continue
         held = _points(ground, levels, calibration, scale)
-        held.insert(0, "segment", word)
+        held.insert(0, "segment", words[place])
         parts.append(held)
+    left = int(np.count_nonzero(bulk)) - int(np.count_nonzero(bulk[shown]))
     if not parts:
-        return pd.DataFrame(columns=names)
+        return pd.DataFrame(columns=names), left
     frame = pd.concat(parts, ignore_index=True)
-    return frame.sort_values(["gmv", "segment"], ascending=[False, True], kind="stable").reset_index(drop=True)
+    order = frame.sort_values(["gmv", "segment"], ascending=[False, True], kind="stable")
+    return order.reset_index(drop=True), left
 
 
 def _estimate(row: pd.Series, name: str, n: int) -> Estimate:

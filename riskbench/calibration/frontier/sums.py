@@ -193,11 +193,13 @@ class Ground:
         frauds = int(np.count_nonzero(own > 0))
         if not frauds:
             known = self.loss[self.loss > 0]
-            value, low = np.zeros(1), np.zeros(1)
+            # Where no fraud is known at all, nobody knows how large one would be.
+            value = low = np.zeros(1) if len(known) else np.full(1, np.nan)
             high = np.array([3.0 * known.mean() / self.total * BPS if len(known) else np.nan])
-        gap = self._gap(levels, lost, approved) if against else (None, None, None)
+        gap = self._gap(levels, lost, approved) if against and len(self.fraud) else (None, None, None)
+        ends = [None if np.isnan(end[0]) else float(end[0]) for end in (value, low, high)]
         return Place(
-            float(value[0]), float(low[0]), None if np.isnan(high[0]) else float(high[0]),
+            ends[0], ends[1], ends[2],
             approved, max(0.0, approved - half), approved + half, approved / self.total, *gap, frauds,
         )  # fmt: skip
 

@@ -35,7 +35,8 @@ def volumes_frame(kinds: dict[str, Volume], amount: Floats, rows: Ints, scale: f
 def gap_fact(name: str, row: dict[Any, Any]) -> Fact:
     """Return how far a point lies above the frontier."""
     if np.isnan(row["gap_bps"]):
-        return Fact(name, None, note="no cut lets so much through")
+        blank = "no fraud is known" if np.isnan(row["loss_bps"]) else "no cut lets so much through"
+        return Fact(name, None, note=blank)
     return Fact(
         name, row["gap_bps"], lower=row["gap_bps_lower"], upper=row["gap_bps_upper"], n=int(row["frauds"]), signed=True
     )
@@ -46,6 +47,7 @@ def points_page(points: pd.DataFrame, gmv: str, currency: str) -> dict[str, tupl
     rows = []
     for row in points.to_dict("records"):
         ends = f"{number(row['loss_bps_lower'])} to {number(row['loss_bps_upper'])}"
+        loss = "not measurable: no fraud known" if np.isnan(row["loss_bps"]) else f"{row['loss_bps']:.2f} ({ends})"
         gap = (
             "not measurable"
             if np.isnan(row["gap_bps"])
@@ -58,7 +60,7 @@ def points_page(points: pd.DataFrame, gmv: str, currency: str) -> dict[str, tupl
                 **({"segment": row["segment"]} if "segment" in row else {}),
                 "point": row["point"],
                 "cut": "" if np.isnan(row["threshold"]) else number(row["threshold"]),
-                "loss, basis points": f"{row['loss_bps']:.2f} ({ends})",
+                "loss, basis points": loss,
                 "approved": number(row["approved_gmv"], "money", currency=currency),
                 "of the volume": number(row["approved_share"], "share"),
                 "beyond the frontier": gap,
@@ -69,7 +71,7 @@ def points_page(points: pd.DataFrame, gmv: str, currency: str) -> dict[str, tupl
     return {name: (f"Loss in basis points of {gmv} GMV{where}, with 95 % intervals", pd.DataFrame(rows))}
 
 
-def remarks(words: str, volume: Volume, young: int, *, later: bool) -> tuple[str, ...]:
+def remarks(words: str, volume: Volume, young: int, *, later: bool, left: int = 0) -> tuple[str, ...]:
     """Return what a reader must know."""
     told = [
         f"The {volume.kind} GMV: {volume.told}.",
@@ -78,6 +80,8 @@ def remarks(words: str, volume: Volume, young: int, *, later: bool) -> tuple[str
     ]
     if young:
         told.append(f"{young:,} events are too young to tell their loss and are left out, of both sums.")
+    if left:
+        told.append(f"The {left:,} smallest segments by volume are not shown; they are in all figures of the whole.")
     return tuple(told)
 
 

@@ -49,12 +49,13 @@ def volumes(events: Dataset, labels: LabelState) -> dict[str, Volume]:
     """Return each kind of gross merchandise value of some events."""
     everything = np.ones(events.rows, dtype=bool)
     held = {"created": Volume("created", everything, "every event, whatever became of it")}
-    name = next((column for column in STATUS if column in events.names and events.kinds[column] == "string"), None)
+    spelt = {_plain(column): column for column in reversed(events.names) if events.kinds[column] == "string"}
+    name = next((spelt[column] for column in STATUS if column in spelt), None)
     if name is None:
         why = f"no column tells how the order went on ({', '.join(STATUS)})"
         return held | {kind: Volume(kind, None, why) for kind in KINDS[1:]}
     codes, words = events.segment(name)
-    said = [word.casefold().strip().replace(" ", "_") for word in words]
+    said = [_plain(word) for word in words]
     known = _DELIVERED | _BACK | _PAID | _CREATED
     strange = [word for word, plain in zip(words, said, strict=True) if plain not in known]
     rest = f"; not understood and left out: {listed(strange, most=5)}" if strange else ""
@@ -81,6 +82,10 @@ def volumes(events: Dataset, labels: LabelState) -> dict[str, Volume]:
         f"{name} says delivered, not sent back{money}, and no fraud is known{rest}",
     )
     return held
+
+
+def _plain(word: str) -> str:
+    return word.casefold().strip().replace(" ", "_").replace("-", "_")
 
 
 def wanted_volume(held: dict[str, Volume], kind: object) -> Volume:

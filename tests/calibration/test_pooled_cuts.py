@@ -197,3 +197,14 @@ def test_the_line_on_what_is_estimated_counts_the_regions_with_a_cut_of_their_ow
     thin = found.regions.set_index("region")["reading"].eq(FEW)
     assert (shown[thin[thin].index] == "–").all()
     assert (shown[thin[~thin].index] != "–").all()
+
+
+def test_cuts_that_together_lose_later_are_told_so():
+    from riskbench.calibration.pooled.words import notes_of
+
+    found = _named()
+    lost = found.uniformity.assign(value=-5.0, lower=-9.0, upper=-1.0)
+    study = found.calibration.reader.study
+    for told, expected in ((lost, True), (lost.assign(upper=1.0), False)):
+        notes = notes_of(study, by="region", swell=1.0, undone=0, together=told)
+        assert any("one cut for all did better" in note for note in notes) is expected

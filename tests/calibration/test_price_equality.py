@@ -109,3 +109,15 @@ def test_what_is_wrong_is_said():
 def test_what_is_no_group_or_rate_is_answered(odd):
     with pytest.raises(ParameterError):
         rb.price_equality(rb.calibrate(_events()), **odd)
+
+
+def test_the_line_on_what_is_estimated_is_true_of_few_groups():
+    from riskbench.calibration.fairness.equal import MOVES, THERE
+    from riskbench.calibration.fairness.page import grounds_of
+
+    def told(*readings):
+        return grounds_of(pd.DataFrame({"reading": readings}), rate="approval_rate", window="w").estimated
+
+    assert not told(THERE, THERE)
+    assert told(MOVES, THERE).startswith("The cut of 1 group was set")
+    assert told(MOVES, MOVES).startswith("The cuts of 2 groups were set")

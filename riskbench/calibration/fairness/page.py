@@ -58,9 +58,10 @@ def grounds_of(groups: pd.DataFrame, *, rate: str, window: str) -> Grounds:
     """Return what the price rests on."""
     few = int((groups["reading"] == FEW).sum())
     moved = int((groups["reading"] == MOVES).sum())
+    whose = "The cut of 1 group was" if moved == 1 else f"The cuts of {moved} groups were"
     return Grounds(
         measured=f"Rates and costs are counted on {window}.",
-        estimated=f"{moved} groups' cuts were set on earlier events, so later rates are near each other, not equal.",
+        estimated=f"{whose} set on earlier events, so later rates are near each other, not equal." if moved else "",
         bounded="The insult rate knows only good events with a verdict." if rate == "insult_rate" else "",
         not_measurable=f"{few} of {len(groups)} groups have too few events and keep the common cut." if few else "",
     )

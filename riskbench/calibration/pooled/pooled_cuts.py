@@ -259,7 +259,7 @@ def pool_cuts(
             "regions": regions_page(held, counted=study.counted, per=windows.per, window=judged.words),
             "uniformity": uniformity_page(uniformity, counted=study.counted, per=windows.per),
         },
-        notes=notes_of(study, by=by, swell=told.swell, undone=proposal.undone),
+        notes=notes_of(study, by=by, swell=told.swell, undone=proposal.undone, together=uniformity),
         grounds=grounds_of(held, window=judged.words, later=bool(windows.report.mask.any())),
         provenance={
             **{key: calibration.provenance.get(key) for key in ("dataset", "book", "label_recipe")},

@@ -57,7 +57,7 @@ def uniformity_page(uniformity: pd.DataFrame, *, counted: str, per: str) -> Page
     return f"The price of one cut for all, in {counted} {a_week(per)}, on later events", pd.DataFrame(rows)
 
 
-def notes_of(study: Study, *, by: str, swell: float, undone: int) -> tuple[str, ...]:
+def notes_of(study: Study, *, by: str, swell: float, undone: int, together: pd.DataFrame) -> tuple[str, ...]:
     """Return what a reader must know of regional cuts."""
     rule = f"A region inherits its parent's cut with fewer than {FEWEST_FRAUDS} known frauds, or where the chance that "
     rule += f"its pooled cut is better is below {LEAST_CHANCE:.0%}."
@@ -67,6 +67,9 @@ def notes_of(study: Study, *, by: str, swell: float, undone: int) -> tuple[str, 
     ]
     if not study.windows.report.mask.any():
         notes.append("There is no later window: what a cut gained is told on the events that chose it, and flatters.")
+    chosen = together.set_index("cuts").loc["chosen"]
+    if chosen["upper"] < 0:
+        notes.append("Together the chosen cuts lost on later events, beyond chance: one cut for all did better there.")
     if swell > 1.05:
         notes.append(f"Weeks differ {swell:.1f} times more than chance alone; intervals are wider by its root.")
     if undone:

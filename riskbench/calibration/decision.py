@@ -263,7 +263,8 @@ def _recommendation(held: Calibration, leak: str | None) -> tuple[bool, str, str
     elif not row["n"] and math.isfinite(held.threshold):
         why = "the proposed cut would have changed nothing on the later window"
     elif not math.isfinite(held.threshold):
-        why = f"no cut of {held.name} is worth more than none"
+        bound = " that keeps to the limits" if held.reader.constraints else ""
+        why = f"no cut of {held.name}{bound} is worth more than none"
     else:
         why, reason = f"the gain is within chance: {span}", f"the difference is within chance, {worth}."
     return False, keep, reason or f"{why}.", why

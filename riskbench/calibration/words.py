@@ -221,7 +221,8 @@ def remarks(
     if pair is not None:
         notes.append("Segments and plateau move the review cut; the block cut stays.")
     if not math.isfinite(picked.cut):
-        notes.append("No cut is worth more than none under these costs.")
+        kept = " that keeps to the limits" if constraints else ""
+        notes.append(f"No cut{kept} is worth more than none under these costs.")
     held = paying(segments) if by == "region" else {}
     if held and not math.isfinite(picked.cut):
         notes.append(

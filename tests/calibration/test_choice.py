@@ -214,3 +214,13 @@ def test_the_cuts_interval_is_repeatable_and_holds_the_cut():
     one, two = (rb.calibrate(events, by=None, seed=4) for _ in range(2))
     assert (one.threshold_lower, one.threshold_upper) == (two.threshold_lower, two.threshold_upper)
     assert one.threshold_lower <= one.threshold <= one.threshold_upper
+
+
+def test_where_the_limits_leave_no_cut_the_page_does_not_blame_the_costs():
+    events = dataset(made())
+    free = rb.calibrate(events)
+    assert np.isfinite(free.threshold)
+    held = rb.calibrate(events, subject_to=rb.at_most("review_rate", 0.0))
+    assert not np.isfinite(held.threshold)
+    assert "No cut that keeps to the limits is worth more than none under these costs." in held.notes
+    assert "that keeps to the limits" in rb.decide(held).headline()[0].note

@@ -175,3 +175,20 @@ def test_stopped_events_are_told_by_enough_let_through_ones_of_their_own_segment
         sure = int((~halted)[good.index].sum())
         assert told["good_approval_rate_lower"] < sure / (len(good) + mute)
         assert told["good_approval_rate_upper"] >= sure / len(good)
+
+
+@pytest.mark.parametrize(("yes", "no"), [("Y", "N"), ("NEW", "returning"), ("first", "repeat"), ("true", "false")])
+def test_who_is_new_is_told_by_the_words_of_a_column(yes, no):
+    frame = pd.DataFrame({"id": range(100), "done": ["block"] * 10 + ["approve"] * 90})
+    frame["who"] = [yes] * 40 + [no] * 50 + [None] * 10
+    found = rb.approval_rates(rb.read(frame, roles=rb.Roles(id="id", outcome="done")), new="who")
+    rows = found.rates.set_index("customers")
+    assert rows["events"].to_dict() == {"all": 100, "new": 40, "returning": 60}
+    assert rows.loc["new", "approval_rate"] == pytest.approx(0.75)
+    assert any("10 events where it says nothing" in note for note in found.notes)
+
+
+def test_a_column_that_does_not_say_who_is_new_is_refused():
+    frame = pd.DataFrame({"id": range(4), "done": "approve", "who": ["ja", "en", "ja", None]})
+    with pytest.raises(ParameterError, match="does not say who is new"):
+        rb.approval_rates(rb.read(frame, roles=rb.Roles(id="id", outcome="done")), new="who")

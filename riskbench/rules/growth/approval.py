@@ -16,7 +16,7 @@ from riskbench.data.labels import GOOD, LabelState, has_verdict, label_state
 from riskbench.data.outcomes import ladder
 from riskbench.display import Fact, Result, result
 from riskbench.display.chart import BLUE, GREY, ORANGE, style
-from riskbench.errors import DataError
+from riskbench.errors import DataError, ParameterError, listed
 from riskbench.metrics.costs import worth
 from riskbench.metrics.discovery import q_values
 from riskbench.metrics.growth.activity import Activity
@@ -39,6 +39,13 @@ KINDS = ("all", "new", "returning")
 _MOST = 200
 #: An account is new for so many days, where its age is known and its orders are not.
 _YOUNG = 30.0
+
+
+#: What a column that says who is new may say.
+_NEW = dict.fromkeys(("new", "yes", "y", "true", "t", "1", "1.0", "first")).keys()
+_OLD = dict.fromkeys(
+    ("returning", "no", "n", "false", "f", "0", "0.0", "old", "existing", "known", "repeat", "(missing)")
+).keys()
 
 
 @result
@@ -148,8 +155,9 @@ def approval_rates(
     by : sequence of str, optional
         Columns to break down by; by default the region and the role `segments`.
     new : str, optional
-        A column that says who is new; by default the first event of the entity, that has no earlier order and no old
-        account where the events tell (`buyer_orders`, `buyer_age_days` of `buyer_id`).
+        A column that says who is new: true or false, yes or no, new or returning; by default the first event of the
+        entity, that has no earlier order and no old account where the events tell (`buyer_orders`, `buyer_age_days`
+        of `buyer_id`).
     entity : str, optional
         Whose events they are: by default the first of the role `entities`.
     asof : str or Timestamp, optional
@@ -254,8 +262,17 @@ def _new(events: Dataset, owner: str | None, new: str | None) -> tuple[Mask | No
     """Return who is new, and how that was told."""
     if new is not None:
         codes, names = events.segment(new)
-        words = {"true", "1", "1.0", "new", "yes"}
-        return np.array([name.casefold() in words for name in names], dtype=bool)[codes], f"New is who {new!r} says."
+        said = [name.casefold().strip() for name in names]
+        strange = [name for name, word in zip(names, said, strict=True) if word not in _NEW | _OLD]
+        if strange:
+            raise ParameterError(
+                f"The column {new!r} does not say who is new",
+                got=listed(strange),
+                allowed=listed((*_NEW, *_OLD), most=20),
+            )
+        blank = int(np.isin(codes, [place for place, word in enumerate(said) if word == "(missing)"]).sum())
+        lack = f" {blank:,} events where it says nothing count as returning." if blank else ""
+        return np.array([word in _NEW for word in said], dtype=bool)[codes], f"New is who {new!r} says.{lack}"
     if owner is None or not events.has("time"):
         return None, "Who is new is not measurable: name the roles time and entities."
     time = events.column("time")

@@ -126,5 +126,5 @@ def _with_weeks(
     return changes, answer, False
 
 
-#: Two figures of one change that differ by no more than this are the same one.
-_SAME = 0.05
+#: Two figures of one change that differ by no more than this are the same one: late verdicts tell them apart.
+_SAME = 0.25

@@ -96,7 +96,7 @@ def _matured_value(maturing: Maturing, told: Told) -> Fact:
     lower = value - float(np.hypot(value - found.lower / held.scale, value - low))
     upper = value + float(np.hypot(found.upper / held.scale - value, high - value))
     rests = found.corrected
-    note = f"{rests:.0%} of it rests on correction" if rests >= _TELLING else ""
+    note = f"{number(rests, 'share')} of it rests on correction" if rests >= _TELLING else ""
     return Fact(
         "Value caught", value, "money", lower=max(0.0, lower), upper=upper, n=told.frauds, currency=code, note=note
     )
@@ -105,10 +105,12 @@ def _matured_value(maturing: Maturing, told: Told) -> Fact:
 def _rests(told: Told) -> str:
     """Return what share of the frauds stands for others, in words."""
     if told.let_through >= _TELLING and told.late >= _TELLING:
-        return f"; {told.late + told.let_through:.0%} rests on correction for late labels and stopped events"
+        return (
+            f"; {number(told.late + told.let_through, 'share')} rests on correction for late labels and stopped events"
+        )
     if told.let_through >= _TELLING:
-        return f"; {told.let_through:.0%} rests on events let through at random"
-    return f"; {told.late:.0%} rests on correction for late labels" if told.late >= _TELLING else ""
+        return f"; {number(told.let_through, 'share')} rests on events let through at random"
+    return f"; {number(told.late, 'share')} rests on correction for late labels" if told.late >= _TELLING else ""
 
 
 def reasons(row: Mapping[str, Any]) -> str:
@@ -143,10 +145,10 @@ def grounds(maturing: Maturing, row: Mapping[str, Any], told: Told) -> Grounds:
 
 def _estimated(told: Told) -> str:
     parts = [
-        f"{share:.0%} {words}"
+        f"{number(share, 'share')} {words}"
         for share, words in (
             (told.late, "stands for verdicts still to come"),
-            (told.let_through, "for stopped events like those let through at random"),
+            (told.let_through, "stands for stopped events, by those let through at random"),
         )
         if share >= _TELLING
     ]
@@ -157,6 +159,9 @@ def _bounded(told: Told) -> str:
     if not told.hidden:
         return ""
     said = few_drawn_words(told.hidden, told.drawn)
+    if told.let_through:
+        said = f"{told.hidden:,} alerts were stopped for which no let-through one stands (young, never let through, "
+        said += "or without dispute channel)"
     if told.precision.value is None or told.matured.value is None:
         return f"{said}: each may be fraud or good."
     whole = told.base + told.hidden
@@ -186,7 +191,9 @@ def notes(held: Hits, whole: Tally) -> tuple[str, ...]:
     for state in range(2, len(STATES)):
         count = int(whole.count[0, state])
         if count:
-            said.append(f"{count:,} events are {STATES[state]}; they are in no precision, recall or insult rate.")
+            said.append(
+                f"{count:,} events are {STATES[state]}; they are in no counted precision, recall or insult rate."
+            )
     if not held.worth.money:
         said.append("No amount: value is not measurable, so value columns are empty.")
     if not dataset.has("time"):

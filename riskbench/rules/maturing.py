@@ -119,7 +119,7 @@ class Maturing:
 
     @cached_property
     def _passed(self) -> Mask:
-        return self.inclusion.drawn & self.matured.measurable
+        return self.inclusion.drawn & self.matured.measurable & ~without_channel(self.held.dataset)
 
     @cached_property
     def stopped(self) -> Mask:
@@ -209,11 +209,10 @@ class Maturing:
         drawn = np.flatnonzero(rows & self.drawn)
         own, halted = self.due[drawn], rows & self.stopped
         stopped_ = int(np.count_nonzero(halted))
-        excess = self.inclusion.weight[drawn] - 1.0
+        excess = self.inclusion.weight[drawn][own] - 1.0
         if not enough_drawn(own, halted) or not float(excess.sum()):
             return _Stood(drawn[:0], excess[:0], 0)
-        excess = excess * (stopped_ / float(excess.sum()))
-        return _Stood(drawn[own], excess[own], stopped_)
+        return _Stood(drawn[own], excess * (stopped_ / float(excess.sum())), stopped_)
 
     def _sizes(self, name: str | None) -> Floats | None:
         """Return what each fraud counts for; None for 1."""

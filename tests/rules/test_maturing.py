@@ -190,7 +190,7 @@ def test_a_known_fraud_stands_for_those_of_its_age_that_are_told_later() -> None
     facts = {fact.name: fact for fact in found.headline()}
     assert facts["Precision"].value == row["precision"]
     assert "rests on correction for late labels" in facts["Precision"].note
-    assert "17% stands for verdicts still to come" in found.grounds.estimated
+    assert "16.7 % stands for verdicts still to come" in found.grounds.estimated
     assert found.grounds.measured == "140 of 180 alerts have a verdict as of 2026-03-06."
 
 
@@ -207,7 +207,7 @@ def test_an_event_let_through_stands_for_those_that_were_stopped() -> None:
     assert row["frauds_matured_lower"] < 42 < row["frauds_matured_upper"] < 42 + 36
     assert row["recall"] == 1.0
     assert found.grounds.bounded == ""
-    assert "57% for stopped events like those let through at random" in found.grounds.estimated
+    assert "57.1 % stands for stopped events, by those let through at random" in found.grounds.estimated
     blind = rb.simulate(BOOK, read(events, let_through=None), asof=START + 60 * DAY)
     assert blind.frame("matured").set_index("rule").loc["A", "frauds_matured"] == 18
     low, high = 100 * 18 / 180, 100 * 78 / 180

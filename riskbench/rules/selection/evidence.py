@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from riskbench.data.dataset import micros
-from riskbench.data.labels import FRAUD, GOOD, YOUNG
+from riskbench.data.labels import FRAUD, GOOD, YOUNG, without_channel
 from riskbench.metrics.costs import Costs
 from riskbench.metrics.estimate import Estimate
 from riskbench.metrics.maturity import Matured, matured
@@ -92,6 +92,8 @@ class Evidence:
         stands = told & (included.weight > 0)
         fraud = state == FRAUD
         chance = np.where(told & ~(stands & (included.chance > 0)) & (included.chance <= 0), 1.0, included.chance)
+        # Where nobody can dispute, silence is no verdict: of those let through only frauds are told, and none stands.
+        chance = np.where(without_channel(dataset) & (chance > 0), 1.0, chance)
         known = stands & mature & (late.share >= 0.9)
         frauds, good = int((known & fraud).sum()), int((known & ~fraud).sum())
         learnt = score is not None and min(frauds, good) >= LEARNT

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from riskbench.data.labels import has_verdict
+from riskbench.data.labels import has_verdict, stopped, without_channel
 from riskbench.display import Fact, Grounds, number
 from riskbench.metrics.costs import Costs
 from riskbench.metrics.selection import enough_drawn, few_drawn_words
@@ -68,11 +68,15 @@ def grounds(held: Hits, evidence: Evidence, part: Part, row: pd.Series) -> Groun
         share = row["inferred_share"]
         inferred = 0.0 if pd.isna(share) else float(share)
         beside = f"; {number(inferred, 'share')} of the frauds told are inferred" if inferred else ""
-        estimated = f"{rest:,} stopped alerts by {drawn:,} that were let through at random{beside}."
+        halted = int((evidence.rest & part.rows & stopped(held.dataset)).sum())
+        estimated = f"{halted:,} stopped alerts by {drawn:,} that were let through at random{beside}."
     if late:
         estimated = f"{estimated} Known frauds stand for those told later.".strip()
     hidden = int((part.rows & evidence.included.silent).sum()) if rest and not told else never
     bounded = [few_drawn_words(hidden, 0 if told else drawn)] if hidden else []
+    mute = int((part.rows & evidence.included.silent & ~evidence.included.never & without_channel(held.dataset)).sum())
+    if mute:
+        bounded.append(f"{mute:,} stopped alerts without a dispute channel, for which none that passed stands")
     if silent:
         bounded.append(f"{silent:,} alerts on which no verdict will come")
     return Grounds(

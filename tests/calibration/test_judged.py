@@ -68,7 +68,7 @@ def test_other_events_are_refused():
 def test_the_promise_is_the_curve_less_what_the_choice_owes_to_luck():
     held, *_ = shown()
     row = held.holdout.iloc[0]
-    assert row["value"] == pytest.approx((row["lower"] + row["upper"]) / 2)
+    assert row["lower"] < row["value"] < row["upper"]  # not in the middle: rare large frauds pull one end
     here = held.at(held.threshold).row["net_value"].iloc[0] / held.window_weeks
     note = [note for note in held.notes if "owes to luck" in note]
     assert bool(note) == (here - row["value"] > 1e-9)

@@ -41,8 +41,15 @@ def drawn(
     faster: float = 1.0,
     thin: int = THIN,
     one_city: bool = False,
+    segments: int = 10,
+    long: bool = False,
+    drift: float = 0.0,
 ):
-    """Return events as known at the as-of moment; `more` is added to the fraud rate of all in the last days."""
+    """Return events as known at the as-of moment; `more` is added to the fraud rate of all in the last days.
+
+    With `long` the delay is lognormal of the same median and a longer tail; `drift` is by how much the score of all
+    events rises over the span, with the chance of fraud at a score as it was.
+    """
     rng = np.random.default_rng(seed)
     span = 7.0 * WEEKS
     usual, good = rng.poisson(weekly * WEEKS * RATE), weekly * WEEKS // thin
@@ -52,11 +59,15 @@ def drawn(
     score = rng.normal(1.5, 1.0, len(age))
     evenly = (np.arange(good) * 0.6180339887498949 + rng.random()) % 1.0
     score[usual:] = ndtri(np.clip(evenly, 1e-9, 1 - 1e-9))
-    city = rng.integers(0, 10, len(age))
+    if drift:  # a riskier mix: frauds of the older events are thinned so that the chance at a score stays
+        keep = ~fraud | (rng.random(len(age)) < np.exp(-drift * 1.5 * age / span))
+        age, fraud, score = age[keep], fraud[keep], (score + drift * (1 - age / span))[keep]
+    city = rng.integers(0, segments, len(age))
     # A new method looks good to the score, which is what makes it new: events drawn as good turn out to be fraud.
     open_ = np.flatnonzero(~fraud & (age < days) & ((city == 3) | (not one_city)))
     fraud[rng.choice(open_, rng.poisson(weekly / 7 * days * more), replace=False)] = True
-    delay = rng.gamma(2.0, MEAN / 2, len(age)) / np.where(age < 28, faster, 1.0)
+    drawn_delay = rng.lognormal(np.log(31.9), 0.9, len(age)) if long else rng.gamma(2.0, MEAN / 2, len(age))
+    delay = drawn_delay / np.where(age < 28, faster, 1.0)
     known = fraud & (delay <= age)
     frame = pd.DataFrame({"id": np.arange(len(age)), "t": ASOF - pd.to_timedelta(age, unit="D"), "score": score})
     frame["told"] = ASOF + pd.to_timedelta(np.where(known, delay - age, np.nan), unit="D")

@@ -108,6 +108,7 @@ def test_the_tail_is_that_of_a_poisson_and_wider_where_the_level_is_loose():
     mean = np.full(12, 3.0)
     np.testing.assert_allclose(tail(counts, mean, mean), stats.poisson.sf(counts - 1, 3.0), rtol=1e-9)
     np.testing.assert_allclose(tail(counts, mean, 2 * mean), stats.nbinom.sf(counts - 1, 3.0, 0.5), rtol=1e-9)
+    np.testing.assert_allclose(tail(counts, mean, 0.5 * mean), stats.binom.sf(counts - 1, 6, 0.5), rtol=1e-9)
 
 
 def test_the_shared_variance_is_that_of_an_oracle():
@@ -134,14 +135,17 @@ def test_swell_and_spread_are_one_and_nothing_by_chance():
     rng = np.random.default_rng(3)
     expected = np.full(4_000, 0.1)
     week = np.repeat(np.arange(20), 200)
-    single = clumps([np.arange(4_000)], week, rng.random(4_000) < 0.1, expected)
+    alone = np.arange(4_000)
+    single = np.mean([clumps([alone], week, rng.random(4_000) < 0.1, expected) for _ in range(40)])
     groups = np.repeat(np.arange(400), 10)
     together_ = np.repeat(rng.random(400) < 0.1, 10)
     assert single < 1.1
     assert clumps([groups], week, together_, expected) > 5
     told = rng.poisson(100.0, 50).astype(np.float64)
-    assert weekly_spread(told, np.full(50, 100.0), 1.0) < 0.01
-    assert weekly_spread(np.where(np.arange(50) % 2, 60.0, 140.0), np.full(50, 100.0), 1.0) == pytest.approx(0.15)
+    assert weekly_spread(told, np.full(50, 100.0), np.full(50, 100.0)) < 0.01
+    assert weekly_spread(
+        np.where(np.arange(50) % 2, 60.0, 140.0), np.full(50, 100.0), np.full(50, 100.0)
+    ) == pytest.approx(0.15)
 
 
 def test_too_little_to_say_what_is_usual_is_said():

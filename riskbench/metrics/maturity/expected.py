@@ -136,20 +136,26 @@ def shared_variance(curve: DelayCurve, mass: Floats) -> Floats:
 
 
 def tail(told: Floats, expected: Floats, variance: Floats) -> Floats:
-    """Return the chance of so many told or more: negative binomial, Poisson where nothing adds to chance.
+    """Return the chance of so many told or more: a binomial or negative binomial of that variance, else Poisson.
+
+    Known scores take some of the chance away: the variance is then below what is expected.
 
     >>> tail(np.array([0.0, 5.0]), np.array([1.0, 1.0]), np.array([1.0, 2.0])).round(3).tolist()
     [1.0, 0.031]
+    >>> tail(np.array([2.0]), np.array([1.0]), np.array([0.5])).round(3).tolist()  # two of two, each at even odds
+    [0.25]
     """
     from scipy.special import betainc, gammainc
 
     mean = np.maximum(expected, 1e-9)
     more = variance - mean
-    over = more > 1e-9 * mean
-    size = mean**2 / np.where(over, more, 1.0)
+    over, under = more > 1e-9 * mean, more < -1e-9 * mean
+    size = mean**2 / np.where(over | under, np.abs(more), 1.0)
     count = np.maximum(told, 1e-12)
     chance = np.where(over, betainc(count, size, mean / (mean + size)), gammainc(count, mean))
-    return np.where(told <= 0, 1.0, chance)
+    left = size - count + 1.0
+    fewer = np.where(left > 0, betainc(count, np.maximum(left, 1e-12), np.minimum(mean / size, 1.0)), 0.0)
+    return np.where(told <= 0, 1.0, np.where(under, fewer, chance))
 
 
 def together(p: Floats) -> Floats:
@@ -182,19 +188,19 @@ def clumps(entities: Sequence[Ints], week: Ints, fraud: Mask, expected: Floats) 
         pair = codes[named].astype(np.int64) * (int(week.max()) + 1) + week[named]
         _, place = np.unique(pair, return_inverse=True)
         off = np.bincount(place, weights=fraud[named] - expected[named])
-        base = float(expected[named].sum())
-        if base >= _CELL:
-            worst = max(worst, float((off**2).sum()) / base)
+        if float(expected[named].sum()) >= _CELL:
+            by_chance = float((expected[named] * (1.0 - expected[named])).sum())
+            worst = max(worst, float((off**2).sum()) / max(by_chance, 1e-9))
     return worst
 
 
-def weekly_spread(told: Floats, expected: Floats, swell: float) -> float:
-    """Return the relative variance between weeks beyond chance, from mature weeks: 0 or more."""
+def weekly_spread(told: Floats, expected: Floats, by_chance: Floats) -> float:
+    """Return the relative variance between weeks beyond what chance alone makes, from mature weeks: 0 or more."""
     seen = expected >= _CELL
     if np.count_nonzero(seen) < 4:
         return 0.0
     o, e = told[seen], expected[seen]
-    return max(0.0, float(((o - e) ** 2 - swell * e).sum()) / float((e**2).sum()))
+    return max(0.0, float(((o - e) ** 2 - by_chance[seen]).sum()) / float((e**2).sum()))
 
 
 def ratio_ends(told: float, expected: float, variance: float) -> tuple[float, float]:

@@ -288,7 +288,9 @@ def _segments(read: Read, usual: Usual, codes: Ints, names: Sequence[str]) -> tu
     # The error of the chances themselves is in a segment's own level, but for the part that is leant on all.
     leant = (DRAWN / (mature + DRAWN)) ** 2
     loose: Floats = 1.0 / (mature + DRAWN) + leant / usual.frauds + usual.spread
-    variance = usual.swell * expected + loose[:, None] * expected**2 + shared
+    # Given the scores each event is a draw of its own: its chance takes away from what chance alone would make.
+    by_chance = expected - np.cumsum(by_day(due**2), axis=1)
+    variance = usual.swell * np.maximum(by_chance, 0.0) + loose[:, None] * expected**2 + shared
     looks = np.array(LOOKS) - 1
     p = tail(told[:, looks], expected[:, looks], variance[:, looks])
     best, joint = np.argmin(p, axis=1), together(p)
@@ -333,10 +335,11 @@ def _weekly(read: Read, usual: Usual, young: _Young, names: Sequence[str], shown
     place = young.own * weeks + read.week[read.young]
     told = sums(place, read.fraud[read.young].astype(np.float64), size * weeks)
     expected = sums(place, young.due, size * weeks)
+    by_chance = np.maximum(expected - sums(place, young.due**2, size * weeks), 0.0)
     events = np.bincount(place, minlength=size * weeks)
     seen = np.flatnonzero((events > 0) & np.isin(np.repeat(np.asarray(names, dtype=object), weeks), shown))
     o, e = told[seen], expected[seen]
-    variance = usual.swell * e + young.loose[seen // weeks] * e**2
+    variance = usual.swell * by_chance[seen] + young.loose[seen // weeks] * e**2
     half = Z95 * np.sqrt(variance)
     with np.errstate(divide="ignore", invalid="ignore"):
         z = np.where(variance > 0, (o - e) / np.sqrt(variance), 0.0)

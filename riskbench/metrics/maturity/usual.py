@@ -106,7 +106,8 @@ def usual(read: Read, timed: Mask) -> Usual:
     size = len(read.weeks)
     told = sums(read.week[old], read.fraud[old].astype(np.float64), size)
     expected = sums(read.week[old], due[old], size)
-    spread = weekly_spread(told, expected, swell)
+    by_chance = swell * sums(read.week[old], due[old] * (1.0 - due[old]), size)
+    spread = weekly_spread(told, expected, by_chance)
     return Usual(due, share, curve, curves, int(read.fraud[old].sum()), swell, spread)
 
 

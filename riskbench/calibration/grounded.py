@@ -11,6 +11,7 @@ import pandas as pd
 from riskbench.calibration.ripe import LITTLE, YOUNG_WEEKS, rests_on
 from riskbench.calibration.study import Study
 from riskbench.data.labels import BLOCKED, YOUNG
+from riskbench.data.labels import unheard as never_told
 from riskbench.data.windows import Window
 from riskbench.display import Grounds, number
 from riskbench.display.fact import Unit
@@ -156,7 +157,7 @@ def _not_measurable(study: Study, matured: pd.DataFrame) -> str:
         parts.append("whether the cut keeps its promise, since no event lies in a later window")
     parts.append("how customers and attackers react to the cut")
     text = "; ".join(parts)
-    return f"{text[0].upper()}{text[1:]}."
+    return f"{text[0].upper()}{text[1:]}. {never_told(study.sweep.dataset, labels)}".strip()
 
 
 def inferred_note(rests: pd.DataFrame, what: str) -> str:

@@ -167,6 +167,15 @@ def lost_methods(dataset: Dataset) -> tuple[str, ...]:
     return tuple(str(value) for value in dataset.roles.no_dispute if _said(value, kind) not in held)
 
 
+#: What no figure made from labels holds, where silence counts as good.
+UNHEARD = "Frauds that nobody ever reports are in no figure."
+
+
+def unheard(dataset: Dataset, labels: LabelState) -> str:
+    """Return what is in no figure since silence counts as good, as one sentence; empty where good is told."""
+    return UNHEARD if dataset.roles.label is not None and has_verdict(dataset, labels)[1] else ""
+
+
 def has_verdict(dataset: Dataset, labels: LabelState) -> tuple[npt.NDArray[np.bool_], bool]:
     """Return which events have a verdict or will have one by waiting, and whether silence is a verdict in this data.
 

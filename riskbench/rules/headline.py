@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from riskbench.data.labels import REASONS, STATES
+from riskbench.data.labels import REASONS, STATES, unheard
 from riskbench.display import Fact, Grounds, number
 from riskbench.metrics.estimate import Estimate
 from riskbench.metrics.intervals import sum_interval, wilson
@@ -177,6 +177,8 @@ def _dark(maturing: Maturing, row: Mapping[str, Any], told: Told) -> str:
         parts.append(f"{mute:,} alerts have no dispute channel.")
     if none := int(row["unlabelled_no_verdict"]):
         parts.append(f"{none:,} alerts have no source that would tell.")
+    if said := unheard(maturing.held.dataset, maturing.held.labels):
+        parts.append(said)
     return " ".join(parts)
 
 

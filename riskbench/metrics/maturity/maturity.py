@@ -13,7 +13,7 @@ import pandas as pd
 
 from riskbench.data.dataset import Dataset, micros
 from riskbench.data.doors import a_dataset
-from riskbench.data.labels import FRAUD, NO_CHANNEL, LabelState, label_state, stopped
+from riskbench.data.labels import FRAUD, NO_CHANNEL, LabelState, label_state, stopped, unheard
 from riskbench.display import Fact, Grounds, Result, result
 from riskbench.display.chart import BLUE, GREY, ORANGE, style
 from riskbench.display.fact import Unit, number
@@ -221,7 +221,7 @@ def maturity(
         frauds=frauds,
         facts=_facts(held, groups, (eligible, young), (money, loss), timed=not _untimed(events)),
         notes=tuple(notes),
-        grounds=_grounds(labels, held, groups, (eligible, young), frauds),
+        grounds=_grounds(labels, held, groups, (eligible, young, unheard(events, labels)), frauds),
         provenance={
             "dataset": events.fingerprint,
             "label_recipe": labels.recipe,
@@ -367,9 +367,9 @@ def _facts(
 
 
 def _grounds(
-    labels: LabelState, held: Matured, groups: list[Grouped], shown: tuple[Mask, str], frauds: Estimate
+    labels: LabelState, held: Matured, groups: list[Grouped], shown: tuple[Mask, str, str], frauds: Estimate
 ) -> Grounds:
-    eligible, young = shown
+    eligible, young, never = shown
     known = int((held.known & eligible).sum())
     at = f" by {labels.asof:%Y-%m-%d}" if labels.asof is not None else ""
     measured = f"{known:,} frauds told{at}."
@@ -388,6 +388,7 @@ def _grounds(
         young = f"everything: {held.why}."
     elif later := _later(held):
         young = f"{young.removesuffix('.')}; {later}" if young else later
+    young = f"{young} {never}".strip()
     return Grounds(measured=measured, estimated=estimated, not_measurable=young)
 
 

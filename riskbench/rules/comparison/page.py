@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from riskbench.data.labels import BLOCKED, FRAUD, NO_CHANNEL, STATES, YOUNG
+from riskbench.data.labels import BLOCKED, FRAUD, NO_CHANNEL, STATES, YOUNG, unheard
 from riskbench.display import Grounds, number
 from riskbench.metrics.costs import Costs
 from riskbench.rules.comparison.differences import Pair, measured
@@ -149,7 +149,8 @@ def grounds(pair: Pair, told: Inference) -> Grounds:
     known = int((state <= FRAUD).sum())
     asof = held.labels.asof
     until = f", as of {asof:%Y-%m-%d}" if asof is not None else ""
-    dark = flips - known - told.young - told.blocked
+    silent = max(0, told.covered - known - (told.blocked - told.dark))
+    dark = flips - known - told.young - told.blocked - silent
     gone = [
         f"{count:,} flips {why}"
         for count, why in (
@@ -162,7 +163,11 @@ def grounds(pair: Pair, told: Inference) -> Grounds:
         measured=f"{known:,} of {flips:,} flips have a verdict{until}.",
         estimated=inferred(told, flips) if told.share > 0 else "",
         bounded=f"{told.dark:,} flips that history stopped, at worst and best." if told.dark else "",
-        not_measurable="; ".join(gone).capitalize() + "." if gone else "",
+        not_measurable=" ".join(
+            part
+            for part in ("; ".join(gone).capitalize() + "." if gone else "", unheard(held.dataset, held.labels))
+            if part
+        ),
     )
 
 

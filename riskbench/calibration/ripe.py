@@ -32,6 +32,8 @@ COLUMNS = "window start end cut measure per counted value lower upper corrected 
 LATER, YOUNG_WEEKS = "later window", "young weeks"
 #: A figure that owes less to correction counts as counted, one that owes more as mostly inference.
 LITTLE, MOST = 0.005, 0.5
+#: How many times the share of the largest the spread of few let-through events is unsure; by `benchmarks/chosen_cut.py`.
+_SPREAD = 0.5
 _WEEK = 7 * DAY
 
 
@@ -330,7 +332,7 @@ class _View:
         held = size[self.drawn & self.open & (size > 0)]
         if not self.sized or not len(held):
             return 1.0
-        return math.sqrt(1.0 + float((held**2).sum()) / float(held.sum()) ** 2)
+        return math.sqrt(1.0 + _SPREAD * float((held**2).sum()) / float(held.sum()) ** 2)
 
     def _late(self, values: Floats, usual: Floats | None) -> Estimate:
         """Return the same of the events that were not let through at random, from those that count for something."""

@@ -16,7 +16,7 @@ from riskbench.errors import ColumnNotFoundError, DataError, ParameterError
 from riskbench.metrics.queue.cases import Cases
 from riskbench.metrics.queue.hours import WEEK, minutes_ahead, open_minutes
 from riskbench.metrics.queue.loops import by_rank, first_come
-from riskbench.metrics.queue.replay import Plan, interval, replay, scattered
+from riskbench.metrics.queue.replay import Plan, replay, scattered
 from riskbench.metrics.queue.staff import teams
 
 #: A mean of a long simulation of M/M/c at 70 % load lies within 5 % of Erlang's; the seed is fixed.
@@ -330,7 +330,9 @@ def test_intervals_hold_the_expectation():
     truth, held, naive, runs = np.mean(told), 0, 0, 150
     for seed in range(runs):
         plan = plan_for(arrivals(np.random.default_rng(seed), weeks), weeks, seed=seed)
-        mean, low, high = interval(replay(plan, [[team]]).of("late")[:, 0, 0] / weeks, weeks=weeks, blocks=weeks)
+        told = replay(plan, [[team]], whole=False)
+        seen, other = (held_.of("late")[:, 0, 0] / weeks for held_ in (told.seen, told.other))
+        mean, low, high = told.interval(plan, seen, other, 0)
         held += low <= truth <= high
         naive += abs(mean - truth) <= 1.96 * math.sqrt(mean / weeks)
     # With 95 %, fewer than 130 of 150 come about with p < 1e-4.

@@ -12,7 +12,7 @@ from riskbench.metrics.constraints import CapacityLimit
 from riskbench.metrics.curve import TruthTable, switched
 from riskbench.metrics.queue.cases import FEWEST_WEEKS, Cases
 from riskbench.metrics.queue.hours import DAY, HOUR, WEEK
-from riskbench.metrics.queue.replay import Plan, interval, replay, scattered
+from riskbench.metrics.queue.replay import Plan, replay, scattered
 from riskbench.metrics.queue.staff import Team
 
 if TYPE_CHECKING:
@@ -217,8 +217,8 @@ def confirmed(
         replications=REPLICATIONS,
         seed=seed,
     )
-    held = replay(plan, [[team_of(limit)]])
+    held = replay(plan, [[team_of(limit)]], whole=False)
     with np.errstate(divide="ignore", invalid="ignore"):
-        share = 1 - held.of("late")[:, 0, 0] / held.of("cases")[:, 0, 0]
-    mean, low, high = interval(share, weeks=plan.weeks, blocks=blocks)
+        seen, other = (1 - told.of("late")[:, 0, 0] / told.of("cases")[:, 0, 0] for told in (held.seen, held.other))
+    mean, low, high = held.interval(plan, seen, other, 0)
     return mean, max(low, 0.0), min(high, 1.0)

@@ -125,20 +125,23 @@ def cases_of(
             "There is no case to review",
             hint="no live rule sends anything to review; simulate a book that does, or hand over a dataset of cases",
         )
-    rows = rows[np.argsort(local[rows], kind="stable")]
     monday = (day + 3) % 7  # 1970-01-01 was a Thursday
     codes, names = _queues(events, rows, [column for column in (queue, language) if column is not None])
     notes = list(events.notes)
     saved, rank, money, inferred = _stakes(events, rows, labels, costs=costs, value=value, notes=notes)
+    took = None if minutes is None else _measured(events, rows, minutes)
+    # Cases of one moment stand by what they are, so that the order of the rows does not matter.
+    order = np.lexsort((np.zeros(len(rows)) if took is None else took, saved, rank, codes, local[rows]))
+    offset = offset[rows][order]
     return Cases(
-        moment=offset[rows] + monday * DAY,
-        block=(offset[rows] // WEEK).astype(np.int64),
+        moment=offset + monday * DAY,
+        block=(offset // WEEK).astype(np.int64),
         blocks=int(blocks),
-        queue=codes,
+        queue=codes[order],
         names=names,
-        minutes=None if minutes is None else _measured(events, rows, minutes),
-        rank=rank,
-        worth=saved,
+        minutes=None if took is None else took[order],
+        rank=rank[order],
+        worth=saved[order],
         money=money,
         currency=events.currency.code if money else "",
         span=f"{_iso(day)} to {_iso(day + 7 * blocks)}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from riskbench.metrics.queue.cases import Cases
+from riskbench.metrics.queue.doubt import Histories, interval
 from riskbench.metrics.queue.hours import DAY, HOUR, WEEK
 from riskbench.metrics.queue.staff import Steps, Team
 
@@ -23,8 +24,6 @@ Spread = Literal["lognormal", "exponential", "none"]
 
 #: The standard deviation of the logarithm of a review's minutes, where only their mean is stated.
 LOG_SPREAD = 0.75
-#: No quantile further out than so many standard deviations is read off the replications; ends beyond it are stretched.
-FURTHEST = 2.0
 #: What is measured of each queue in each replication.
 MEASURES = ("cases", "late", "expired", "begun", "busy", "kept", "at_stake", "wait_p50", "wait_p90", "backlog_end")
 
@@ -94,23 +93,29 @@ class Drawn:
     queue: Ints
 
 
-def drawn(plan: Plan, rng: np.random.Generator) -> Drawn:
+def drawn(plan: Plan, rng: np.random.Generator, *, histories: Histories | None = None, turn: int = 0) -> Drawn:
     """Return the cases of one replication.
 
     First the history is drawn anew from its own weeks (or cases), as another history might have been; then the
-    path from that. So replications differ by what is not known about the arrivals, and by their chance.
+    path from that. With `histories` the path is drawn from the weeks seen, each brought to the level of that history.
     """
     cases = plan.cases
     length = plan.weeks + 1  # one week more, so that the last cases are overtaken as all others are
     if plan.arrivals == "weeks":
-        history = rng.integers(cases.blocks, size=cases.blocks)
+        history = rng.integers(cases.blocks, size=cases.blocks) if histories is None else np.arange(cases.blocks)
         path = history[rng.integers(cases.blocks, size=length)]
         edges = np.searchsorted(cases.block, np.arange(cases.blocks + 1))
         picked = np.concatenate([np.arange(edges[block], edges[block + 1]) for block in path])
         counts = (edges[1:] - edges[:-1])[path]
-        arrive = cases.moment[picked] % WEEK + np.repeat(np.arange(length), counts) * WEEK
+        slot = np.repeat(np.arange(length), counts)
+        arrive = cases.moment[picked] % WEEK + slot * WEEK
+        if histories is not None:
+            picked, arrive = _relevelled(histories.times(turn, path)[slot, cases.queue[picked]], picked, arrive, rng)
     else:
-        weight = rng.poisson(1.0, len(cases.moment)).astype(np.float64)
+        if histories is None:
+            weight = rng.poisson(1.0, len(cases.moment)).astype(np.float64)
+        else:
+            weight = np.exp(histories.shift[turn])[cases.queue]
         total = float(weight.sum())
         count = int(rng.poisson(total / cases.blocks * length)) if total else 0
         ladder = np.cumsum(weight)
@@ -121,6 +126,19 @@ def drawn(plan: Plan, rng: np.random.Generator) -> Drawn:
     picked, arrive = picked[order], arrive[order]
     queue = cases.queue[picked]
     return Drawn(arrive, _work(plan, picked, queue, rng), cases.rank[picked], cases.worth[picked], queue)
+
+
+def _relevelled(
+    times: Floats, picked: npt.NDArray[np.intp], arrive: Floats, rng: np.random.Generator
+) -> tuple[npt.NDArray[np.intp], Floats]:
+    """Return cases so many times as often: some left out, or doubled at another moment of the same hour."""
+    often = (times + rng.random(len(times))).astype(np.intp)
+    first = np.cumsum(often) - often
+    again = np.ones(int(often.sum()), dtype=bool)
+    again[first[often > 0]] = False
+    moved = np.repeat(arrive, often)
+    moved[again] = moved[again] // HOUR * HOUR + rng.random(int(again.sum())) * HOUR
+    return np.repeat(picked, often), moved
 
 
 def _work(plan: Plan, picked: npt.NDArray[np.intp], queue: Ints, rng: np.random.Generator) -> Floats:
@@ -213,30 +231,65 @@ def _at_hours(moments: Floats, size: int) -> Ints:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Replayed:
+class Told:
     """What every replication measured.
 
     Attributes
     ----------
     measures : ndarray of float64, shape (replications, queues, teams, measures)
         See `MEASURES`.
-    backlog : ndarray of int32, shape (replications, queues, hours + 1)
-        The backlog with the first of the teams; of no queue where it was not asked for.
     waits : ndarray of float64, shape (replications, 2)
         The median and the ninetieth percentile of the hours that all cases of several queues wait with the first
         teams.
-    arrivals : ndarray of float64, shape (queues, 168)
-        Mean arrivals by hour of the week.
     """
 
     measures: Floats
-    backlog: npt.NDArray[np.int32]
     waits: Floats
-    arrivals: Floats
 
     def of(self, name: str) -> Floats:
         """Return one measure: replications x queues x teams."""
         return self.measures[..., MEASURES.index(name)]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Replayed:
+    """What every replication measured, from the weeks seen and from other histories.
+
+    Attributes
+    ----------
+    seen, other : Told
+        The replications from the weeks seen, and those from other histories that agree with them.
+    histories : Histories
+        Those others.
+    backlog : ndarray of int32, shape (replications, queues, hours + 1)
+        The backlog with the first of the teams; of no queue where it was not asked for.
+    arrivals : ndarray of float64, shape (queues, 168)
+        Mean arrivals by hour of the week.
+    """
+
+    seen: Told
+    other: Told
+    histories: Histories
+    backlog: npt.NDArray[np.int32]
+    arrivals: Floats
+
+    def of(self, name: str) -> Floats:
+        """Return one measure from the weeks seen: replications x queues x teams."""
+        return self.seen.of(name)
+
+    def interval(self, plan: Plan, seen: Floats, other: Floats, queue: int | None = None) -> tuple[float, float, float]:
+        """Return the mean and the 95 % interval of a figure of one queue, or of all together."""
+        cases = self.other.of("cases")[..., 0]
+        part = cases.mean(axis=0) if queue is None else np.eye(cases.shape[1])[queue]
+        part = part / max(float(part.sum()), 1e-12)
+        share = plan.weeks / (plan.weeks + plan.cases.blocks)
+        return interval(
+            seen,
+            other,
+            shift=self.histories.shift @ part,
+            spread=self.histories.spread,
+            share=share,
+        )
 
 
 def replay(plan: Plan, variants: Sequence[Sequence[Team]], *, whole: bool = True) -> Replayed:
@@ -253,16 +306,40 @@ def replay(plan: Plan, variants: Sequence[Sequence[Team]], *, whole: bool = True
         Whether waits, backlog and arrivals of the first teams are kept; the rest is of all teams.
     """
     rng = np.random.default_rng(plan.seed)
-    queues, tried = len(variants), len(variants[0])
     size = plan.weeks * 168 + 1
+    backlog = np.zeros((plan.replications, len(variants) if whole else 0, size), dtype=np.int32)
+    arrivals = np.zeros((len(variants), 168))
+    calendars = _calendars(variants)
+
+    def keep(turn: int, queue: int, own: Drawn, begin: Floats) -> None:
+        hour = (own.arrive[own.arrive < plan.weeks * WEEK] % WEEK // HOUR).astype(np.int64)
+        arrivals[queue] += np.bincount(hour, minlength=168)
+        backlog[turn, queue] = _backlog(plan, own, begin, size)
+
+    seen = _told(plan, variants, calendars, rng, whole=whole, keep=keep)
+    make = Histories.of if plan.arrivals == "weeks" else Histories.even
+    histories = make(plan.cases, plan.replications, rng)
+    other = _told(plan, variants, calendars, rng, whole=whole, histories=histories)
+    return Replayed(seen, other, histories, backlog, arrivals / (plan.replications * plan.weeks))
+
+
+def _told(
+    plan: Plan,
+    variants: Sequence[Sequence[Team]],
+    calendars: Sequence[Steps],
+    rng: np.random.Generator,
+    *,
+    whole: bool,
+    keep: Callable[[int, int, Drawn, Floats], None] | None = None,
+    histories: Histories | None = None,
+) -> Told:
+    queues, tried = len(variants), len(variants[0])
     values = np.full((plan.replications, queues, tried, len(MEASURES)), np.nan)
-    backlog = np.zeros((plan.replications, queues if whole else 0, size), dtype=np.int32)
-    arrivals, waits = np.zeros((queues, 168)), np.full((plan.replications, 2), np.nan)
+    waits = np.full((plan.replications, 2), np.nan)
     most = max(team.size for teams in variants for team in teams)
     days = (plan.weeks + 1) * WEEK // DAY
-    calendars = _calendars(variants)
     for turn in range(plan.replications):
-        held = drawn(plan, rng)
+        held = drawn(plan, rng, histories=histories, turn=turn)
         absent = rng.random((queues, most, days)) < plan.absence if plan.absence else np.zeros((queues, most, 1), bool)
         waited = []
         for queue, teams in enumerate(variants):
@@ -275,15 +352,13 @@ def replay(plan: Plan, variants: Sequence[Sequence[Team]], *, whole: bool = True
                 shown = whole and place == 0
                 values[turn, queue, place] = measured(plan, own, begin, whole=shown)
                 if shown:
-                    mine = own.arrive < plan.weeks * WEEK
-                    hour = (own.arrive[mine] % WEEK // HOUR).astype(np.int64)
-                    arrivals[queue] += np.bincount(hour, minlength=168)
-                    backlog[turn, queue] = _backlog(plan, own, begin, size)
-                    begun = np.isfinite(begin) & mine
+                    begun = np.isfinite(begin) & (own.arrive < plan.weeks * WEEK)
                     waited.append((begin[begun] - own.arrive[begun]) / HOUR)
+                    if keep is not None:
+                        keep(turn, queue, own, begin)
         if queues > 1 and whole:
             waits[turn] = quantiles(np.concatenate(waited))
-    return Replayed(values, backlog, waits, arrivals / (plan.replications * plan.weeks))
+    return Told(values, waits)
 
 
 def _calendars(variants: Sequence[Sequence[Team]]) -> list[Steps]:
@@ -294,48 +369,3 @@ def _calendars(variants: Sequence[Sequence[Team]]) -> list[Steps]:
         if team.shifts not in known:
             known[team.shifts] = team.ahead()
     return [known[team.shifts] for team in largest]
-
-
-def interval(values: Floats, *, weeks: int, blocks: int) -> tuple[float, float, float]:
-    """Return the mean over replications, and the 95 % interval of what is expected in such weeks.
-
-    Replications differ twice: the history was drawn anew, as `blocks` weeks, and the path from it, as `weeks`
-    weeks. Only the first is doubt about the expectation, so the ends are quantiles drawn in by its share, and widened
-    for the few weeks that it is known from (Student's t). Quantiles follow the bend of a queue: a little more work
-    near full load makes many more late.
-
-    Parameters
-    ----------
-    values : ndarray of float64, shape (replications,)
-        What each replication measured; NaN where it could not.
-    weeks, blocks : int
-        The length of a replication, and of the history, in weeks.
-
-    Examples
-    --------
-    >>> rng = np.random.default_rng(0)
-    >>> [round(end, 1) for end in interval(rng.normal(100, 10, 4000), weeks=20, blocks=20)]
-    [99.8, np.float64(84.9), 117.4]
-    """
-    from scipy.special import ndtr, stdtrit
-
-    from riskbench.metrics.intervals import Z95
-
-    known = values[~np.isnan(values)]
-    if not len(known):
-        return float("nan"), float("nan"), float("nan")
-    mean = float(known.mean())
-    few = float(stdtrit(blocks - 1, 0.975)) / Z95 * np.sqrt(blocks / (blocks - 1))
-    wide = few * np.sqrt(weeks / (weeks + blocks))
-    taken = min(Z95 * wide, FURTHEST)
-    low, high = (float(end) for end in np.percentile(known, 100 * ndtr([-taken, taken])))
-    low, high, further = min(low, mean), max(high, mean), Z95 * wide / taken
-    if low > 0 or high < 0:
-        # Near full load a history with few cases shows too little of the bend: the far end is at least as far, as a
-        # ratio, as the near one, and as the replications' spread on the logarithm.
-        bend = Z95 * wide * float(np.sqrt(np.log1p((known.std() / mean) ** 2)))
-        near, far = sorted((abs(low), abs(high)))
-        top = max(np.log(far / abs(mean)) * further, np.log(abs(mean) / near) * further, bend)
-        ends = abs(mean) * (near / abs(mean)) ** further, abs(mean) * float(np.exp(top))
-        return (mean, *ends) if mean > 0 else (mean, -ends[1], -ends[0])
-    return mean, mean - further * (mean - low), mean + further * (high - mean)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -16,7 +17,7 @@ from riskbench.metrics.costs import Costs
 from riskbench.metrics.queue.asked import FEW_BLOCKS, money, plan_of
 from riskbench.metrics.queue.cases import cases_of
 from riskbench.metrics.queue.queue import grounds, hours_words, notes_of, provenance
-from riskbench.metrics.queue.replay import Plan, Replayed, interval, replay
+from riskbench.metrics.queue.replay import Plan, Replayed, Told, replay
 from riskbench.metrics.queue.staff import MOST, Hours, Team, teams
 
 if TYPE_CHECKING:
@@ -211,16 +212,17 @@ def _tried(plan: Plan, one: tuple[Team, ...], reviewers: Iterable[int] | None) -
         return list(range(1, _work_asks(plan, one) + 1))
     if isinstance(reviewers, str | Mapping) or not isinstance(reviewers, Iterable):
         raise ParameterError("reviewers are the numbers to try", got=repr(reviewers), allowed="range(1, 9), [2, 4, 8]")
-    held = sorted(set(reviewers))
-    if not held or not all(
-        isinstance(n, int | np.integer) and not isinstance(n, bool) and 0 <= n <= MOST for n in held
+    given = list(islice(reviewers, MOST + 2))
+    if not given or not all(
+        isinstance(n, int | np.integer) and not isinstance(n, bool) and 0 <= n <= MOST for n in given
     ):
-        raise ParameterError("reviewers are whole numbers", got=repr(held), allowed=f"0 to {MOST:,}, one or more")
+        raise ParameterError("reviewers are whole numbers", got=repr(given)[:80], allowed=f"0 to {MOST:,}, one or more")
+    held = sorted({int(n) for n in given})
     if len(held) > _MOST_TRIED:
         raise ParameterError(
             "So many numbers of reviewers are not tried", got=len(held), allowed=f"up to {_MOST_TRIED}"
         )
-    return [int(n) for n in held]
+    return held
 
 
 def _work_asks(plan: Plan, one: tuple[Team, ...]) -> int:
@@ -239,28 +241,22 @@ def _levels(
     plan: Plan, held: Replayed, variants: list[list[Team]], *, target: float, minute_cost: float, breach_cost: float
 ) -> pd.DataFrame:
     rows = []
-    weeks, blocks = plan.weeks, plan.cases.blocks
+    weeks = plan.weeks
     for place, name in enumerate(plan.cases.names):
-        cases = held.of("cases")[:, place]
         for number, team in enumerate(variants[place]):
-            late, kept = held.of("late")[:, place], held.of("kept")[:, place]
-            with np.errstate(divide="ignore", invalid="ignore"):
-                share = 1 - late[:, number] / cases[:, number]
+            kept = held.of("kept")[:, place]
+            seen, other = (_of_level(plan, told, place, number, breach_cost) for told in (held.seen, held.other))
             cost = (team.paid() - variants[place][0].paid()) * minute_cost
-            worth = (kept[:, number] - kept[:, 0] - breach_cost * (late[:, number] - late[:, 0])) / weeks - cost
             row: dict[str, object] = {"queue": name, "reviewers": team.size}
-            for column, values, top in (
-                ("late_share", 1 - share, 1.0),
-                ("breaches", late[:, number] / weeks, np.inf),
-                ("worth", worth + cost, np.inf),
-            ):
-                mean, low, high = interval(values, weeks=weeks, blocks=blocks)
-                floor = -np.inf if column == "worth" else 0.0
+            for column, values in seen.items():
+                mean, low, high = held.interval(plan, values, other[column], place)
+                floor, top = (-np.inf if column == "worth" else 0.0), (1.0 if column == "late_share" else np.inf)
                 row |= {
                     column: mean,
                     f"{column}_lower": float(np.maximum(low, floor)),
                     f"{column}_upper": float(np.minimum(high, top)),
                 }
+            share = 1 - seen["late_share"]
             late_ends = [row.pop(f"late_share{end}") for end in ("", "_upper", "_lower")]
             for end, value in zip(("", "_lower", "_upper"), late_ends, strict=True):
                 row |= {f"within_share{end}": 1 - value, f"worth{end}": row[f"worth{end}"] - cost}  # type: ignore[operator]
@@ -277,6 +273,15 @@ def _levels(
                 }
             )
     return pd.DataFrame(rows)
+
+
+def _of_level(plan: Plan, told: Told, queue: int, number: int, breach_cost: float) -> dict[str, Any]:
+    """Return late share, breaches and worth before its cost with one number of reviewers, in every replication."""
+    late, kept = told.of("late")[:, queue], told.of("kept")[:, queue]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = late[:, number] / told.of("cases")[:, queue, number]
+    gain = kept[:, number] - kept[:, 0] - breach_cost * (late[:, number] - late[:, 0])
+    return {"late_share": share, "breaches": late[:, number] / plan.weeks, "worth": gain / plan.weeks}
 
 
 def _enough(levels: pd.DataFrame, plan: Plan, target: float) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskbench.metrics.queue.hours import HOUR
-from riskbench.metrics.queue.replay import Plan, Replayed, interval
+from riskbench.metrics.queue.replay import Plan, Replayed, Told
 from riskbench.metrics.queue.staff import Team
 
 Floats = npt.NDArray[np.float64]
@@ -46,53 +46,56 @@ def hours_frame(plan: Plan, held: Replayed, staff: Sequence[Team]) -> pd.DataFra
 
 def queues_frame(plan: Plan, held: Replayed, staff: Sequence[Team]) -> pd.DataFrame:
     """Return one row a queue, and behind several queues one of them all."""
-    names, paid = list(plan.cases.names), np.array([team.paid() for team in staff])
-    told = [team.told() for team in staff]
-    parts = [{name: held.of(name)[:, [place], 0].sum(axis=1) for name in _SUMS} for place in range(len(names))]
-    for place, part in enumerate(parts):
-        part |= {name: held.of(name)[:, place, 0] for name in ("wait_p50", "wait_p90")}
-    if len(names) > 1:
-        whole = {name: held.of(name)[:, :, 0].sum(axis=1) for name in _SUMS}
-        parts.append({**whole, "wait_p50": held.waits[:, 0], "wait_p90": held.waits[:, 1]})
-        names.append(TOGETHER)
-        paid, told = np.append(paid, paid.sum()), [*told, "all"]
+    names, paid = list(plan.cases.names), [team.paid() for team in staff]
     rows = [
-        {"queue": name, "team": team, **measures_of(plan, part, float(minutes))}
-        for name, team, part, minutes in zip(names, told, parts, paid, strict=True)
+        {"queue": name, "team": team.told(), **measures_of(plan, held, place, paid[place])}
+        for place, (name, team) in enumerate(zip(names, staff, strict=True))
     ]
+    if len(names) > 1:
+        rows.append({"queue": TOGETHER, "team": "all", **measures_of(plan, held, None, sum(paid))})
     return pd.DataFrame(rows)
 
 
 _SUMS = ("cases", "late", "expired", "begun", "busy", "kept", "at_stake", "backlog_end")
 
 
-def measures_of(plan: Plan, part: dict[str, Floats], paid: float) -> dict[str, float]:
-    """Return a queue's measures with their intervals, from what each replication measured."""
+def _shown(plan: Plan, told: Told, queue: int | None, paid: float) -> dict[str, Floats]:
+    """Return a queue's measures in every replication, or those of all queues together."""
     weeks = plan.weeks
+    if queue is None:
+        part = {name: told.of(name)[:, :, 0].sum(axis=1) for name in _SUMS}
+        part |= {"wait_p50": told.waits[:, 0], "wait_p90": told.waits[:, 1]}
+    else:
+        part = {name: told.of(name)[:, queue, 0] for name in (*_SUMS, "wait_p50", "wait_p90")}
+    nobody = np.full(len(part["cases"]), np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
-        shown: dict[str, tuple[Floats, float]] = {
-            "cases": (part["cases"] / weeks, np.inf),
-            "late_share": (part["late"] / part["cases"], 1.0),
-            "breaches": (part["late"] / weeks, np.inf),
-            "expired": (part["expired"] / weeks, np.inf),
-            "wait_p50": (part["wait_p50"], np.inf),
-            "wait_p90": (part["wait_p90"], np.inf),
-            "utilisation": (part["busy"] / (paid * weeks) if paid else np.full(plan.replications, np.nan), np.inf),
-            "value_per_review": (part["kept"] / part["begun"], np.inf),
-            "value_per_hour": (
-                part["kept"] / (paid * weeks / HOUR) if paid else np.full(plan.replications, np.nan),
-                np.inf,
-            ),
+        return {
+            "cases": part["cases"] / weeks,
+            "late_share": part["late"] / part["cases"],
+            "breaches": part["late"] / weeks,
+            "expired": part["expired"] / weeks,
+            "wait_p50": part["wait_p50"],
+            "wait_p90": part["wait_p90"],
+            "utilisation": part["busy"] / (paid * weeks) if paid else nobody,
+            "value_per_review": part["kept"] / part["begun"],
+            "value_per_hour": part["kept"] / (paid * weeks / HOUR) if paid else nobody,
+            "backlog_end": part["backlog_end"],
         }
+
+
+def measures_of(plan: Plan, held: Replayed, queue: int | None, paid: float) -> dict[str, float]:
+    """Return the measures of a queue, or of all together, with their intervals."""
+    seen, other = (_shown(plan, told, queue, paid) for told in (held.seen, held.other))
+    ended = seen.pop("backlog_end")
     row: dict[str, float] = {}
-    for name, (values, top) in shown.items():
-        mean, low, high = interval(values, weeks=weeks, blocks=plan.cases.blocks)
+    for name, values in seen.items():
+        mean, low, high = held.interval(plan, values, other[name], queue)
+        top = 1.0 if name == "late_share" else np.inf
         row |= {name: mean, f"{name}_lower": float(np.maximum(low, 0.0)), f"{name}_upper": float(np.minimum(high, top))}
     late = [row.pop(f"late_share{end}") for end in ("", "_upper", "_lower")]
     row |= {f"within_share{end}": 1 - value for end, value in zip(("", "_lower", "_upper"), late, strict=True)}
-    low, high = np.percentile(part["backlog_end"], [2.5, 97.5])
-    row |= {"backlog_end": float(part["backlog_end"].mean()), "backlog_end_lower": low, "backlog_end_upper": high}
-    return row
+    low, high = np.percentile(ended, [2.5, 97.5])
+    return row | {"backlog_end": float(ended.mean()), "backlog_end_lower": low, "backlog_end_upper": high}
 
 
 def worth_frame(
@@ -105,23 +108,28 @@ def worth_frame(
             if words == "one fewer" and tried[place][2].size == tried[place][0].size:
                 continue
             row: dict[str, object] = {"queue": name, "change": words, "reviewers": tried[place][other].size}
-            change = {
-                part: (held.of(part)[:, place, other] - held.of(part)[:, place, 0]) / plan.weeks
-                for part in ("late", "expired", "kept")
-            }
             cost = (tried[place][other].paid() - tried[place][0].paid()) * minute_cost
-            worth = change["kept"] - breach_cost * change["late"] - cost
-            for part, values in (
-                ("breaches", change["late"]),
-                ("expired", change["expired"]),
-                ("saved_value", change["kept"]),
-            ):
-                row |= _ends(part, values, plan)
-            ends = {key: value - cost for key, value in _ends("worth", worth + cost, plan).items()}
-            rows.append({**row, "cost": cost, **ends})
+            seen, apart = (_changes(plan, told, place, other, breach_cost) for told in (held.seen, held.other))
+            ends: dict[str, float] = {}
+            for part, values in seen.items():
+                mean, low, high = held.interval(plan, values, apart[part], place)
+                less = cost if part == "worth" else 0.0
+                ends |= {part: mean - less, f"{part}_lower": low - less, f"{part}_upper": high - less}
+            rows.append(
+                {
+                    **row,
+                    **{name: ends[name] for name in ends if not name.startswith("worth")},
+                    "cost": cost,
+                    **{name: ends[name] for name in ends if name.startswith("worth")},
+                }
+            )
     return pd.DataFrame(rows)
 
 
-def _ends(name: str, values: Floats, plan: Plan) -> dict[str, float]:
-    mean, low, high = interval(values, weeks=plan.weeks, blocks=plan.cases.blocks)
-    return {name: mean, f"{name}_lower": low, f"{name}_upper": high}
+def _changes(plan: Plan, told: Told, queue: int, other: int, breach_cost: float) -> dict[str, Floats]:
+    """Return what another team changes a week, in every replication; its worth before what it costs."""
+    change = {
+        name: (told.of(part)[:, queue, other] - told.of(part)[:, queue, 0]) / plan.weeks
+        for name, part in (("breaches", "late"), ("expired", "expired"), ("saved_value", "kept"))
+    }
+    return change | {"worth": change["saved_value"] - breach_cost * change["breaches"]}

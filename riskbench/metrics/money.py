@@ -182,7 +182,9 @@ def money_chance(total: npt.ArrayLike, lower: npt.ArrayLike, upper: npt.ArrayLik
     return np.where(outside, np.minimum(p, _LEVEL_OF_95), np.maximum(p, np.nextafter(_LEVEL_OF_95, 1.0)))
 
 
-def clumping(values: npt.ArrayLike, entity: npt.NDArray[np.integer]) -> float:
+def clumping(
+    values: npt.ArrayLike, entity: npt.NDArray[np.integer], *, named: npt.NDArray[np.integer] | None = None
+) -> float:
     """Return how many times the variance of a sum grows because events of one entity come together; 1 at least.
 
     Parameters
@@ -191,6 +193,9 @@ def clumping(values: npt.ArrayLike, entity: npt.NDArray[np.integer]) -> float:
         What each event moves.
     entity : ndarray of int, shape (events,)
         Whose it is; below 0 where nobody is known, then it counts alone.
+    named : ndarray of int, optional
+        Which of those that are named beforehand it belongs to, below 0 where to none. Whoever is named is not drawn:
+        only what ties the events of different ones together, or of nobody named, counts.
 
     >>> clumping([5.0, 5.0, 5.0, 5.0], np.array([0, 0, 1, 1])), clumping([5.0, 5.0], np.array([-1, -1]))
     (2.0, 1.0)
@@ -201,7 +206,13 @@ def clumping(values: npt.ArrayLike, entity: npt.NDArray[np.integer]) -> float:
         return 1.0
     known = entity >= 0
     sums = np.bincount(entity[known], weights=value[known]) if known.any() else np.zeros(1)
-    return max(1.0, (float((sums**2).sum()) + float((value[~known] ** 2).sum())) / alone)
+    tied = float((sums**2).sum()) + float((value[~known] ** 2).sum())
+    if named is not None and bool((own := known & (named >= 0)).any()):
+        width = int(named.max()) + 1
+        pairs = np.unique(entity[own].astype(np.int64) * width + named[own], return_inverse=True)[1]
+        apart = np.bincount(pairs, weights=value[own])
+        tied += float((value[own] ** 2).sum()) - float((apart**2).sum())
+    return max(1.0, tied / alone)
 
 
 def weekly_clumping(

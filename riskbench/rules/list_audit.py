@@ -26,6 +26,7 @@ from riskbench.rules.list_entries import (
     Measured,
     entries_frame,
     entry_of,
+    named_by,
     plain_state,
     state_of,
     touched_by,
@@ -156,7 +157,11 @@ def audit_lists(
     Use it when exemptions are reviewed. An exemption is measured by what the live rules would have reviewed or
     stopped without it, a block list by what no live rule would catch without it. Read a negative net value of an
     exemption as its price, and look at `unlabelled` before trusting a small one: what is let through may get its
-    verdict late, and what is blocked may never get one.
+    verdict late, and what is blocked may never get one. A list of entities (its column is one of the role `entities`)
+    names whom it judges: 20 frauds of 20 orders of one buyer are 20 draws of what this buyer does, not one draw of a
+    buyer, so the interval is that of orders, and only what ties different entries together (a shared device, weeks
+    that differ) makes it wider. A list of anything else, and a comparison of two books, asks what other buyers will
+    do: there the orders of one buyer come together.
 
     Parameters
     ----------
@@ -222,11 +227,7 @@ def audit_lists(
         {name: "float64" for name in _COLUMNS if name.endswith("_value") or name.startswith("net_value")}
     )
     frame = frame.astype({"events": "Int64", "stale_entries": "Int64"})
-    live = held.resolution.level
-    groups = {
-        kinds: scale.weigh(scale.levels(_without(held, [one.name for one in measured if one.held.kind in kinds])), live)
-        for kinds in (("allow", "vip"), ("block",))
-    }
+    groups = {kinds: _together(measured, kinds, scale) for kinds in (("allow", "vip"), ("block",))}
     span = events.span
     return ListAudit(
         lists=frame,
@@ -260,8 +261,21 @@ def _measure(name: str, named: NamedList, scale: Scale) -> Measured:
     through = tuple(held.book.rules[place].id for place in lines)
     column = touched_by(name, named, held)
     entry = entry_of(named.values, held.dataset, column) if column is not None else None
-    live = held.resolution.level
-    return Measured(name, named, through, without, scale.weigh(without, live), column, entry)
+    told = scale.weigh(without, held.resolution.level, named=named_by(column, entry, held))
+    return Measured(name, named, through, without, told, column, entry)
+
+
+def _together(measured: list[Measured], kinds: tuple[str, ...], scale: Scale) -> Weighed:
+    """Return what all lists of some kinds change."""
+    held, own = scale.held, [one for one in measured if one.held.kind in kinds]
+    named, first = np.full(held.bits.rows, -1, dtype=np.int64), 0
+    for one in own:
+        entry = named_by(one.column, one.entry, held)
+        if entry is not None:
+            named = np.where((named < 0) & (entry >= 0), entry + first, named)
+            first += len(one.held.values)
+    without = scale.levels(_without(held, [one.name for one in own]))
+    return scale.weigh(without, held.resolution.level, named=named)
 
 
 def _without(held: Hits, names: list[str]) -> dict[int, Words]:

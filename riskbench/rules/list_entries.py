@@ -15,7 +15,6 @@ from riskbench.data.dataset import Dataset
 from riskbench.data.labels import FRAUD, GOOD
 from riskbench.display.mask import masked
 from riskbench.engine.tree import atoms
-from riskbench.metrics.intervals import Z95
 from riskbench.rules.hits import Hits, variants
 from riskbench.rules.lists import NamedList
 from riskbench.rules.param import Scalar
@@ -123,6 +122,13 @@ def entry_of(values: Sequence[Scalar], dataset: Dataset, column: str) -> npt.NDA
     return np.where(held.present, codes, np.int32(-1)).astype(np.int32)
 
 
+def named_by(column: str | None, entry: npt.NDArray[np.int32] | None, held: Hits) -> npt.NDArray[np.int32] | None:
+    """Return the entry that names each event where the entries of a list are themselves entities; else None."""
+    dataset = held.dataset
+    entities = {dataset.resolve(name) for name in dataset.roles.entities}
+    return entry if column in entities else None
+
+
 def entries_frame(measured: Sequence[Measured], scale: Scale, day: str | None) -> pd.DataFrame:
     """Return one row an entry of each list: who answers for it, until when, and what it changes."""
     frames = [_entries(one, scale, day) for one in measured]
@@ -174,9 +180,13 @@ def _counted(one: Measured, scale: Scale, size: int) -> dict[str, Any]:
     )
     fraud_value = np.bincount(own, weights=np.where(kinds == FRAUD, held.worth.value[rows], 0), minlength=size)
     net = np.bincount(own, weights=each, minlength=size)
-    half = Z95 * np.sqrt(np.bincount(own, weights=each**2, minlength=size))
     n = frauds + good
-    net, low, high = (np.where(n >= FEWEST, part, np.nan) for part in (net, net - half, net + half))
+    low, high = net.copy(), net.copy()
+    alike = named_by(one.column, entry, held)
+    for place in np.flatnonzero(n >= FEWEST):
+        told = scale.weigh(one.without, level, rows[own == place], named=alike)
+        low[place], high[place] = float(told.lower or 0.0), float(told.upper or 0.0)
+    net, low, high = (np.where(n >= FEWEST, part, np.nan) for part in (net, low, high))
     whole = {"events": np.bincount(entry[entry >= 0], minlength=size), "flips": flips, "frauds": frauds, "good": good}
     whole |= {"unlabelled": flips - n, "n": n}
     return {

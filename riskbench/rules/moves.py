@@ -210,17 +210,20 @@ def parts_of(held: Moves, price: Price, usual: Usual) -> Parts:
     return Parts(count_, size_, squares_, mean_, square_, np.repeat([1.0, -1.0], KINDS))
 
 
-def swell(held: Hits, rows: npt.NDArray[np.intp], value: Floats) -> tuple[float, str]:
+def swell(
+    held: Hits, rows: npt.NDArray[np.intp], value: Floats, *, named: npt.NDArray[np.integer] | None = None
+) -> tuple[float, str]:
     """Return how many times a sum over events varies because those of one entity come together, and by whom.
 
-    It is the largest of the roles of entities; 1 and no name where there is none above 1.
+    It is the largest of the roles of entities; 1 and no name where there is none above 1. `named` as `clumping` takes
+    it: an entry of a list an event of the rows, where the entries are themselves entities.
     """
     worst, name = 1.0, ""
     for column in held.dataset.roles.entities if len(rows) else ():
         told = held.dataset.column(column).take(rows)
         codes = np.full(len(rows), -1, dtype=np.int64)
         codes[told.present] = pd.factorize(told.values[told.present])[0]
-        ratio = 1.0 + (1.0 + _CLUMPS) * (clumping(value, codes) - 1.0)
+        ratio = 1.0 + (1.0 + _CLUMPS) * (clumping(value, codes, named=named) - 1.0)
         if ratio > worst:
             worst, name = ratio, column
     return worst, name

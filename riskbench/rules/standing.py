@@ -13,8 +13,10 @@ import pandas as pd
 from riskbench.data.outcomes import Effect, Ladder, ladder
 from riskbench.metrics.costs import Costs
 from riskbench.metrics.price import Price, price
+from riskbench.rules.comparison.together import Together, together, weeks_of
 from riskbench.rules.decisions import Decided, Setting, decide_all
 from riskbench.rules.hits import Hits
+from riskbench.rules.maturing import Maturing
 from riskbench.rules.moves import Moves, Usual, changes_of
 from riskbench.rules.signature import Cells, Signatures, events_by
 
@@ -108,6 +110,44 @@ class Standing:
         """The patterns, parted by region."""
         codes, names = self.held.dataset.regions
         return split(self.held, codes, names)
+
+    @cached_property
+    def maturing(self) -> Maturing:
+        """What each event stands for."""
+        return Maturing(self.held)
+
+    @cached_property
+    def _weeks(self) -> tuple[Ints, int]:
+        return weeks_of(self.maturing)
+
+    def together(
+        self,
+        rows: npt.NDArray[np.intp],
+        *,
+        was: npt.NDArray[np.integer],
+        now: npt.NDArray[np.integer],
+        named: npt.NDArray[np.integer] | None = None,
+    ) -> Together:
+        """Return how much more a change of some events varies because they come together; as a comparison tells it."""
+        week = self._weeks if len(rows) and self.held.dataset.has("time") and self.held.worth.money else None
+        return together(self.maturing, self.price, rows, was=was, now=now, week=week, named=named)
+
+    def each_together(
+        self,
+        group: npt.NDArray[np.integer],
+        groups: int,
+        *,
+        was: npt.NDArray[np.integer],
+        now: npt.NDArray[np.integer],
+    ) -> npt.NDArray[np.float64]:
+        """Return the same for groups of events, by the group of each event; those below 0 are in none."""
+        found = np.ones(groups)
+        rows = np.flatnonzero((group >= 0) & (was != now))
+        rows = rows[np.argsort(group[rows], kind="stable")]
+        ends = np.searchsorted(group[rows], np.arange(groups + 1))
+        for place in np.flatnonzero(np.diff(ends)):
+            found[place] = self.together(rows[ends[place] : ends[place + 1]], was=was, now=now).all
+        return found
 
     def changes(self, held: Moves, *, together: npt.ArrayLike = 1.0) -> Columns:
         """Return what moves change, in the columns of `moves.COLUMNS`; `together` as `changes_of` takes it.

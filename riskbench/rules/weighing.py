@@ -16,8 +16,9 @@ from riskbench.metrics.discovery import q_values
 from riskbench.metrics.money import money_chance, money_interval
 from riskbench.metrics.price import Price, price
 from riskbench.rules.hits import Hits, resolve
-from riskbench.rules.moves import Moves, Usual, parts_of, swell
+from riskbench.rules.moves import Moves, Usual, parts_of
 from riskbench.rules.signature import events_by
+from riskbench.rules.standing import Standing
 
 Levels = npt.NDArray[np.int8]
 Rows = npt.NDArray[np.intp]
@@ -102,12 +103,24 @@ class Scale:
         self.effects = tuple(rung.effect for rung in ladder(held.book.domain).rungs)
         self.price: Price = price(held.worth, costs, self.effects, scale=held.scale)
         self.kinds, self.stake = held.kinds, held.stake
+        self.standing = Standing(held, costs)
         self.usual = Usual.of(events_by(held, np.zeros(held.bits.rows, dtype=np.int64), 1))
         self.hard = np.isin(self.effects, ["review", "stop"])
         self.review = np.array([effect == "review" for effect in self.effects])
 
-    def weigh(self, was: Levels, now: Levels, rows: Rows | None = None) -> Weighed:
-        """Return what changes when outcomes go from one level to another, among some events or all."""
+    def weigh(
+        self,
+        was: Levels,
+        now: Levels,
+        rows: Rows | None = None,
+        *,
+        named: npt.NDArray[np.integer] | None = None,
+    ) -> Weighed:
+        """Return what changes when outcomes go from one level to another, among some events or all.
+
+        `named` says which entity that is named beforehand each event belongs to, below 0 where to none: its events
+        are what is judged, and no draw of one among others.
+        """
         rows = np.flatnonzero(was != now) if rows is None else rows[was[rows] != now[rows]]
         first, last = was[rows], now[rows]
         kinds, value = self.kinds[rows], self.held.worth.value[rows]
@@ -117,8 +130,8 @@ class Scale:
         levels = len(self.effects)
         cells = events_by(self.held, first.astype(np.int64) * levels + last, levels**2, rows=rows)
         parts = parts_of(Moves(cells, 1, levels), self.price, self.usual)
-        together, _ = swell(self.held, rows, each)
-        low, high = (float(end[0]) for end in money_interval(np.array([net]), parts, together=together))
+        told = self.standing.together(rows, was=was, now=now, named=None if named is None else named[rows])
+        low, high = (float(end[0]) for end in money_interval(np.array([net]), parts, together=told.all))
         enough = int(fraud.sum() + good.sum()) >= FEWEST
         scale = self.held.scale
         hard = self.hard.astype(np.int64)

@@ -77,7 +77,10 @@ def oracle(book: RuleBook, without: RuleBook, dataset: rb.Dataset) -> dict[str, 
             each -= amount * COSTS.margin * COSTS.good_cost(effect) if kind == "good" else 0.0
             worth.append(each)
         net += worth[1] - worth[0]
-    compared = rb.compare(rb.simulate(without, dataset), rb.simulate(book, dataset)).frame("changes")
+    # Who is named by a list is not drawn: as a comparison tells it where nobody says that buyers come together.
+    named = any(held.column == "buyer" for name, held in book.lists.items() if held != without.lists.get(name))
+    drawn = dataset.with_roles(entities=()) if named else dataset
+    compared = rb.compare(rb.simulate(without, drawn), rb.simulate(book, drawn)).frame("changes")
     ends = compared.set_index("measure").loc["net value"]
     return {
         **told,
@@ -310,3 +313,34 @@ def test_lists_read_back_and_act_only_until_they_end(entries, kind, column, expi
     assert bool(stands.rules) is bool(held.acts and held.on(day))
     assert in_force(stands, day).book is stands
     assert RuleBook.from_yaml(stands.to_yaml()) == stands
+
+
+def test_a_list_of_one_buyer_is_judged_by_the_orders_of_this_buyer():
+    frame = pd.DataFrame({"id": range(400), "buyer": "x", "device": "d", "amount": 900.0, "fraud": 0})
+    frame["buyer"] = [f"b{n}" if n >= 20 else "friend" for n in range(400)]
+    frame.loc[:19, "fraud"] = 1
+    book = RuleBook.from_yaml(
+        "book: b\ndomain: transactions\nlists:\n  vips: {kind: vip, column: buyer, values: [friend], owner: ana}\n"
+        "rules:\n  - {id: A, when: amount > 500, outcome: block, status: live}\n"
+    )
+    for entities in (["buyer"], ["buyer", "device"]):
+        roles = rb.Roles(id="id", amount="amount", label="fraud", entities=entities)
+        audit = rb.audit_lists(book, rb.read(frame, roles=roles))
+        found, entry = row(audit, "vips"), audit.frame("entries").iloc[0]
+        assert found["reading"] == "surely costs"
+        assert (entry["net_value_lower"], entry["net_value_upper"]) == (
+            found["net_value_lower"],
+            found["net_value_upper"],
+        )
+        assert (audit.exemptions.lower, audit.exemptions.upper) == (found["net_value_lower"], found["net_value_upper"])
+    # Entries that a device ties together are no draws of their own.
+    frame.loc[:19, "buyer"] = [f"f{n}" for n in range(20)]
+    book = book.with_list("vips", {"kind": "vip", "column": "buyer", "values": [f"f{n}" for n in range(20)]})
+    widths = []
+    for device in ("d", None):
+        frame.loc[:19, "device"] = device or [f"d{n}" for n in range(20)]
+        audit = rb.audit_lists(book, rb.read(frame, roles=rb.Roles(
+            id="id", amount="amount", label="fraud", entities=["buyer", "device"])))  # fmt: skip
+        assert row(audit, "vips")["flips"] == 20
+        widths.append(row(audit, "vips")["net_value_upper"] - row(audit, "vips")["net_value_lower"])
+    assert widths[0] > 2 * widths[1]

@@ -13,14 +13,14 @@ import pandas as pd
 from riskbench.display import Fact, Result, number, result
 from riskbench.display.chart import BLUE, GREY, ORANGE, style
 from riskbench.metrics.costs import Costs
-from riskbench.metrics.intervals import Z95
 from riskbench.rules.appraisal.credit import credit
 from riskbench.rules.appraisal.leave_one_out import leave_one_out_regions, marginal
 from riskbench.rules.appraisal.overlap import overlap
 from riskbench.rules.appraisal.redundancy import contradictions, redundancy
 from riskbench.rules.appraisal.retirement import FREE, LEVEL, Judged, judged, retirement, together, too_few
-from riskbench.rules.appraisal.what_if import said, totals
+from riskbench.rules.appraisal.what_if import said
 from riskbench.rules.doors import wanted
+from riskbench.rules.moves import moves
 from riskbench.rules.simulation import Simulation
 from riskbench.rules.standing import Standing
 
@@ -306,11 +306,13 @@ def _book(standing: Standing) -> tuple[float | None, float | None, float | None]
     levels = standing.levels
     if not levels.count[1:, :2].sum():
         return None, None, None
-    net = totals(standing, levels)["net_value"]
-    half = Z95 * float(np.sqrt(max(0.0, float(standing.price.second(
-        levels.count.T, levels.stake.T, levels.stake_squares.T
-    )))))  # fmt: skip
-    return net, net - half, net + half
+    now = standing.decided.level
+    made = moves(standing.table.cells, np.zeros_like(now), now, levels=len(standing.effects))
+    every = now[standing.table.pattern]
+    nothing = np.zeros_like(every)
+    spread = standing.together(np.flatnonzero(every), was=nothing, now=every)
+    told = standing.changes(made, together=spread.all)
+    return tuple(float(told[f"net_value{end}"][0]) for end in ("", "_lower", "_upper"))  # type: ignore[return-value]
 
 
 def _notes(standing: Standing, told: Judged, lot: pd.DataFrame) -> tuple[str, ...]:

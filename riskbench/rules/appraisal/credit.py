@@ -8,8 +8,8 @@ import pandas as pd
 
 from riskbench.metrics.intervals import Z95
 from riskbench.rules.decisions import IDLE
-from riskbench.rules.moves import moves
-from riskbench.rules.standing import Standing
+from riskbench.rules.moves import Moves, moves
+from riskbench.rules.standing import Columns, Standing
 
 Floats = npt.NDArray[np.float64]
 
@@ -48,12 +48,15 @@ def credit(standing: Standing) -> pd.DataFrame:
     table, decided, setting = standing.table, standing.decided, standing.setting
     picked = np.flatnonzero(decided.rule >= 0)
     nothing = np.zeros(len(picked), dtype=np.int8)
-    first = standing.changes(
-        moves(
-            table.cells, nothing, decided.level[picked], levels=len(standing.effects),
-            group=decided.rule[picked], groups=table.size, picked=picked,
-        )
+    made = moves(
+        table.cells, nothing, decided.level[picked], levels=len(standing.effects),
+        group=decided.rule[picked], groups=table.size, picked=picked,
     )  # fmt: skip
+    now = decided.level[table.pattern]
+    spread = standing.each_together(
+        decided.rule[table.pattern], table.size, was=np.broadcast_to(np.int8(0), now.shape), now=now
+    )
+    first = standing.changes(made, together=spread)
     fair = shapley(standing)
     live = np.flatnonzero(setting.live)
     columns: dict[str, object] = {
@@ -65,6 +68,27 @@ def credit(standing: Standing) -> pd.DataFrame:
         for end in ("", "_lower", "_upper"):
             columns[f"first_{name}{end}"] = first[f"{name}{end}"][live]
         half = Z95 * np.sqrt(np.maximum(fair[f"{name}_squares"], 0.0))
-        for end, held in (("", fair[name]), ("_lower", fair[name] - half), ("_upper", fair[name] + half)):
+        down, up = _reaches(standing, made, first, half) if name == "net_value" else (half, half)
+        for end, held in (("", fair[name]), ("_lower", fair[name] - down), ("_upper", fair[name] + up)):
             columns[f"shapley_{name}{end}"] = held[live]
     return pd.DataFrame(columns)
+
+
+def _reaches(standing: Standing, made: Moves, first: Columns, half: Floats) -> tuple[Floats, Floats]:
+    """Return how far the interval of a shared net value reaches down and up.
+
+    It is that of the net value of the events that the rule decides, by as much shorter as its plain width is: where
+    no other rule hits them, both say the same. A rule that decides no event with a verdict keeps its plain width.
+    """
+    count, stake, squares = (
+        made.shaped(part).astype(np.float64) for part in (made.cells.count, made.cells.stake, made.cells.stake_squares)
+    )
+    price = standing.price
+    slope = price.slope.T[None, None, :, :] - price.slope.T[None, :1, None, :]
+    work = (price.handling - price.handling[0])[None, None, :, None]
+    second = (slope**2 * squares - 2 * slope * work * stake + work**2 * count)[:, :1].sum(axis=(1, 2, 3))
+    plain = Z95 * np.sqrt(np.maximum(second, 0.0))
+    net, low, high = (first[f"net_value{end}"].astype(np.float64) for end in ("", "_lower", "_upper"))
+    known = (plain > 0) & np.isfinite(net)
+    share = np.divide(half, plain, out=np.zeros_like(half), where=known)
+    return np.where(known, share * (net - low), half), np.where(known, share * (high - net), half)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from riskbench.rules.decisions import IDLE, Setting
 from riskbench.rules.moves import Moves, moves
-from riskbench.rules.standing import Split, Standing, counted, table_of
+from riskbench.rules.standing import Columns, Split, Standing, counted, table_of
 
 Ints = npt.NDArray[np.int64]
 
@@ -32,6 +32,15 @@ def removal(standing: Standing, *, parts: Split | None = None) -> Moves:
         cells, decided.level[own], decided.next_level[own],
         levels=len(standing.effects), group=group, groups=size * width, picked=picked,
     )  # fmt: skip
+
+
+def removed(standing: Standing) -> Columns:
+    """Return what taking each rule away alone changes, in the columns of a change, by rule."""
+    decided, pattern = standing.decided, standing.table.pattern
+    spread = standing.each_together(
+        decided.rule[pattern], standing.table.size, was=decided.level[pattern], now=decided.next_level[pattern]
+    )
+    return standing.changes(removal(standing), together=spread)
 
 
 def addition(standing: Standing) -> tuple[Moves, Ints]:
@@ -58,6 +67,23 @@ def addition(standing: Standing) -> tuple[Moves, Ints]:
     counts = table.cells.count.sum(axis=1)[owner]
     lost = np.where(decided.rule[owner] < 0, table.size, decided.rule[owner])
     return held, _pairs(rule, lost, counts, table.size)
+
+
+def _added_together(standing: Standing) -> npt.NDArray[np.float64]:
+    """Return how much more making each waiting rule live varies because events come together."""
+    table, decided, setting = standing.table, standing.decided, standing.setting
+    found, order = np.ones(table.size), np.append(everyone(setting), IDLE)
+    before = decided.level[table.pattern]
+    for place, rule in enumerate(standing.held.book.rules):
+        if rule.status not in WAITING:
+            continue
+        wins = np.zeros(len(table), dtype=bool)
+        wins[table.owners[table.rules == place]] = True
+        wins &= (order[place] < order[decided.rule]) & (decided.level != setting.level[place])
+        rows = np.flatnonzero(wins[table.pattern])
+        after = np.broadcast_to(setting.level[place], before.shape)
+        found[place] = standing.together(rows, was=before, now=after).all
+    return found
 
 
 def everyone(setting: Setting) -> Ints:
@@ -91,7 +117,7 @@ def leave_one_out(standing: Standing) -> pd.DataFrame:
     rules = standing.held.book.rules
     live = np.flatnonzero(standing.setting.live)
     made = removal(standing)
-    columns = standing.changes(made)
+    columns = removed(standing)
     heirs = taking_over(standing)
     went = _flips(made).sum(axis=1)
     keys = {
@@ -116,7 +142,7 @@ def marginal(standing: Standing) -> pd.DataFrame:
     rules = standing.held.book.rules
     waiting = np.array([k for k, rule in enumerate(rules) if rule.status in WAITING], dtype=np.intp)
     made, taken = addition(standing)
-    columns = standing.changes(made)
+    columns = standing.changes(made, together=_added_together(standing))
     came = _flips(made).sum(axis=2)
     keys = {
         "rule": [rules[k].id for k in waiting],
@@ -135,8 +161,15 @@ def leave_one_out_regions(standing: Standing) -> pd.DataFrame:
     """Return what removing each live rule would change in each region: rule, region, and the columns of a change."""
     parts = standing.regions
     live = np.flatnonzero(standing.setting.live)
-    columns = standing.changes(removal(standing, parts=parts))
-    width = len(parts.names)
+    width, decided, pattern = len(parts.names), standing.decided, standing.table.pattern
+    own = decided.rule[pattern].astype(np.int64)
+    spread = standing.each_together(
+        np.where(own < 0, -1, own * width + standing.held.dataset.regions[0]),
+        standing.table.size * width,
+        was=decided.level[pattern],
+        now=decided.next_level[pattern],
+    )
+    columns = standing.changes(removal(standing, parts=parts), together=spread)
     rows = (live[:, None] * width + np.arange(width)).ravel()
     keys = {
         "rule": np.repeat(standing.ids[live], width),

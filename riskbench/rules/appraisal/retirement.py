@@ -13,7 +13,7 @@ from riskbench.display import number
 from riskbench.metrics.discovery import q_values
 from riskbench.metrics.intervals import Z95
 from riskbench.metrics.money import money_chance
-from riskbench.rules.appraisal.leave_one_out import deciding, removal, taking_over
+from riskbench.rules.appraisal.leave_one_out import deciding, removed, taking_over
 from riskbench.rules.decisions import Decided, decide_all
 from riskbench.rules.moves import COLUMNS, moves
 from riskbench.rules.standing import Columns, Standing
@@ -66,7 +66,7 @@ class Judged:
 
 def judged(standing: Standing) -> Judged:
     """Return the verdict on each live rule, and the rules that can go together."""
-    changes = standing.changes(removal(standing))
+    changes = removed(standing)
     live, hit, decides = standing.setting.live, standing.hits > 0, standing.decisions > 0
     flips = changes["flips"].astype(np.int64)
     net, lower, upper = (changes[f"net_value{end}"].astype(np.float64) for end in ("", "_lower", "_upper"))
@@ -217,10 +217,13 @@ def together(standing: Standing, told: Judged | None = None) -> pd.DataFrame:
         decided = without(standing, gone)
         before, after = standing.decided.level, decided.level
         picked = np.flatnonzero(before != after)
+        pattern = standing.table.pattern
+        flips = np.flatnonzero((before != after)[pattern])
         made = standing.changes(
             moves(
                 standing.table.cells, before[picked], after[picked], levels=len(standing.effects), picked=picked
-            )
+            ),
+            together=standing.together(flips, was=before[pattern], now=after[pattern]).all,
         )  # fmt: skip
         ids = ", ".join(str(standing.ids[k]) for k in gone)
         rows.append({"set": name, "removed": len(gone), "rules": ids, **{c: made[c][0] for c in COLUMNS}})

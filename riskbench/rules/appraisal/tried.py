@@ -48,7 +48,7 @@ class Tried:
         rows = np.flatnonzero(was != now)
         return Pair(
             standing.held, standing.held, was.astype(np.int64), now.astype(np.int64), rows, made, standing.price,
-            standing.effects,
+            standing.effects, standing.together(rows, was=was, now=now), standing.maturing,
         )  # fmt: skip
 
     def measures(self) -> pd.DataFrame:

@@ -32,6 +32,11 @@ from riskbench.rules.standing import Columns, Standing
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+#: What the quick interval leaves out, and where it is found.
+TOGETHER = (
+    "The interval of net value does not allow for events that come together, by entity or in weeks that differ: "
+    '.frame("measures") does, as a comparison of the two books.'
+)
 #: A measure as pages say it, its name among the columns of a change, and its unit.
 MEASURES = (
     ("alerts", "alerts"),
@@ -337,6 +342,8 @@ def _notes(standing: Standing, flips: int, unlabelled: int) -> tuple[str, ...]:
         notes.append(
             "What it does to fraud, good events and value is not measurable: no event that flips has a verdict."
         )
+    if flips and (standing.held.dataset.roles.entities or standing.held.dataset.has("time")):
+        notes.append(TOGETHER)
     notes.append(said(standing))
     return tuple(notes)
 

@@ -6,14 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from riskbench.data.dataset import micros
 from riskbench.data.labels import FRAUD, GOOD, YOUNG
 from riskbench.engine.columns import DAY
 from riskbench.metrics.money import FEWEST_WEEKS, weekly_clumping
 from riskbench.metrics.price import Price
-from riskbench.rules.hits import Hits
 from riskbench.rules.maturing import Maturing
 from riskbench.rules.moves import swell
 
@@ -48,7 +46,16 @@ class Together:
 ALONE = Together()
 
 
-def together(maturing: Maturing, price: Price, rows: npt.NDArray[np.intp], *, was: Ints, now: Ints) -> Together:
+def together(
+    maturing: Maturing,
+    price: Price,
+    rows: npt.NDArray[np.intp],
+    *,
+    was: npt.NDArray[np.integer],
+    now: npt.NDArray[np.integer],
+    week: tuple[Ints, int] | None = None,
+    named: npt.NDArray[np.integer] | None = None,
+) -> Together:
     """Return how flips come together.
 
     Weeks are blocks of seven days from the first event, flips or not; those too young to be told are left out, known
@@ -64,14 +71,18 @@ def together(maturing: Maturing, price: Price, rows: npt.NDArray[np.intp], *, wa
         The flips.
     was, now : ndarray of int64, shape (rows,)
         The ladder level of each event before and after.
+    week : (ndarray of int64, int), optional
+        What `weeks_of` returns, where it was counted already.
+    named : ndarray of int, shape (flips,), optional
+        Which of the entities that are named beforehand each flip belongs to, below 0 where to none.
     """
     held, first, last = maturing.held, was[rows], now[rows]
     value = price.gain(held.kinds[rows], held.stake[rows], before=first, after=last)  # type: ignore[arg-type]
-    entities, whose = swell(held, rows, value)
+    entities, whose = swell(held, rows, value, named=named)
     if not len(rows) or not held.dataset.has("time") or not held.worth.money:
         return Together(entities, whose, entities)
     found = maturing.matured
-    week, weeks = _weeks(held, found.until)
+    own_week, weeks = weeks_of(maturing) if week is None else week
     if weeks < FEWEST_WEEKS:
         return Together(entities, whose, entities)
     state = held.labels.state[rows]
@@ -80,12 +91,13 @@ def together(maturing: Maturing, price: Price, rows: npt.NDArray[np.intp], *, wa
     counts = (state <= FRAUD) | ((state == YOUNG) & maturing.due[rows])
     value = np.where(state == YOUNG, good, value)
     value = np.where(state == FRAUD, value + (value - good) * (found.weight[rows] - 1.0), value)
-    own = np.where(counts & found.measurable[rows], week[rows], -1)
+    own = np.where(counts & found.measurable[rows], own_week[rows], -1)
     return Together(entities, whose, weekly_clumping(value, own, weeks=weeks, together=entities), weeks)
 
 
-def _weeks(held: Hits, until: pd.Timestamp | None) -> tuple[Ints, int]:
-    """Return the whole week of each event, from the first event on; -1 outside of these."""
+def weeks_of(maturing: Maturing) -> tuple[Ints, int]:
+    """Return the whole week of each event, from the first event on, -1 outside of these; and how many there are."""
+    held, until = maturing.held, maturing.matured.until
     column = held.dataset.column("time")
     times, present = column.values.astype(np.int64), column.present
     if not present.any():

@@ -17,9 +17,9 @@ on its later window, and by how much history lies above the frontier. Naive coun
              approved: money   1000    0.9510   0.8608  -0.0009          NaN          0.0000
               approved: good   1000    0.9490   0.8709  -0.0006       0.1291          0.0000
 approved: new less returning   1000    0.9620  -0.1075  -0.0007          NaN          0.0000
-   frontier: loss at the cut    400    0.9325 121.6732   4.3722     -26.2973          0.0000
-   frontier: loss of history    400    0.9475 282.1147   3.2149          NaN          0.0000
-         frontier: gap to it    400    0.9525 163.4354  -2.8321          NaN          0.0000
+   frontier: loss at the cut   1000    0.9560 121.9860   4.2236     -25.8940          0.0000
+   frontier: loss of history   1000    0.9420 282.1147  -0.2316          NaN          0.0000
+         frontier: gap to it   1000    0.9410 163.4354  -6.4404          NaN          0.0000
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ COLUMNS = "window start end cut measure per counted value lower upper corrected 
 LATER, YOUNG_WEEKS = "later window", "young weeks"
 #: A figure that owes less to correction counts as counted, one that owes more as mostly inference.
 LITTLE, MOST = 0.005, 0.5
-#: How many times the share of the largest the spread of few let-through events is unsure; by `benchmarks/chosen_cut.py`.
+#: How unsure the spread of few let-through events is, by how few and uneven they are; by `benchmarks/chosen_cut.py`.
 _SPREAD = 0.5
 _WEEK = 7 * DAY
 
@@ -224,9 +224,11 @@ def _over(found: Estimate, counted: float, size: int) -> Estimate:
     """Return an estimate that is to be divided by a known size, with the share of the ratio that was not counted."""
     if found.value is None or found.upper is None or not size:
         return found
-    value = found.value / size
+    most = float(size)
+    value = min(found.value / size, 1.0)
     moved = abs(value - counted) / max(abs(value), counted, 1e-12)
-    return replace(found, upper=min(found.upper, float(size)), corrected=min(1.0, moved))
+    ends = (min(found.value, most), min(found.lower or 0.0, most), min(found.upper, most))
+    return Estimate(*ends, found.n, min(1.0, moved))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -208,3 +208,20 @@ def test_cuts_that_together_lose_later_are_told_so():
     for told, expected in ((lost, True), (lost.assign(upper=1.0), False)):
         notes = notes_of(study, by="region", swell=1.0, undone=0, together=told)
         assert any("one cut for all did better" in note for note in notes) is expected
+
+
+def test_with_two_cuts_regions_choose_where_review_starts():
+    study = _study()
+    rng = np.random.default_rng(3)
+    found = rb.pool_cuts(
+        rb.calibrate(study.World("differ much", rng).events(rng), costs=study.COSTS, by=None, two_cuts=True)
+    )
+    common = found.calibration
+    assert common.threshold_block is not None
+    assert (found.regions["chosen_cut"] != found.threshold).any()
+    block, review = found.apply().rules[-2:]
+    assert (block.outcome, review.outcome) == ("block", "review")
+    assert not block.regions
+    assert block.values("R00")["cut"] == pytest.approx(common.threshold_block)
+    for row in found.regions.itertuples():
+        assert review.values(row.region)["cut"] == pytest.approx(row.chosen_cut)

@@ -4,24 +4,39 @@ Each seed draws orders whose truth is known: amounts are lognormal (sigma 1, or 
 good order that is stopped costs 16 % of its own. The orders go through `rb.read`, `rb.simulate` twice and `rb.compare`;
 the challenger stops a slice of orders that the champion lets pass, or lets pass a slice that champion and history
 stopped. "Stopped in history" blocks nine of ten of those orders and lets the tenth pass at random; "late" verdicts come
-38 days after the order on average and are read 150 days after the first order.
+38 days after the order on average and are read 150 days after the first order. "Weeks differ" draws each week's rate of
+flips (gamma); "clumps by buyer" draws frauds in runs of three on average within three days, good orders alone.
 
 The truth is the expectation: what the two books differ by on orders drawn so, in as many days as are old enough. So the
 interval holds the chance that draws the orders, and what is inferred. "naive" is the sum over the flips with a verdict,
 as if it were all, with the plain sum of squares. An error is the mean absolute error over the mean absolute size of
-what changes. "false better" is the share of seeds that are called surely better though the truth is no gain, and
+what changes. "above" is the share of seeds whose truth lies above the interval, "false better" of those that are
+called surely better though the truth is no gain, and
 "false worse" the other way; where the truth is worth nothing either word is false.
 
 Run: python benchmarks/books.py [--seeds 1000] [--first 0]
 
-what | seeds | coverage | naive | error | naive error | bounds | false better | false worse | inference
-worth nothing | 1000 | 0.947 | 0.868 | 40% | 40% |  | 0.009 | 0.044 | 0%
-worth nothing, heavy tail | 1000 | 0.971 | 0.840 | 57% | 57% |  | 0.005 | 0.024 | 0%
-stopped in history | 1000 | 0.956 | 0.000 | 39% | 90% | 1.000 | 0.000 | 0.000 | 90%
-late verdicts | 250 | 0.932 | 0.672 | 18% | 31% | 1.000 | 0.000 | 0.000 | 39%
-late verdicts, with an earlier interval | 1000 | 0.923 | 0.672 | 17% | 32% | 1.000 | 0.000 | 0.000 | 39%
+what | seeds | coverage | above | naive | error | naive error | bounds | false better | false worse | inference
+many flips | 1000 | 0.943 | 0.045 | 0.923 | 16% | 16% |  | 0.000 | 0.000 | 0%
+few flips | 1000 | 0.975 | 0.008 | 0.847 | 70% | 70% |  | 0.000 | 0.000 | 0%
+few flips, few frauds | 1000 | 0.956 | 0.004 | 0.968 | 34% | 34% |  | 0.002 | 0.000 | 0%
+heavy tail (1.5), 60 flips | 1000 | 0.944 | 0.029 | 0.819 | 71% | 71% |  | 0.000 | 0.001 | 0%
+large orders only | 1000 | 0.966 | 0.027 | 0.906 | 81% | 81% |  | 0.000 | 0.002 | 0%
+bursts of one device | 1000 | 0.940 | 0.046 | 0.722 | 44% | 44% |  | 0.000 | 0.005 | 0%
+frauds in clumps by buyer | 1000 | 0.959 | 0.034 | 0.760 | 30% | 30% |  | 0.000 | 0.005 | 0%
+weeks differ (CV 0.3) | 1000 | 0.944 | 0.041 | 0.922 | 17% | 17% |  | 0.000 | 0.000 | 0%
+weeks differ (CV 0.3), 7 weeks | 1000 | 0.953 | 0.035 | 0.921 | 9% | 9% |  | 0.000 | 0.000 | 0%
+worth nothing | 1000 | 0.952 | 0.033 | 0.868 | 40% | 40% |  | 0.015 | 0.033 | 0%
+worth nothing, heavy tail | 1000 | 0.954 | 0.023 | 0.840 | 57% | 57% |  | 0.023 | 0.023 | 0%
+stopped in history | 1000 | 0.957 | 0.023 | 0.000 | 39% | 90% | 1.000 | 0.000 | 0.000 | 90%
+stopped in history, worth nothing | 1000 | 0.979 | 0.020 | 0.902 | 33% | 3% | 1.000 | 0.001 | 0.020 | 90%
+late verdicts | 1000 | 0.959 | 0.037 | 0.672 | 17% | 32% | 1.000 | 0.000 | 0.000 | 39%
+late, stopped in history | 1000 | 0.942 | 0.048 | 0.000 | 46% | 89% | 1.000 | 0.000 | 0.000 | 91%
 
-The other lines were not run to the end; none was called not measurable or bounded in those above.
+None was not measurable or bounded. Out of the bar of 93 to 97 %, on the safe side: "few flips", and "stopped in
+history, worth nothing", which rests on a dozen let-through frauds. Where nothing is gained "false worse" is above 2.5 % in one
+line: the rare large frauds are missing from few flips more often than they are met. Weeks are taken as one by one: what
+carries over from one to the next is not drawn, nor allowed for.
 """
 
 from __future__ import annotations
@@ -56,6 +71,9 @@ class Regime:
     sigma: float = 1.0
     least: float = 0.0
     burst: float = 1.0
+    clump: float = 1.0
+    apart: float = 0.0
+    days: float = DAYS
     stopped: bool = False
     late: bool = False
 
@@ -77,6 +95,9 @@ REGIMES = (
     Regime("heavy tail (1.5), 60 flips", 2_500, 60, 0.2, sigma=1.5),
     Regime("large orders only", 2_500, 60, 0.2, least=float(np.exp(5.0))),
     Regime("bursts of one device", 3_000, 200, 0.2, burst=3.0),
+    Regime("frauds in clumps by buyer", 3_000, 400, 0.2, clump=3.0),
+    Regime("weeks differ (CV 0.3)", 3_000, 600, 0.2, apart=0.3),
+    Regime("weeks differ (CV 0.3), 7 weeks", 6_000, 2_000, 0.2, apart=0.3, days=49.0),
     Regime("worth nothing", 2_500, 60, EVEN),
     Regime("worth nothing, heavy tail", 2_500, 60, EVEN, sigma=1.5),
     Regime("stopped in history", 4_000, 900, 0.3, stopped=True),
@@ -89,17 +110,36 @@ REGIMES = (
 def drawn(regime: Regime, seed: int) -> rb.Dataset:
     """Return the orders of one seed as an analyst has them."""
     rng = np.random.default_rng(seed)
-    groups = rng.poisson(regime.flips / regime.burst)
-    size = rng.geometric(1 / regime.burst, groups) if regime.burst > 1 else np.ones(groups, dtype=np.int64)
+    if regime.clump > 1:
+        frauds, good = (rng.poisson(regime.flips * part) for part in (regime.fraud / regime.clump, 1 - regime.fraud))
+        groups, size = frauds + good, np.ones(frauds + good, dtype=np.int64)
+        size[:frauds] = rng.geometric(1 / regime.clump, frauds)
+        of_fraud = np.arange(groups) < frauds
+    else:
+        rate = 1.0
+        if regime.apart:
+            weeks = np.minimum(np.arange(1, np.ceil(regime.days / 7) + 1) * 7, regime.days)
+            shares = np.diff(weeks, prepend=0) / regime.days
+            busy = shares * rng.gamma(regime.apart**-2, regime.apart**2, len(shares))
+            rate = float(busy.sum())
+        groups = rng.poisson(regime.flips * rate / regime.burst)
+        size = rng.geometric(1 / regime.burst, groups) if regime.burst > 1 else np.ones(groups, dtype=np.int64)
+        of_fraud = rng.random(groups) < regime.fraud
     device = np.repeat(np.arange(groups), size)
     flips, rest = len(device), regime.orders - int(regime.flips)
-    fraud = np.concatenate([(rng.random(groups) < regime.fraud)[device], rng.random(rest) < 0.03])
+    fraud = np.concatenate([of_fraud[device], rng.random(rest) < 0.03])
     amount = rng.lognormal(4.0, regime.sigma, flips + rest)
     while regime.least and bool((amount[:flips] < regime.least).any()):
         small = np.flatnonzero(amount[:flips] < regime.least)
         amount[small] = rng.lognormal(4.0, regime.sigma, len(small))
     risky = np.arange(flips + rest) < flips
-    at = START + pd.to_timedelta(rng.uniform(0, DAYS * 86_400, flips + rest).astype(np.int64), unit="s")
+    day = rng.uniform(0, regime.days, flips + rest)
+    if regime.clump > 1:
+        day[:flips] = np.minimum(rng.uniform(0, regime.days, groups)[device] + rng.uniform(0, 3, flips), regime.days)
+    if regime.apart:
+        week = rng.choice(len(shares), flips, p=busy / busy.sum())
+        day[:flips] = np.minimum(7.0 * week + rng.uniform(0, 7, flips) * shares[week] / shares[0], regime.days)
+    at = START + pd.to_timedelta((day * 86_400).astype(np.int64), unit="s")
     frame = pd.DataFrame(
         {
             "order": np.arange(flips + rest),
@@ -143,6 +183,7 @@ def tried(regime: Regime, seed: int) -> dict[str, float]:
     even = abs(truth) < 1e-9
     return {
         "held": float(low <= truth * old <= high),
+        "above": float(truth * old > high),
         "wide": (high - low) / 2,
         "bounds": float(ways.loc["bounded", "net_value_lower"] <= truth <= ways.loc["bounded", "net_value_upper"]),
         "error": abs(value - truth * old),
@@ -166,6 +207,7 @@ def study(regime: Regime, seeds: range) -> dict[str, object]:
         "what": regime.name,
         "seeds": len(frame),
         "coverage": f"{mean['held']:.3f}",
+        "above": f"{mean['above']:.3f}",
         "naive": f"{mean['naive held']:.3f}",
         "error": f"{mean['error'] / size:.0%}",
         "naive error": f"{mean['naive error'] / size:.0%}",

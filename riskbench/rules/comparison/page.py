@@ -150,6 +150,7 @@ def grounds(pair: Pair, told: Inference) -> Grounds:
     asof = held.labels.asof
     until = f", as of {asof:%Y-%m-%d}" if asof is not None else ""
     silent = max(0, told.covered - known - (told.blocked - told.dark))
+    young = f"{silent:,} young flips are silent: good, but for frauds that known ones stand for." if silent else ""
     dark = flips - known - told.young - told.blocked - silent
     gone = [
         f"{count:,} flips {why}"
@@ -161,7 +162,7 @@ def grounds(pair: Pair, told: Inference) -> Grounds:
     ]
     return Grounds(
         measured=f"{known:,} of {flips:,} flips have a verdict{until}.",
-        estimated=inferred(told, flips) if told.share > 0 else "",
+        estimated=" ".join(part for part in (inferred(told, flips) if told.share > 0 else "", young) if part),
         bounded=f"{told.dark:,} flips that history stopped, at worst and best." if told.dark else "",
         not_measurable=" ".join(
             part

@@ -35,3 +35,20 @@ def a_dataset(value: object, *, name: str = "dataset") -> None:
     if isinstance(value, pd.DataFrame):
         hint = "rb.read(frame, roles=rb.Roles(...)) makes one of a DataFrame"
     raise ParameterError(f"`{name}` is a Dataset", got=type(value).__name__, hint=hint)
+
+
+def column_names(by: object, *, name: str = "by") -> list[str]:
+    """Return one column or several as a list.
+
+    Raises
+    ------
+    ParameterError
+        When it is neither.
+
+    >>> column_names("city"), column_names(("city", "buyer"))
+    (['city'], ['city', 'buyer'])
+    """
+    held = [by] if isinstance(by, str) else list(by) if isinstance(by, list | tuple) else None
+    if held is None or not all(isinstance(one, str) for one in held):
+        raise ParameterError(f"`{name}` names columns", got=repr(by)[:80], allowed='"city", or ["city", "buyer_id"]')
+    return held

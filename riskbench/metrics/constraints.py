@@ -282,6 +282,8 @@ def at_least(
 
 
 def _limit(rate: str, bound: float, side: Side, said: Mapping[str, object]) -> Constraint:
+    if not isinstance(rate, str):
+        raise ParameterError("What is limited is named", got=repr(rate)[:80], allowed=listed((*RATES, *CAPACITIES)))
     given = {name: value for name, value in said.items() if value is not None}
     allowed = _OPTIONS.get(rate, ())
     for name in given:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskbench.data.dataset import Dataset, micros
-from riskbench.data.doors import a_dataset
+from riskbench.data.doors import a_dataset, column_names
 from riskbench.data.labels import FRAUD, NO_CHANNEL, LabelState, label_state, stopped, unheard
 from riskbench.display import Fact, Grounds, Result, result
 from riskbench.display.chart import BLUE, GREY, ORANGE, style
@@ -185,7 +185,7 @@ def maturity(
     Source: Lagakos, S. W. and others (1988), Biometrika 75, 515-523; Mack, T. (1993), ASTIN Bulletin 23, 213-225.
     """
     a_dataset(events, name="events")
-    days = _days(grain)
+    days, costs = _days(grain), Costs.from_mapping(costs)
     flags = _caught(events, caught)
     columns, chosen = _columns(events, by)
     notes: list[str] = []
@@ -263,7 +263,8 @@ def _caught(events: Dataset, caught: str | npt.ArrayLike | None) -> Mask | None:
         if column.kind != "bool":
             raise DataError(f"The column {caught!r} does not say what was caught", got=column.kind, allowed="booleans")
         return column.present & column.values
-    mask = np.asarray(caught)
+    mask = np.asarray(caught) if isinstance(caught, np.ndarray | pd.Series) else np.array(caught, dtype=object)
+    mask = mask.astype(bool) if mask.dtype == object and all(isinstance(one, bool) for one in mask.flat) else mask
     if mask.dtype != bool or mask.shape != (events.rows,):
         raise ParameterError(
             "What was caught is one boolean an event", got=f"{mask.shape} of {mask.dtype}", allowed=f"{events.rows}"
@@ -273,7 +274,7 @@ def _caught(events: Dataset, caught: str | npt.ArrayLike | None) -> Mask | None:
 
 def _columns(events: Dataset, by: Sequence[str]) -> tuple[list[str], set[str]]:
     """Return the columns to group by; the usual ones only where they exist."""
-    wanted = [by] if isinstance(by, str) else list(by)
+    wanted = column_names(by)
     here = {*events.table.names, *events.roles.named()}
     held = [events.resolve(name) for name in wanted if name in here or name not in USUAL]
     return list(dict.fromkeys(held)), set(held)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskbench.data.dataset import Dataset
-from riskbench.data.doors import a_dataset
+from riskbench.data.doors import a_dataset, column_names
 from riskbench.data.labels import LabelState, label_state
 from riskbench.display import Fact, Grounds, Result, result
 from riskbench.display.chart import BLUE, GREY, ORANGE, style
@@ -217,7 +217,7 @@ def early_labels(
 
 
 def _columns(events: Dataset, by: Sequence[str]) -> list[str]:
-    chosen = [by] if isinstance(by, str) else list(by)
+    chosen = column_names(by)
     wanted = chosen or [*([events.roles.region] if events.roles.region else []), *events.roles.segments]
     return list(dict.fromkeys(events.resolve(name) for name in wanted))
 

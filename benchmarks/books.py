@@ -34,9 +34,9 @@ late verdicts | 1000 | 0.959 | 0.037 | 0.672 | 17% | 32% | 1.000 | 0.000 | 0.000
 late, stopped in history | 1000 | 0.942 | 0.048 | 0.000 | 46% | 89% | 1.000 | 0.000 | 0.000 | 91%
 
 None was not measurable or bounded. Out of the bar of 93 to 97 %, on the safe side: "few flips", and "stopped in
-history, worth nothing", which rests on a dozen let-through frauds. Where nothing is gained "false worse" is above 2.5 % in one
-line: the rare large frauds are missing from few flips more often than they are met. Weeks are taken as one by one: what
-carries over from one to the next is not drawn, nor allowed for.
+history, worth nothing", which rests on a dozen let-through frauds. Where nothing is gained "false worse" is above
+2.5 % in one line: the rare large frauds are missing from few flips more often than they are met. Weeks are taken one
+by one: what carries over from one to the next is not drawn, nor allowed for.
 """
 
 from __future__ import annotations

@@ -12,8 +12,10 @@ from riskbench.data.dataset import Dataset
 from riskbench.data.windows import Window
 from riskbench.display import Result
 from riskbench.errors import DataError, ParameterError
+from riskbench.metrics.maturity import matured
 from riskbench.rules.comparison.better import BETTER, NOT_SHOWN, WORSE
-from riskbench.rules.comparison.comparison import Comparison, compare
+from riskbench.rules.comparison.comparison import Comparison, compare_with
+from riskbench.rules.comparison.inference import BOUNDED
 from riskbench.rules.simulation import Simulation, simulate
 
 if TYPE_CHECKING:
@@ -28,10 +30,13 @@ def compared(held: Calibration, before: Simulation, after: Simulation, *, checks
         if not isinstance(side, Simulation):
             raise ParameterError("compare takes two simulations", got=type(side).__name__, hint="rb.simulate(...)")
     window, words = _window(held)
-    change = compare(*(_again(held, side, window) for side in (before, after)))
+    change = compare_with(
+        *(_again(held, side, window) for side in (before, after)),
+        told=matured(after.hits.dataset, after.hits.labels).taken(np.flatnonzero(window.mask)),
+    )
     told, net, widened = _with_weeks(held, change, window)
     answer, why = change.answer, change.why
-    low, high = (float(told[end].iloc[0]) for end in ("lower", "upper"))
+    _, low, high = net
     if answer in (BETTER, WORSE) and low <= 0 <= high:
         answer, why = NOT_SHOWN, "as weeks differ, the interval holds 0"
     adopt, short = recommended(held, checks)
@@ -114,17 +119,13 @@ def _with_weeks(
         first = changes.index[0]
         counted = float(changes.loc[first, "difference"])
         # The same change: late verdicts stand in one and not in the other.
-        if not np.isclose(value, answer[0], rtol=_SAME, atol=0.01):
+        if int(row["n"]) != change.flips or np.isnan(value + answer[0]):
             continue
         below, above = value - low, high - value
         ends = (float(changes.loc[first, "lower"]), float(changes.loc[first, "upper"]))
         wider = (min(ends[0], counted - below), max(ends[1], counted + above))
         told = changes.copy()
         told.loc[first, ["lower", "upper"]] = wider
-        answer = (answer[0], min(answer[1], answer[0] - below), max(answer[2], answer[0] + above))
+        answer = (value, low, high) if change.told != BOUNDED else (value, min(answer[1], low), max(answer[2], high))
         return told, answer, wider[0] < ends[0] - abs(wider[0]) * 1e-6
     return changes, answer, False
-
-
-#: Two figures of one change that differ by no more than this are the same one: late verdicts tell them apart.
-_SAME = 0.25

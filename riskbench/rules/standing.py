@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from riskbench.data.labels import REASONS, STATES
 from riskbench.data.outcomes import Effect, Ladder, ladder
 from riskbench.metrics.costs import Costs
 from riskbench.metrics.price import Price, price
@@ -148,6 +149,21 @@ class Standing:
         for place in np.flatnonzero(np.diff(ends)):
             found[place] = self.together(rows[ends[place] : ends[place + 1]], was=was, now=now).all
         return found
+
+    def unlabelled(
+        self,
+        group: npt.NDArray[np.integer],
+        groups: int,
+        *,
+        was: npt.NDArray[np.integer],
+        now: npt.NDArray[np.integer],
+    ) -> Columns:
+        """Return why the events of groups that move have no verdict: `unlabelled`, and its four reasons."""
+        rows = np.flatnonzero((group >= 0) & (was != now))
+        states = len(STATES)
+        codes = group[rows].astype(np.int64) * states + self.held.labels.state[rows]
+        count = np.bincount(codes, minlength=groups * states).reshape(groups, states)
+        return {"unlabelled": count[:, 2:].sum(axis=1), **{name: count[:, state] for name, state in REASONS.items()}}
 
     def changes(self, held: Moves, *, together: npt.ArrayLike = 1.0) -> Columns:
         """Return what moves change, in the columns of `moves.COLUMNS`; `together` as `changes_of` takes it.

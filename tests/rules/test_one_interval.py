@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 import riskbench as rb
+from riskbench.data.labels import REASONS
 
 BOOK = rb.RuleBook.from_yaml("""
 book: demo
@@ -85,3 +86,30 @@ def test_a_rule_that_shares_no_event_is_credited_alike(simulation):
 def test_the_quick_table_says_what_its_interval_leaves_out(simulation):
     assert any("come together" in note for note in simulation.what_if(off=["A"]).notes)
     assert not any("come together" in note for note in simulation.what_if().notes)
+
+
+def test_the_reasons_for_no_verdict_add_up():
+    rng = np.random.default_rng(3)
+    rows = 600
+    frame = pd.DataFrame(
+        {
+            "id": np.arange(rows),
+            "amount": rng.lognormal(3.4, 1.0, rows).round(2),
+            "age": rng.integers(0, 10, rows),
+            "did": rng.choice(["approve", "block"], rows),
+            "fraud": rng.choice([0.0, 1.0, np.nan], rows),
+        }
+    )
+    held = rb.simulate(BOOK, rb.read(frame, roles=rb.Roles(id="id", amount="amount", label="fraud", outcome="did")))
+    found = rb.appraise(held)
+    table, rules = found.frame("unlabelled").set_index("rule"), found.rules.set_index("rule")
+    assert (table["unlabelled"] == rules.loc[table.index, "unlabelled"]).all()
+    assert (table["n"] == rules.loc[table.index, "n"]).all()
+    reasons = [name for name in table if name.startswith("unlabelled_")]
+    assert len(reasons) == 4
+    assert (table[reasons].sum(axis=1) == table["unlabelled"]).all()
+    level, state = held.hits.resolution.level, held.hits.labels.state
+    without = rb.simulate(BOOK.with_status("A", "retired"), held.hits.dataset).hits.resolution.level
+    for name, code in REASONS.items():
+        assert table.loc["A", name] == np.count_nonzero((level != without) & (state == code))
+    assert table["unlabelled_blocked"].sum() > 0

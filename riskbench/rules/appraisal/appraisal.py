@@ -14,7 +14,7 @@ from riskbench.display import Fact, Result, number, result
 from riskbench.display.chart import BLUE, GREY, ORANGE, style
 from riskbench.metrics.costs import Costs
 from riskbench.rules.appraisal.credit import credit
-from riskbench.rules.appraisal.leave_one_out import leave_one_out_regions, marginal
+from riskbench.rules.appraisal.leave_one_out import leave_one_out_regions, marginal, unlabelled
 from riskbench.rules.appraisal.overlap import overlap
 from riskbench.rules.appraisal.redundancy import contradictions, redundancy
 from riskbench.rules.appraisal.retirement import FREE, LEVEL, Judged, judged, retirement, together, too_few
@@ -59,7 +59,8 @@ class Appraisal(Result):
     repr_rows: ClassVar[int] = 20
     repr_tables: ClassVar[tuple[str, ...]] = ("retire",)
     next_step: ClassVar[str] = (
-        '.frame("retire"), "together", "marginal", "credit", "overlap", "contradictions", "redundancy", "regions"; '
+        '.frame("retire"), "together", "marginal", "credit", "overlap", "contradictions", "redundancy", "regions", '
+        '"unlabelled"; '
         "simulation.what_if(off=[...]) tries a change"
     )
     repr_columns: ClassVar[tuple[str, ...]] = (
@@ -195,7 +196,7 @@ def appraise(simulation: Simulation, *, costs: Costs | Mapping[str, float] | Non
     -------
     Appraisal
         Table `rules`; tables `retire`, `together`, `marginal`; on request `credit`, `overlap`, `contradictions`,
-        `redundancy`, `regions`.
+        `redundancy`, `regions`, `unlabelled` (why the events that a rule's removal moves have no verdict).
 
     Raises
     ------
@@ -251,6 +252,7 @@ def appraise(simulation: Simulation, *, costs: Costs | Mapping[str, float] | Non
             "contradictions": partial(contradictions, standing),
             "redundancy": partial(redundancy, standing),
             "regions": partial(leave_one_out_regions, standing),
+            "unlabelled": partial(unlabelled, standing),
         },
         pages={"retire": ("Retirement list: what could go, the least lost first", _listed(retire))},
         notes=_notes(standing, told, lot),

@@ -108,6 +108,16 @@ def deciding(standing: Standing) -> Ints:
     return _pairs(table.rules.astype(np.int64), winner, table.cells.count.sum(axis=1)[owner], table.size)
 
 
+def unlabelled(standing: Standing) -> pd.DataFrame:
+    """Return why events that a rule's removal moves have no verdict: rule, n, unlabelled and its four reasons."""
+    decided, pattern, size = standing.decided, standing.table.pattern, standing.table.size
+    live = np.flatnonzero(standing.setting.live)
+    own, was, now = decided.rule[pattern], decided.level[pattern], decided.next_level[pattern]
+    columns = standing.unlabelled(own, size, was=was, now=now)
+    flips = np.bincount(own[(own >= 0) & (was != now)], minlength=size)
+    return table_of({"rule": standing.ids[live], "n": flips[live]}, columns, live)
+
+
 def leave_one_out(standing: Standing) -> pd.DataFrame:
     """Return what removing each live rule would change, given all the others.
 

@@ -30,10 +30,9 @@ def compared(held: Calibration, before: Simulation, after: Simulation, *, checks
         if not isinstance(side, Simulation):
             raise ParameterError("compare takes two simulations", got=type(side).__name__, hint="rb.simulate(...)")
     window, words = _window(held)
-    change = compare_with(
-        *(_again(held, side, window) for side in (before, after)),
-        told=matured(after.hits.dataset, after.hits.labels).taken(np.flatnonzero(window.mask)),
-    )
+    sides = [_again(held, side, window) for side in (before, after)]
+    known = matured(after.hits.dataset, after.hits.labels).taken(np.flatnonzero(window.mask))
+    change = compare_with(*sides, told=known)
     told, net, widened = _with_weeks(held, change, window)
     answer, why = change.answer, change.why
     _, low, high = net

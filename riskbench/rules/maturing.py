@@ -83,14 +83,17 @@ class Maturing:
     ----------
     held : Hits
         The book's hits.
+    told : Matured or None
+        What each known fraud stands for, where more events than these tell it.
     """
 
     held: Hits
+    told: Matured | None = None
 
     @cached_property
     def matured(self) -> Matured:
         """What each known fraud stands for among those told later."""
-        return matured(self.held.dataset, self.held.labels)
+        return matured(self.held.dataset, self.held.labels) if self.told is None else self.told
 
     @cached_property
     def inclusion(self) -> Inclusion:

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import riskbench as rb
-from riskbench.data.labels import BLOCKED, FRAUD, GOOD, NO_CHANNEL, REASONS, UNKNOWN, YOUNG
+from riskbench.data.labels import BLOCKED, FRAUD, GOOD, NO_CHANNEL, REASONS, UNHEARD, UNKNOWN, YOUNG
 from riskbench.metrics.intervals import wilson
 
 START = pd.Timestamp("2026-01-05")
@@ -163,7 +163,8 @@ def test_where_all_is_mature_and_nothing_was_stopped_matured_is_counted(events) 
         if facts[fact].value is not None:
             ends = [facts[fact].value, facts[fact].lower, facts[fact].upper]
             assert ends == [whole[column], whole[f"{column}_lower"], whole[f"{column}_upper"]]
-    assert found.grounds.estimated == found.grounds.bounded == found.grounds.not_measurable == "" or not found.alerts
+    assert found.grounds.estimated == found.grounds.bounded == "" or not found.alerts
+    assert found.grounds.not_measurable == UNHEARD or not found.alerts
 
 
 def cohort(day: int, delays: list[int | None], **rest: object) -> list[dict]:
@@ -233,7 +234,7 @@ def test_nobody_could_dispute_is_said_and_left_out() -> None:
     found = rb.simulate(BOOK, read(events), asof=START + 60 * DAY)
     row = found.frame("matured").set_index("rule").loc["A"]
     assert (row["n"], row["left_out"], row["precision"]) == (100, 40, 0.3)
-    assert found.grounds.not_measurable == "40 alerts have no dispute channel."
+    assert found.grounds.not_measurable == f"40 alerts have no dispute channel. {UNHEARD}"
     assert "40: 40 no channel" in found._repr_html_()
 
 

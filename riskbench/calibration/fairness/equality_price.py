@@ -22,7 +22,7 @@ from riskbench.calibration.pooled.pooled_cuts import by_code
 from riskbench.calibration.segments import OWN, SAME
 from riskbench.display import Fact, Result, result
 from riskbench.errors import DataError, ParameterError, listed
-from riskbench.rules.fairness.groups import FOLDED, Grouping, grouping
+from riskbench.rules.fairness.groups import FOLDED, Grouping, asked_groups, grouping
 from riskbench.rules.fairness.reads import group_notes
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ class EqualityPrice(Result):
 
 
 def price_equality(
-    calibration: Calibration, *, by: str, rate: Rate = "insult_rate", tolerance: float | None = None
+    calibration: Calibration, *, by: str | None = None, rate: Rate = "insult_rate", tolerance: float | None = None
 ) -> EqualityPrice:
     """Say what it costs that groups have the same insult or approval rate, and what a common cut does instead.
 
@@ -169,8 +169,9 @@ def price_equality(
     ----------
     calibration : Calibration
         The common cut, with its events, costs and limits.
-    by : str
-        A column, or a condition such as `"seller_age_days < 30"`. Missing is a group.
+    by : str, optional
+        A column, or a condition such as `"seller_age_days < 30"`; by default the first of the role `groups`. Missing
+        is a group.
     rate : {"insult_rate", "approval_rate"}
         Which rate shall be equal.
     tolerance : float, 0..1, optional
@@ -186,7 +187,7 @@ def price_equality(
     ParameterError
         For another rate, or a tolerance that is no share.
     DataError
-        When fewer than two groups have enough events, or the common cut hits nobody.
+        When no group is named, fewer than two groups have enough events, or the common cut hits nobody.
 
     Source: Hardt, M., Price, E. and Srebro, N. (2016), Equality of opportunity in supervised learning, NeurIPS 29 (an
     equal insult rate is its equal false positive rate).
@@ -218,6 +219,8 @@ def price_equality(
         raise ParameterError("tolerance is a share", got=repr(tolerance)[:80], allowed="0..1")
     begun = time.perf_counter()
     study, cut = calibration.reader.study, float(calibration.threshold)
+    if by is None:
+        by = asked_groups(None, study.sweep.dataset)[0]
     if not math.isfinite(cut):
         raise DataError("The common cut hits nobody, so no group is treated otherwise by it.")
     held = grouping(by, study.sweep.dataset).folded()

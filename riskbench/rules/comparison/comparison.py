@@ -13,6 +13,7 @@ import pandas as pd
 from riskbench.display import Fact, Result, number, result
 from riskbench.errors import DataError, ParameterError, listed
 from riskbench.metrics.costs import Costs
+from riskbench.metrics.maturity import Matured
 from riskbench.rules.comparison.better import answer, bounds, split
 from riskbench.rules.comparison.differences import Pair, changes, matrix, mcnemar_frame
 from riskbench.rules.comparison.flips import flip_events
@@ -258,6 +259,25 @@ def compare(before: Simulation, after: Simulation, *, costs: Costs | Mapping[str
     >>> change.frame("changes").query("measure == 'net value'")["difference"].round(1).item()  # margin and a review
     58.5
     """
+    return compare_with(before, after, costs=costs)
+
+
+def compare_with(
+    before: Simulation,
+    after: Simulation,
+    *,
+    costs: Costs | Mapping[str, float] | None = None,
+    told: Matured | None = None,
+) -> Comparison:
+    """Return what `compare` does, with what is known of late verdicts from more events than are compared.
+
+    Parameters
+    ----------
+    before, after, costs
+        As in `compare`.
+    told : Matured, optional
+        What each known fraud among the compared events stands for; by default as these events alone tell it.
+    """
     begun = time.perf_counter()
     for held in (before, after):
         if not isinstance(held, Simulation):
@@ -265,9 +285,9 @@ def compare(before: Simulation, after: Simulation, *, costs: Costs | Mapping[str
     stated = _stated(before, after) if costs is None else Costs.from_mapping(costs)
     old, new = before.hits.at(stated), after.hits.at(stated)
     _same_events(old, new)
-    pair = Pair.of(old, new, stated)
-    full, table, told = matrix(pair), changes(pair), inference(pair)
-    word, why = answer(pair, told)
+    pair = Pair.of(old, new, stated, told=told)
+    full, table, ways = matrix(pair), changes(pair), inference(pair)
+    word, why = answer(pair, ways)
     limits, tested = bounds(pair), mcnemar_frame(pair)
     return Comparison(
         swaps=full[(full["before"] != full["after"]) & (full["events"] > 0)].reset_index(drop=True),
@@ -275,13 +295,13 @@ def compare(before: Simulation, after: Simulation, *, costs: Costs | Mapping[str
         changes=table,
         mcnemar=tested,
         bounds=limits,
-        inference=told.flips,
-        ways=told.ways,
-        told=told.told,
-        net=told.net,
-        inferred_share=told.share,
-        until=told.until,
-        grounds=grounds(pair, told),
+        inference=ways.flips,
+        ways=ways.ways,
+        told=ways.told,
+        net=ways.net,
+        inferred_share=ways.share,
+        until=ways.until,
+        grounds=grounds(pair, ways),
         events_compared=new.bits.rows,
         flips=len(pair.rows),
         answer=word,
@@ -292,13 +312,13 @@ def compare(before: Simulation, after: Simulation, *, costs: Costs | Mapping[str
         costs=stated,
         old=old,
         new=new,
-        pages=pages(pair, full=full, changed=table, tested=tested, limits=limits, told=told),
+        pages=pages(pair, full=full, changed=table, tested=tested, limits=limits, told=ways),
         lazy={
             "events": partial(flip_events, old, new, pair.rows),
             "regions": partial(split, pair, "region"),
             "weeks": partial(split, pair, "week"),
         },
-        notes=(*remarks(pair, stated, limits, told), *_days(old, new)),
+        notes=(*remarks(pair, stated, limits, ways), *_days(old, new)),
         provenance={
             "dataset": new.dataset.fingerprint,
             "book": new.book.hash,

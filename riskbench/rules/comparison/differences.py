@@ -12,6 +12,7 @@ from riskbench.data.labels import FRAUD, GOOD, REASONS
 from riskbench.data.outcomes import Effect, ladder
 from riskbench.metrics.costs import Costs
 from riskbench.metrics.intervals import sum_interval
+from riskbench.metrics.maturity import Matured
 from riskbench.metrics.money import money_interval
 from riskbench.metrics.paired import mcnemar, share_difference
 from riskbench.metrics.price import Price, price
@@ -62,7 +63,7 @@ class Pair:
     own_maturing: Maturing | None = None
 
     @classmethod
-    def of(cls, old: Hits, new: Hits, costs: Costs) -> Pair:
+    def of(cls, old: Hits, new: Hits, costs: Costs, *, told: Matured | None = None) -> Pair:
         """Return the decisions of two books side by side."""
         effects = tuple(rung.effect for rung in ladder(old.book.domain).rungs)
         was, now = old.resolution.level.astype(np.int64), new.resolution.level.astype(np.int64)
@@ -70,7 +71,7 @@ class Pair:
         cells = events_by(new, was * levels + now, levels * levels)
         worth = price(new.worth, costs, effects, scale=new.scale)
         rows = np.flatnonzero(was != now)
-        maturing = Maturing(new)
+        maturing = Maturing(new, told)
         spread = together(maturing, worth, rows, was=was, now=now)
         return cls(old, new, was, now, rows, Moves(cells, 1, levels), worth, effects, spread, maturing)
 

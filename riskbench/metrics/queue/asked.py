@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import TypeVar, get_args
+
+import numpy as np
 
 from riskbench.errors import ParameterError, listed, nearest
 from riskbench.metrics.costs import Costs
 from riskbench.metrics.queue.cases import Cases
-from riskbench.metrics.queue.hours import period_hours
+from riskbench.metrics.queue.hours import period_hours, said, whole
+from riskbench.metrics.queue.names import keyed
 from riskbench.metrics.queue.replay import Arrivals, Order, Plan, Spread
 
 Word = TypeVar("Word", bound=str)
@@ -65,49 +69,61 @@ def _means(minutes: object, names: Sequence[str], costs: Costs) -> tuple[float, 
         return (_minutes(costs.review_minutes),) * len(names)
     if not isinstance(minutes, Mapping):
         return (_minutes(minutes),) * len(names)
-    for key in minutes:
-        if key not in names:
-            close = nearest(str(key), names)
-            raise ParameterError(
-                f"minutes names {key!r}, and there is no such queue",
-                allowed=listed(names),
-                hint=f"did you mean {close!r}?" if close else None,
-            )
-    return tuple(_minutes(minutes.get(name, costs.review_minutes)) for name in names)
+    held = keyed(minutes, names, "minutes")
+    return tuple(_minutes(held.get(name, costs.review_minutes)) for name in names)
 
 
 def _minutes(given: object) -> float:
-    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 < given <= 10_000:
+    number = real(given)
+    if number is None or not 0 < number <= 10_000:
         raise ParameterError(
-            "The minutes of a review are a number, or a column's name", got=repr(given), allowed="above 0, up to 10,000"
+            "The minutes of a review are a number, or a column's name", got=said(given), allowed="above 0, up to 10,000"
         )
-    return float(given)
+    return number
 
 
 def _share(name: str, given: object, *, top: float = 1.0) -> float:
-    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given <= top:
-        raise ParameterError(f"{name} is a share", got=repr(given), allowed=f"0..{top:g}")
-    return float(given)
+    number = real(given)
+    if number is None or not 0 <= number <= top:
+        raise ParameterError(f"{name} is a share", got=said(given), allowed=f"0..{top:g}")
+    return number
 
 
 def money(name: str, given: object) -> float:
     """Return an amount of money, 0 or more, in major units."""
-    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given < 1e15:
-        raise ParameterError(f"{name} is an amount of money", got=repr(given), allowed="0 or more, in major units")
-    return float(given)
+    number = real(given)
+    if number is None or not 0 <= number < 1e15:
+        raise ParameterError(f"{name} is an amount of money", got=said(given), allowed="0 or more, in major units")
+    return number
+
+
+def real(given: object) -> float | None:
+    """Return a number of any kind, None where it is none; true and false are none.
+
+    >>> import numpy as np
+    >>> real(np.float32(0.5)), real(np.int64(2)), real(True), real("1"), real(10**999)
+    (0.5, 2.0, None, None, inf)
+    """
+    if isinstance(given, bool | np.bool_) or not isinstance(given, Real):
+        return None
+    try:
+        return float(given)
+    except OverflowError:
+        return float("inf")
 
 
 def _whole(name: str, given: object, top: int, *, least: int = 1) -> int:
-    if isinstance(given, bool) or not isinstance(given, int) or not least <= given <= top:
-        raise ParameterError(f"{name} is a whole number", got=repr(given), allowed=f"{least:,} to {top:,}")
-    return given
+    number = whole(given)
+    if number is None or not least <= number <= top:
+        raise ParameterError(f"{name} is a whole number", got=said(given), allowed=f"{least:,} to {top:,}")
+    return number
 
 
 def _one_of(name: str, given: str, allowed: Sequence[Word]) -> Word:
     for word in allowed:
         if isinstance(given, str) and word == given:
             return word
-    close = nearest(str(given), allowed)
+    close = nearest(said(given).strip("'"), allowed)
     raise ParameterError(
-        f"{repr(given)[:80]} is no {name}", allowed=listed(allowed), hint=f"did you mean {close!r}?" if close else None
+        f"{said(given)} is no {name}", allowed=listed(allowed), hint=f"did you mean {close!r}?" if close else None
     )

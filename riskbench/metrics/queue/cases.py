@@ -16,6 +16,7 @@ from riskbench.data.outcomes import ladder
 from riskbench.errors import DataError, ParameterError
 from riskbench.metrics.costs import Costs, worth
 from riskbench.metrics.queue.hours import DAY, WEEK
+from riskbench.metrics.queue.names import named
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -184,12 +185,14 @@ def _queues(events: Dataset, rows: npt.NDArray[np.intp], columns: Sequence[str])
         )
     said = []
     for code in used:
-        words, rest = [], int(code)
-        for _, names in reversed(parts):
+        words: list[str | None] = []
+        rest = int(code)
+        for column, (_, names) in zip(reversed(columns), reversed(parts), strict=True):
             rest, inner = divmod(rest, len(names))
-            words.append(names[inner])
-        said.append(" / ".join(reversed(words)))
-    return place.astype(np.int64), tuple(said)
+            missing = events.column(column).missing and inner == len(names) - 1
+            words.append(None if missing else names[inner])
+        said.append(tuple(reversed(words)))
+    return place.astype(np.int64), named(said)
 
 
 def _measured(events: Dataset, rows: npt.NDArray[np.intp], name: str) -> Floats:

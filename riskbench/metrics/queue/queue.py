@@ -14,9 +14,10 @@ from riskbench.display.chart import BLUE, GREY, style
 from riskbench.metrics.costs import Costs
 from riskbench.metrics.queue.asked import FEW_BLOCKS, money, plan_of
 from riskbench.metrics.queue.cases import Cases, cases_of
+from riskbench.metrics.queue.names import TOGETHER
 from riskbench.metrics.queue.replay import Plan, replay
 from riskbench.metrics.queue.staff import Hours, Reviewers, Team, teams
-from riskbench.metrics.queue.tables import TOGETHER, hours_frame, queues_frame, worth_frame
+from riskbench.metrics.queue.tables import hours_frame, queues_frame, worth_frame
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

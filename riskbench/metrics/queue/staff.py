@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from riskbench.errors import ParameterError, listed, nearest
-from riskbench.metrics.queue.hours import looks_like_hours, minutes_ahead, open_minutes
+from riskbench.errors import ParameterError, listed
+from riskbench.metrics.queue.hours import looks_like_hours, minutes_ahead, open_minutes, said, whole
+from riskbench.metrics.queue.names import keyed, queue_named
 
 Mask = npt.NDArray[np.bool_]
 Steps = npt.NDArray[np.int32]
@@ -75,6 +76,7 @@ def teams(reviewers: object, hours: object, names: Sequence[str]) -> tuple[Team,
     ----------
     reviewers : int, or mapping
         A number for every queue; or a number or shifts by queue; or shifts, hours to a number, for every queue.
+        Where a key is a queue's name, keys are queues.
     hours : str, or mapping of str to str
         When they are there, for every queue or by queue.
     names : sequence of str
@@ -90,26 +92,30 @@ def teams(reviewers: object, hours: object, names: Sequence[str]) -> tuple[Team,
     >>> [team.told() for team in teams({"a": 2, "b": {"24x7": 1, "sat 09:00-12:00": 3}}, "mon 08:00-12:00", ["a", "b"])]
     ['2 mon 08:00-12:00', '1 24x7, 3 sat 09:00-12:00']
     """
-    if isinstance(reviewers, Mapping) and reviewers and all(looks_like_hours(key) for key in reviewers):
-        shared: object = reviewers
-        return tuple(_team(shared, None, name) for name in names)
+    if isinstance(reviewers, Mapping) and _are_shifts(reviewers, names):
+        return tuple(_team(reviewers, None, name) for name in names)
     own = _by_queue(reviewers, names, "reviewers")
     when = _by_queue(hours, names, "hours")
     return tuple(_team(own[name], when[name], name) for name in names)
 
 
+def _are_shifts(given: Mapping[object, object], names: Sequence[str]) -> bool:
+    """Tell whether the keys are shifts for every queue; where one is a queue's name, keys are queues."""
+    shifts = [key for key in given if queue_named(key, names) is None and looks_like_hours(key)]
+    if shifts and len(shifts) < len(given):
+        raise ParameterError(
+            "reviewers mixes queues and shifts",
+            got=listed(said(key) for key in given),
+            allowed='shifts for every queue, or each queue by name: {"payments": {"mon-fri 09:00-18:00": 3}}',
+            hint=f"the queues are {listed(names)}",
+        )
+    return bool(shifts)
+
+
 def _by_queue(given: object, names: Sequence[str], what: str) -> dict[str, object]:
     if not isinstance(given, Mapping):
         return dict.fromkeys(names, given)
-    held = {_key(key): value for key, value in given.items()}
-    for key in held:
-        if key not in names:
-            close = nearest(key, names)
-            raise ParameterError(
-                f"{what} names {key!r}, and there is no such queue",
-                allowed=listed(names),
-                hint=f"did you mean {close!r}?" if close else None,
-            )
+    held = keyed(given, names, what)
     absent = [name for name in names if name not in held]
     if absent:
         raise ParameterError(
@@ -118,23 +124,23 @@ def _by_queue(given: object, names: Sequence[str], what: str) -> dict[str, objec
     return held
 
 
-def _key(key: object) -> str:
-    return " / ".join(map(str, key)) if isinstance(key, tuple) else str(key)
-
-
 def _team(given: object, hours: object, name: str) -> Team:
     if isinstance(given, Mapping):
         if not given:
             raise ParameterError(f"The shifts of {name!r} are empty", allowed='{"mon-fri 09:00-18:00": 3}')
-        shifts = tuple((str(when), _count(count, name)) for when, count in given.items())
+        shifts = tuple((_hours(when), _count(count, name)) for when, count in given.items())
     else:
-        shifts = ((str(hours), _count(given, name)),)
-    for when, _ in shifts:
-        open_minutes(when)
+        shifts = ((_hours(hours), _count(given, name)),)
     return Team(shifts, max(range(len(shifts)), key=lambda place: (shifts[place][1], -place)))
 
 
+def _hours(given: object) -> str:
+    open_minutes(given)
+    return str(given)
+
+
 def _count(given: object, name: str) -> int:
-    if isinstance(given, bool) or not isinstance(given, int | np.integer) or not 0 <= int(given) <= MOST:
-        raise ParameterError(f"The reviewers of {name!r} are a whole number", got=repr(given), allowed=f"0 to {MOST:,}")
-    return int(given)
+    count = whole(given)
+    if count is None or not 0 <= count <= MOST:
+        raise ParameterError(f"The reviewers of {name!r} are a whole number", got=said(given), allowed=f"0 to {MOST:,}")
+    return count

@@ -9,13 +9,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskbench.metrics.queue.hours import HOUR
+from riskbench.metrics.queue.names import TOGETHER
 from riskbench.metrics.queue.replay import Plan, Replayed, Told
 from riskbench.metrics.queue.staff import Team
 
 Floats = npt.NDArray[np.float64]
 
-#: What the row of all queues together is called.
-TOGETHER = "(all queues)"
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 

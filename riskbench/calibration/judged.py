@@ -46,6 +46,9 @@ def compared(held: Calibration, before: Simulation, after: Simulation, *, checks
         for name, (caption, frame) in change.pages.items()
     }
     pages["changes"] = (pages["changes"][0], told)
+    ways = _ways(change, told, net)
+    if len(pages["ways"][1]):
+        pages["ways"] = (pages["ways"][0], ways)
     remarks = [f"Compared {words}."]
     if widened:
         remarks.append(
@@ -57,12 +60,23 @@ def compared(held: Calibration, before: Simulation, after: Simulation, *, checks
         answer=answer,
         why=why,
         changes=told,
+        ways=ways,
         net=net,
         weeks=window.length if window.start is not None else change.weeks,
         pages=pages,
         notes=(*remarks, *change.notes),
         _cache={},
     )
+
+
+def _ways(change: Comparison, told: pd.DataFrame, net: tuple[float, float, float]) -> pd.DataFrame:
+    """Return the change in net value told thrice, each way at least as uncertain as differing weeks make it."""
+    ways = change.ways.copy()
+    low, high = ways["net_value_lower"], ways["net_value_upper"]
+    ends = told.iloc[0]
+    ways["net_value_lower"], ways["net_value_upper"] = low.clip(upper=ends["lower"]), high.clip(lower=ends["upper"])
+    ways.loc[ways["way"] == change.told, ["net_value", "net_value_lower", "net_value_upper"]] = net
+    return ways
 
 
 def _window(held: Calibration) -> tuple[Window, str]:

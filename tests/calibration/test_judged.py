@@ -116,3 +116,13 @@ def test_what_is_known_of_the_later_window_is_what_is_known_of_all_events():
     assert net[0] == pytest.approx(row["change"], rel=0.05)
     assert net[1] <= net[0] - (row["change"] - row["lower"]) + 1e-6
     assert net[2] >= net[0] + (row["upper"] - row["change"]) - 1e-6
+
+
+def test_each_way_of_telling_the_change_is_at_least_as_uncertain_as_differing_weeks_make_it() -> None:
+    _, _, change, _ = shown()
+    ways, counted = change.frame("ways"), change.frame("changes").iloc[0]
+    told = ways.set_index("way").loc[change.told]
+    assert tuple(told[["net_value", "net_value_lower", "net_value_upper"]]) == pytest.approx(change.net)
+    others = ways[ways["way"] != change.told]
+    assert (others["net_value_lower"] <= counted["lower"] + 1e-9).all()
+    assert (others["net_value_upper"] >= counted["upper"] - 1e-9).all()

@@ -353,3 +353,59 @@ def test_weeks_without_a_case_reach_no_level():
     found = rb.staffing(cases, reviewers=[1], replications=20)
     assert found.enough["reason"].tolist() == ["too few cases in the weeks that were drawn"]
     assert "nan" not in found._repr_html_()
+
+
+def without_money():
+    return rb.read(history(9).frame(["id", "at"]), roles=rb.Roles(id="id", time="at"))
+
+
+def test_money_that_nobody_knows_is_never_nought():
+    at = pd.to_datetime(["1975-01-01", "2026-01-05", "2026-01-06"])
+    rare = rb.read(pd.DataFrame({"id": range(3), "at": at}), roles=rb.Roles(id="id", time="at"))
+    for cases in (rare, without_money()):
+        for reviewers in (0, 1):
+            row = rb.simulate_queue(cases, reviewers=reviewers, weeks=2, replications=20).frame().iloc[0]
+            assert np.isnan(row[["value_per_hour", "value_per_hour_lower", "value_per_review"]].astype(float)).all()
+        found = rb.staffing(cases, reviewers=[0, 1], weeks=2, replications=20)
+        assert found.frame("enough")["best_reviewers"].isna().all()
+        assert found.frame()["saved_value"].isna().all()
+        assert "Worth most" not in repr(found)
+        assert "What a review saves" in found.grounds.not_measurable
+
+
+def test_whole_numbers_of_any_kind_are_taken():
+    cases = history(7)
+    given = {"reviewers": np.int8(1), "seed": np.uint8(3), "weeks": np.int64(2), "replications": np.int32(20)}
+    same = {name: int(value) for name, value in given.items()}
+    one, other = (rb.simulate_queue(cases, **held) for held in (given, same))
+    pd.testing.assert_frame_equal(one.frame(), other.frame())
+    for name in given:
+        for odd in (True, np.True_, 20.0, "20"):
+            with pytest.raises(ParameterError, match="whole number"):
+                rb.simulate_queue(cases, **{**given, name: odd})
+
+
+def test_what_no_memory_holds_is_refused_with_what_would_be_held():
+    cases = history(7, columns={"kind": [f"q{n}" for n in range(60)]})
+    with pytest.raises(ParameterError, match=r"GB of memory(.|\n)*replications of so many weeks"):
+        rb.simulate_queue(cases, reviewers=1, queue="kind", weeks=520, replications=10_000)
+    with pytest.raises(ParameterError, match=r"GB of memory(.|\n)*fewer weeks, queues or reviewers"):
+        rb.simulate_queue(cases, reviewers=2_000, queue="kind", weeks=520, replications=20, absence=0.1)
+    with pytest.raises(ParameterError, match="GB of memory"):
+        rb.staffing(cases, reviewers=range(50), queue="kind", replications=10_000)
+
+
+def test_few_weeks_are_said_to_leave_out_that_weeks_differ():
+    few, many = history(1, weeks=3), history(1, weeks=8)
+    told = [rb.simulate_queue(cases, reviewers=1, replications=20) for cases in (few, many)]
+    assert "only the chance of single cases" in " ".join(told[0].notes)
+    assert "weeks differ" in told[0].grounds.not_measurable.lower()
+    assert "only the chance of single cases" not in " ".join(told[1].notes)
+    assert "weeks differ" not in told[1].grounds.not_measurable.lower()
+
+
+def test_money_on_a_page_is_rounded():
+    costs = {"review_minutes": 900, "minute_cost": 1_234.5678}
+    page = rb.staffing(history(4), reviewers=[1, 2], costs=costs, replications=20)._repr_html_()
+    assert "-3.33 M" in page or "-3.3" in page
+    assert "-3,333,333" not in page

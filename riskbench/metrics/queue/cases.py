@@ -15,7 +15,7 @@ from riskbench.data.labels import FRAUD, LabelState, label_state
 from riskbench.data.outcomes import ladder
 from riskbench.errors import DataError, ParameterError
 from riskbench.metrics.costs import Costs, worth
-from riskbench.metrics.queue.hours import DAY, WEEK
+from riskbench.metrics.queue.hours import DAY, WEEK, said
 from riskbench.metrics.queue.names import named
 
 if TYPE_CHECKING:
@@ -84,6 +84,11 @@ class Cases:
     inferred: float
     fingerprint: str
 
+    @property
+    def valued(self) -> bool:
+        """Whether it is known what a review in time saves."""
+        return bool(len(self.worth)) and not np.isnan(self.worth[0])
+
 
 def cases_of(
     source: object,
@@ -103,6 +108,9 @@ def cases_of(
     DataError
         When there is no time, no case, or less than two whole weeks.
     """
+    for name, given in (("queue", queue), ("language", language), ("value", value)):
+        if given is not None and not isinstance(given, str):
+            raise ParameterError(f"{name} names a column", got=said(given), allowed="text")
     events, picked, labels = _opened(source)
     if not events.has("time"):
         raise DataError("A queue needs to know when its cases came", hint="name the role 'time'")
@@ -183,7 +191,7 @@ def _queues(events: Dataset, rows: npt.NDArray[np.intp], columns: Sequence[str])
         raise ParameterError(
             f"{' and '.join(columns)} make {len(used):,} queues", allowed=f"at most {MOST_QUEUES}", hint="name fewer"
         )
-    said = []
+    told = []
     for code in used:
         words: list[str | None] = []
         rest = int(code)
@@ -191,8 +199,8 @@ def _queues(events: Dataset, rows: npt.NDArray[np.intp], columns: Sequence[str])
             rest, inner = divmod(rest, len(names))
             missing = events.column(column).missing and inner == len(names) - 1
             words.append(None if missing else names[inner])
-        said.append(tuple(reversed(words)))
-    return place.astype(np.int64), named(said)
+        told.append(tuple(reversed(words)))
+    return place.astype(np.int64), named(told)
 
 
 def _measured(events: Dataset, rows: npt.NDArray[np.intp], name: str) -> Floats:
@@ -225,8 +233,8 @@ def _stakes(
         column = events.column(value)
         if column.kind not in ("int", "float"):
             raise ParameterError(f"Column {value!r}, named in value=, holds no numbers", got=column.kind)
-        said = np.where(column.present, column.values.astype(np.float64), 0.0)[rows]
-        return said, said, True, 0.0
+        told = np.where(column.present, column.values.astype(np.float64), 0.0)[rows]
+        return told, told, True, 0.0
     if not held.money:
         return np.full(len(rows), np.nan), np.ones(len(rows)), False, 0.0
     if labels is None:

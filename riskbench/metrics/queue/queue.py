@@ -17,7 +17,7 @@ from riskbench.metrics.queue.cases import Cases, cases_of
 from riskbench.metrics.queue.names import TOGETHER
 from riskbench.metrics.queue.replay import Plan, replay
 from riskbench.metrics.queue.staff import Hours, Reviewers, Team, teams
-from riskbench.metrics.queue.tables import hours_frame, queues_frame, worth_frame
+from riskbench.metrics.queue.tables import hours_frame, money_page, queues_frame, worth_frame
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -255,6 +255,7 @@ def simulate_queue(
         level=level,
         currency=seen.currency,
         facts=_facts(queues, change, level, seen),
+        pages={"staffing": _changes_page(change, seen.currency)},
         notes=(*notes_of(plan, few=few, stated=stated, fee=fee), *_heavy(plan, queues), *seen.notes),
         grounds=grounds(plan),
         provenance=provenance(plan, staff, begun, stated),
@@ -298,6 +299,12 @@ def _facts(queues: pd.DataFrame, change: pd.DataFrame, level: str, seen: Cases) 
     )
 
 
+def _changes_page(change: pd.DataFrame, currency: str) -> tuple[str, pd.DataFrame]:
+    shown = ["queue", "change", "reviewers", "breaches", "expired", "saved_value", "cost"]
+    caption, page = money_page(change[[*shown, "worth", "worth_lower", "worth_upper"]], currency)
+    return f"One reviewer more or fewer{'; ' if caption else ''}{caption[:1].lower()}{caption[1:]}", page
+
+
 def hours_words(hours: float) -> str:
     """Return a number of hours in words."""
     return f"{hours:g} hour{'' if hours == 1 else 's'}" if hours >= 1 else f"{60 * hours:g} minutes"
@@ -313,6 +320,11 @@ def notes_of(plan: Plan, *, few: bool, stated: Costs, fee: float) -> list[str]:
     ]
     if few:
         notes.append(f"Fewer than {FEW_BLOCKS} whole weeks were seen: they are too few to be drawn from as weeks.")
+    if plan.arrivals == "poisson":
+        notes.append(
+            "The intervals hold only the chance of single cases, not that weeks differ (campaigns, holidays): the "
+            "truth lies outside them more often than 1 time in 20."
+        )
     if plan.minutes is not None:
         said = (
             ", ".join(f"{m:g} ({n})" for m, n in zip(plan.minutes, seen.names, strict=True))
@@ -341,15 +353,18 @@ def grounds(plan: Plan) -> Grounds:
     seen = plan.cases
     stated = "stated minutes of a review" if plan.minutes is not None else "measured minutes of a review"
     part = (
-        f", and what {100 * seen.inferred:.0f} % of the saved money is, from cases with a verdict"
+        f" {100 * seen.inferred:.0f} % of the saved money stands for cases without a verdict: taken to save as much of "
+        "their money as cases with one do."
         if seen.inferred
         else ""
     )
-    nothing = seen.money and np.isnan(seen.worth).all()
+    unknown = [] if seen.valued else ["what a review saves"]
+    unknown += ["by how much weeks differ"] if plan.arrivals == "poisson" else []
+    said = ", and ".join(unknown)
     return Grounds(
         measured=f"When {len(seen.moment):,} cases came, {seen.span}.",
-        estimated=f"Backlog, waiting and breaches, by simulation with {stated}{part}.",
-        not_measurable="" if seen.money and not nothing else "What a review saves.",
+        estimated=f"Backlog, waiting and breaches, by simulation with {stated}.{part}",
+        not_measurable=f"{said[0].upper()}{said[1:]}." if said else "",
     )
 
 

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from riskbench.errors import ParameterError
 from riskbench.metrics.queue.cases import Cases
 from riskbench.metrics.queue.doubt import Histories, interval
 from riskbench.metrics.queue.hours import DAY, HOUR, WEEK
@@ -24,6 +25,8 @@ Spread = Literal["lognormal", "exponential", "none"]
 
 #: The standard deviation of the logarithm of a review's minutes, where only their mean is stated.
 LOG_SPREAD = 0.75
+#: No simulation takes more memory than this.
+MOST_BYTES = 2_000_000_000
 #: What is measured of each queue in each replication.
 MEASURES = ("cases", "late", "expired", "begun", "busy", "kept", "at_stake", "wait_p50", "wait_p90", "backlog_end")
 
@@ -179,7 +182,9 @@ def measured(plan: Plan, held: Drawn, begin: Floats, *, whole: bool) -> Floats:
     done = np.isfinite(begin)
     hours = (begin + work - arrive) / HOUR
     late = int(np.count_nonzero(~(hours <= plan.within)))
-    kept = (worth[done] * (1 - plan.lost) ** hours[done]).sum() if plan.lost else worth[done].sum()
+    kept = np.nan  # also of no case: what nobody knows is not 0
+    if plan.cases.valued:
+        kept = (worth[done] * (1 - plan.lost) ** hours[done]).sum() if plan.lost else worth[done].sum()
     begun = int(np.count_nonzero(done))
     middle, high, left = np.nan, np.nan, np.nan
     if whole:
@@ -192,7 +197,7 @@ def measured(plan: Plan, held: Drawn, begin: Floats, *, whole: bool) -> Floats:
         begun,
         float(work[begin < horizon].sum()),
         kept,
-        worth.sum(),
+        worth.sum() if plan.cases.valued else np.nan,
         middle,
         high,
         left,
@@ -292,6 +297,35 @@ class Replayed:
         )
 
 
+def affordable(plan: Plan, variants: Sequence[Sequence[Team]], *, whole: bool) -> None:
+    """Refuse what would take more memory than `MOST_BYTES`.
+
+    Raises
+    ------
+    ParameterError
+        With the sizes that are allowed.
+    """
+    queues, tried, weeks = len(variants), len(variants[0]), plan.weeks
+    most = max(team.size for teams in variants for team in teams)
+    # Each replication: its measures twice, the backlog by hour, and that of one queue as numbers to sort.
+    each = 2 * 8 * len(MEASURES) * queues * tried + (weeks * 168 * (4 * queues + 16) if whole else 0)
+    # One replication at a time: its cases, which may be several times as many as were seen, and who is absent.
+    once = 64 * len(plan.cases.moment) * (weeks + 1) / plan.cases.blocks
+    once += 9 * queues * most * 7 * (weeks + 1) if plan.absence else 0
+    once += 4 * WEEK * sum({team.shifts: team.size for teams in variants for team in teams[:1]}.values())
+    need = plan.replications * each + once
+    if need <= MOST_BYTES:
+        return
+    room = int((MOST_BYTES - once) / each)
+    size = f"{plan.replications:,} replications of {weeks:,} weeks, {queues:,} queues with up to {most:,} reviewers"
+    raise ParameterError(
+        f"The simulation would take {need / 1e9:,.1f} GB of memory",
+        got=f"{size}, {len(plan.cases.moment) / plan.cases.blocks:,.0f} cases a week",
+        allowed=f"up to {MOST_BYTES / 1e9:g} GB" + (f": {room:,} replications of so many weeks" if room >= 20 else ""),
+        hint="fewer replications or weeks" if room >= 20 else "fewer weeks, queues or reviewers",
+    )
+
+
 def replay(plan: Plan, variants: Sequence[Sequence[Team]], *, whole: bool = True) -> Replayed:
     """Return what each team of each queue makes of the same draws, in every replication.
 
@@ -304,7 +338,13 @@ def replay(plan: Plan, variants: Sequence[Sequence[Team]], *, whole: bool = True
         many.
     whole : bool
         Whether waits, backlog and arrivals of the first teams are kept; the rest is of all teams.
+
+    Raises
+    ------
+    ParameterError
+        When it would take more memory than there is room for.
     """
+    affordable(plan, variants, whole=whole)
     rng = np.random.default_rng(plan.seed)
     size = plan.weeks * 168 + 1
     backlog = np.zeros((plan.replications, len(variants) if whole else 0, size), dtype=np.int32)

@@ -14,11 +14,13 @@ from riskbench.display import Fact, Result, result
 from riskbench.display.chart import BLUE, GREY, ORANGE, SKY, style
 from riskbench.errors import ParameterError
 from riskbench.metrics.costs import Costs
-from riskbench.metrics.queue.asked import FEW_BLOCKS, money, plan_of
+from riskbench.metrics.queue.asked import FEW_BLOCKS, money, plan_of, real
 from riskbench.metrics.queue.cases import cases_of
+from riskbench.metrics.queue.hours import said, whole
 from riskbench.metrics.queue.queue import grounds, hours_words, notes_of, provenance
 from riskbench.metrics.queue.replay import Plan, Replayed, Told, replay
 from riskbench.metrics.queue.staff import MOST, Hours, Team, teams
+from riskbench.metrics.queue.tables import money_page
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,6 +29,20 @@ if TYPE_CHECKING:
 
 #: As many numbers of reviewers as are tried at most.
 _MOST_TRIED = 60
+#: The columns that a page shows.
+_SHOWN = (
+    "queue",
+    "reviewers",
+    "within_share",
+    "within_share_lower",
+    "within_share_upper",
+    "breaches",
+    "utilisation",
+    "worth",
+    "worth_lower",
+    "worth_upper",
+    "enough",
+)
 
 
 @result
@@ -55,19 +71,7 @@ class Staffing(Result):
     main: ClassVar[str] = "levels"
     next_step: ClassVar[str] = "rb.simulate_queue(..., reviewers=...) shows one number by hour of the week"
     repr_rows: ClassVar[int] = 15
-    repr_columns: ClassVar[tuple[str, ...]] = (
-        "queue",
-        "reviewers",
-        "within_share",
-        "within_share_lower",
-        "within_share_upper",
-        "breaches",
-        "utilisation",
-        "worth",
-        "worth_lower",
-        "worth_upper",
-        "enough",
-    )
+    repr_columns: ClassVar[tuple[str, ...]] = _SHOWN
 
     levels: pd.DataFrame
     enough: pd.DataFrame
@@ -168,8 +172,9 @@ def staffing(
     begun = time.perf_counter()
     stated = Costs.from_mapping(costs)
     fee = money("breach_cost", breach_cost)
-    if isinstance(level, bool) or not isinstance(level, int | float) or not 0 < level <= 1:
-        raise ParameterError("level is the share to be verified in time", got=repr(level), allowed="above 0, up to 1")
+    target = real(level)
+    if target is None or not 0 < target <= 1:
+        raise ParameterError("level is the share to be verified in time", got=said(level), allowed="above 0, up to 1")
     column = minutes if isinstance(minutes, str) else None
     seen = cases_of(cases, minutes=column, value=value, queue=queue, language=language, costs=stated)
     few = seen.blocks < FEW_BLOCKS and isinstance(arrivals, str) and arrivals == "weeks"
@@ -192,15 +197,16 @@ def staffing(
     tried = _tried(plan, one, reviewers)
     variants = [[team.changed(count - 1) for count in tried] for team in one]
     replayed = replay(plan, variants, whole=False)
-    levels = _levels(plan, replayed, variants, target=float(level), minute_cost=stated.minute_cost, breach_cost=fee)
-    enough = _enough(levels, plan, float(level))
+    levels = _levels(plan, replayed, variants, target=target, minute_cost=stated.minute_cost, breach_cost=fee)
+    enough = _enough(levels, plan, target)
     return Staffing(
         levels=levels,
         enough=enough,
-        target=float(level),
+        target=target,
         level=hours_words(plan.within),
         currency=seen.currency,
         facts=_facts(levels, enough, plan),
+        pages={"levels": money_page(levels[list(_SHOWN)], seen.currency)},
         notes=(*notes_of(plan, few=few, stated=stated, fee=fee), *seen.notes),
         grounds=grounds(plan),
         provenance=provenance(plan, one, begun, stated),
@@ -210,14 +216,18 @@ def staffing(
 def _tried(plan: Plan, one: tuple[Team, ...], reviewers: Iterable[int] | None) -> list[int]:
     if reviewers is None:
         return list(range(1, _work_asks(plan, one) + 1))
-    if isinstance(reviewers, str | Mapping) or not isinstance(reviewers, Iterable):
-        raise ParameterError("reviewers are the numbers to try", got=repr(reviewers), allowed="range(1, 9), [2, 4, 8]")
-    given = list(islice(reviewers, MOST + 2))
-    if not given or not all(
-        isinstance(n, int | np.integer) and not isinstance(n, bool) and 0 <= n <= MOST for n in given
-    ):
-        raise ParameterError("reviewers are whole numbers", got=repr(given)[:80], allowed=f"0 to {MOST:,}, one or more")
-    held = sorted({int(n) for n in given})
+    if isinstance(reviewers, str | bytes | Mapping) or not isinstance(reviewers, Iterable):
+        raise ParameterError("reviewers are the numbers to try", got=said(reviewers), allowed="range(1, 9), [2, 4, 8]")
+    try:
+        given = [whole(number) for number in islice(reviewers, MOST + 2)]
+    except TypeError:
+        given = []  # what says that it can be gone through, and cannot
+    counts = [number for number in given if number is not None and 0 <= number <= MOST]
+    if not counts or len(counts) < len(given):
+        raise ParameterError(
+            "reviewers are whole numbers", got=said(reviewers), allowed=f"0 to {MOST:,}, one or more: range(1, 9)"
+        )
+    held = sorted(set(counts))
     if len(held) > _MOST_TRIED:
         raise ParameterError(
             "So many numbers of reviewers are not tried", got=len(held), allowed=f"up to {_MOST_TRIED}"

@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from riskbench.display import number
 from riskbench.metrics.queue.hours import HOUR
 from riskbench.metrics.queue.names import TOGETHER
 from riskbench.metrics.queue.replay import Plan, Replayed, Told
@@ -56,16 +55,19 @@ def queues_frame(plan: Plan, held: Replayed, staff: Sequence[Team]) -> pd.DataFr
     return pd.DataFrame(rows)
 
 
+#: What a page calls a column, so that it is printed in its unit.
+_PAGE = {"worth": "worth_value", "cost": "reviewers_cost", "utilisation": "utilisation_share"}
+
+
 def money_page(frame: pd.DataFrame, currency: str) -> tuple[str, pd.DataFrame]:
     """Return a table for a page: what changes are worth as rounded money; without it where nobody knows."""
-    names = [name for name in frame.columns if name.removesuffix("_lower").removesuffix("_upper") in _MONEY]
+    ends = ("", "_lower", "_upper")
     if frame["worth"].isna().all():
-        return "", frame.drop(columns=names)
-    shown = {name: [number(float(value), "money") for value in frame[name]] for name in names}
-    return f"Money in {currency}, a week" if currency else "Money a week", frame.assign(**shown)
+        return "", frame.drop(columns=[f"worth{end}" for end in ends])
+    page = frame.rename(columns={f"{name}{end}": f"{told}{end}" for name, told in _PAGE.items() for end in ends})
+    return f"Money in {currency}, a week" if currency else "Money a week", page
 
 
-_MONEY = ("worth", "saved_value", "cost")
 _SUMS = ("cases", "late", "expired", "begun", "busy", "kept", "at_stake", "backlog_end")
 
 

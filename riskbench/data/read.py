@@ -13,11 +13,12 @@ import pyarrow.compute as pc
 
 from riskbench.data.database import database_source, is_url
 from riskbench.data.dataset import Dataset
+from riskbench.data.doors import a_choice, text_or_none
 from riskbench.data.exchange import exchange
 from riskbench.data.frames import frame_source, is_table
 from riskbench.data.money import NO_CURRENCY, Currency, finer
 from riskbench.data.parquet import parquet_source
-from riskbench.data.roles import Domain, Roles
+from riskbench.data.roles import DOMAINS, Domain, Roles
 from riskbench.data.sources import Source, as_words, files_of, is_text, is_uuid
 from riskbench.data.textfiles import csv_source, json_source
 from riskbench.data.times import EpochUnit, from_numbers, from_stamps, from_text, zone_of
@@ -107,6 +108,12 @@ def read(
     """
     parts = _roles(roles)
     zone = zone_of(time_zone)
+    if not isinstance(local_times, bool):
+        raise ParameterError("`local_times` is True or False", got=repr(local_times)[:80])
+    if domain is not None:
+        a_choice(domain, DOMAINS, what="domain")
+    text_or_none(caused_by, name="caused_by", allowed="a column's name")
+    text_or_none(name, name="name")
     if mature_after is not None and (
         isinstance(mature_after, bool) or not isinstance(mature_after, int | float) or not 0 <= mature_after < math.inf
     ):

@@ -22,6 +22,7 @@ KINDS: tuple[FeatureKind, ...] = get_args(FeatureKind)
 
 #: Kinds that measure the time between events and so read no column.
 _GAPS = ("gap", "min_gap", "max_gap")
+_FORM = '{count: "*", by: device_id, window: 1h}'
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _MOST_SECONDS = 100 * 366 * 86_400
 
@@ -63,13 +64,13 @@ class Feature:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.strip():
             raise ParameterError("A velocity feature needs a name", got=repr(self.name), allowed="text")
-        if self.kind not in KINDS:
+        if not isinstance(self.kind, str) or self.kind not in KINDS:
             raise _unknown(self.name, "kind", self.kind, KINDS)
         by = _names(self.by, feature=self.name)
         object.__setattr__(self, "by", by)
-        column = None if self.column == "*" else self.column
+        column = None if isinstance(self.column, str) and self.column == "*" else self.column
         if column is not None and (not isinstance(column, str) or not column):
-            raise ParameterError(f"Velocity feature {self.name!r}: 'column' names one column", got=repr(column))
+            raise ParameterError(f"Velocity feature {self.name!r}: 'column' names one column", got=repr(column)[:80])
         if column is None and self.kind not in ("count", *_GAPS):
             raise ParameterError(
                 f"Velocity feature {self.name!r}: {self.kind} needs a column",
@@ -97,21 +98,20 @@ class Feature:
             if spec.name != name:
                 raise ParameterError(f"The velocity feature {spec.name!r} is listed under the name {name!r}")
             return spec
-        form = '{count: "*", by: device_id, window: 1h}'
         if not isinstance(spec, Mapping):
-            raise ParameterError(f"Velocity feature {name!r} is no mapping", got=repr(spec), allowed=form)
+            raise ParameterError(f"Velocity feature {name!r} is no mapping", got=repr(spec)[:80], allowed=_FORM)
         allowed = (*KINDS, "by", "window")
         for key in spec:
-            if key not in allowed:
+            if not isinstance(key, str) or key not in allowed:
                 raise _unknown(name, "key", key, allowed)
         kinds = [kind for kind in KINDS if kind in spec]
         if len(kinds) != 1:
             raise ParameterError(
-                f"Velocity feature {name!r} needs one kind", got=listed(kinds), allowed=listed(KINDS), hint=form
+                f"Velocity feature {name!r} needs one kind", got=listed(kinds), allowed=listed(KINDS), hint=_FORM
             )
         for key in ("by", "window"):
             if key not in spec:
-                raise ParameterError(f"Velocity feature {name!r} has no {key!r}", hint=form)
+                raise ParameterError(f"Velocity feature {name!r} has no {key!r}", hint=_FORM)
         column = spec[kinds[0]]
         return cls(name, kinds[0], by=spec["by"], window=spec["window"], column="*" if column is None else column)  # type: ignore[arg-type]
 
@@ -144,7 +144,7 @@ def _names(by: object, *, feature: str) -> tuple[str, ...]:
 def _unknown(name: str, what: str, got: object, allowed: Iterable[str]) -> ParameterError:
     close = nearest(str(got), allowed)
     return ParameterError(
-        f"Velocity feature {name!r}: unknown {what} {got!r}",
+        f"Velocity feature {name!r}: unknown {what} {repr(got)[:80]}",
         allowed=listed(allowed),
         hint=f"did you mean {close!r}?" if close else None,
     )
@@ -237,13 +237,17 @@ def velocity(dataset: Dataset, features: Mapping[str, Mapping[str, object] | Fea
     return dataset.with_columns({feature.name: made[feature.name] for feature in wanted})
 
 
-def _listed(features: Mapping[str, Mapping[str, object] | Feature] | Iterable[Feature]) -> list[Feature]:
+def _listed(features: object) -> list[Feature]:
     if isinstance(features, Mapping):
         return [Feature.from_mapping(name, spec) for name, spec in features.items()]
+    if not isinstance(features, Iterable) or isinstance(features, str | bytes):
+        raise ParameterError(
+            "Velocity features are a mapping or a list of Feature", got=repr(features)[:80], hint=_FORM
+        )
     wanted = list(features)
     for feature in wanted:
         if not isinstance(feature, Feature):
-            raise ParameterError("Velocity features are a mapping or a list of Feature", got=repr(feature))
+            raise ParameterError("Velocity features are a mapping or a list of Feature", got=repr(feature)[:80])
     names = [feature.name for feature in wanted]
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:

@@ -109,7 +109,7 @@ class CapacityLimit(Constraint):
             raise ParameterError(f"{self.rate} is limited on the other side", got=self.side, allowed=side, hint=right)
         top = 1.0 if unit == "share" else 1e15
         known = isinstance(self.bound, int | float) and not isinstance(self.bound, bool)
-        if not known or not math.isfinite(self.bound) or not 0 <= self.bound <= top:
+        if not known or not 0 <= self.bound <= top or not math.isfinite(self.bound):
             allowed = "0..1" if unit == "share" else "0 or more"
             raise ParameterError(f"The limit on {self.rate} is {_A[unit]}", got=repr(self.bound), allowed=allowed)
 

@@ -36,11 +36,13 @@ FILED = pd.DataFrame(
         "filed_at": pd.to_datetime(["2026-01-05", "2026-01-09"], utc=True),
     }
 )
+SEEN = rb.Feature("seen", "count", by="buyer", window="1d")
 PROGRAMMES = rb.read_programmes()
 
 #: A call of each verb that works; each argument in turn is replaced by something absurd.
 GOOD = {
     "Costs": (rb.Costs, {}),
+    "Feature": (rb.Feature, {"name": "seen", "kind": "sum", "by": "buyer", "window": "1d", "column": "amount"}),
     "Costs.from_mapping": (rb.Costs.from_mapping, {"costs": {"margin": 0.2}}),
     "Roles": (rb.Roles, {"id": "id"}),
     "appeals": (rb.appeals, {"events": EVENTS, "filed": FILED}),
@@ -50,9 +52,13 @@ GOOD = {
     "dispute_programmes": (rb.dispute_programmes, {"events": EVENTS}),
     "early_labels": (rb.early_labels, {"events": EVENTS}),
     "insult_price": (rb.insult_price, {"events": EVENTS, "days": 20}),
+    "marketplace": (rb.marketplace, {"orders": 500}),
     "maturity": (rb.maturity, {"events": EVENTS}),
     "programme_limit": (rb.programme_limit, {"programme": next(iter(PROGRAMMES)), "on": "2026-06-01"}),
+    "read": (rb.read, {"source": FRAME, "roles": ROLES}),
     "read_programmes": (rb.read_programmes, {}),
+    "sample": (rb.sample, {"orders": 500}),
+    "velocity": (rb.velocity, {"dataset": EVENTS, "features": [SEEN]}),
 }
 
 ABSURD = {
@@ -65,6 +71,7 @@ ABSURD = {
     "endless": float("inf"),
     "below zero": -1,
     "huge": 10**30,
+    "past all floats": 10**400,
     "bytes": b"\xff\x00",
     "a word": "no such thing",
     "an empty word": "",
@@ -79,6 +86,11 @@ ABSURD = {
     "a frame": pd.DataFrame({"a": [1]}),
     "a moment": pd.Timestamp("2026-01-09"),
     "no moment": pd.NaT,
+    "missing": pd.NA,
+    "one of an array": np.array(["ID"]),
+    "nested": {"seen": {"count": np.arange(3.0), "by": {"a": 1}, "window": np.nan}},
+    "unnamed": {None: {"count": "*", "by": "buyer", "window": "1d"}},
+    "no fraction": np.float64("nan"),
     "a complex": 1 + 2j,
     "a function": len,
 }

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from riskbench.data.dataset import Dataset
+from riskbench.data.doors import a_choice, text_or_none
 from riskbench.data.marketplace import tables as made
 from riskbench.data.marketplace.appeals import SUBJECTS, Acted, appeals
 from riskbench.data.marketplace.incidents import INCIDENT, flat, incidents
@@ -23,7 +24,7 @@ from riskbench.data.marketplace.story import Story
 from riskbench.data.marketplace.writing import write
 from riskbench.data.roles import DOMAINS, Domain
 from riskbench.engine.table import Table
-from riskbench.errors import ParameterError, listed, nearest
+from riskbench.errors import ParameterError, listed
 
 #: A sample of the affiliation domain is drawn from at least this many orders, so that it can be calibrated on.
 FEWEST_FOR_AFFILIATION = 40_000
@@ -227,6 +228,7 @@ def marketplace(
     'BRL'
     """
     _valid(orders, seed)
+    text_or_none(region, name="region", allowed=f"one of {listed(CODES)}, or None for all")
     codes = CODES if region is None else (region,)
     story = Story(codes, int(orders), int(seed), None if raid is None else moment(raid))
     return Marketplace(regions=codes, orders=int(orders), seed=int(seed), raid=raid, story=story)
@@ -277,11 +279,8 @@ def sample(
     Dataset(synthetic transactions, BR: transactions, 1,034 events, 36 columns, 2026-05-18 to 2026-11-16)
     """
     _valid(orders, seed)
-    if domain not in DOMAINS:
-        close = nearest(str(domain), DOMAINS)
-        raise ParameterError(
-            f"{domain!r} is not a domain", allowed=listed(DOMAINS), hint=f"did you mean {close!r}?" if close else None
-        )
+    a_choice(domain, DOMAINS, what="domain")
+    text_or_none(region, name="region", allowed=f"one of {listed(CODES)}, or None for all")
     if domain == "affiliation":
         orders = max(orders, FEWEST_FOR_AFFILIATION)
     codes = CODES if region is None else (region,)

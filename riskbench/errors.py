@@ -30,6 +30,26 @@ def listed(names: Iterable[object], *, most: int = 12) -> str:
     return ", ".join(texts[:most]) + (f" and {rest} more" if rest > 0 else "")
 
 
+#: What was handed in is told in this many characters at most.
+MOST_GOT = 200
+
+
+def shortened(value: object) -> str:
+    """Return what was handed in as text, its middle left out where it is long.
+
+    >>> len(shortened("a" * 10_000)), shortened("short")
+    (200, 'short')
+    """
+    try:
+        text = str(value)
+    except (TypeError, ValueError, RecursionError):  # a number too long to print, or a class whose own text fails
+        return f"a {type(value).__name__} that cannot be printed"
+    if len(text) <= MOST_GOT:
+        return text
+    end = MOST_GOT // 4
+    return f"{text[: MOST_GOT - end - 3]}...{text[-end:]}"
+
+
 class RiskbenchError(Exception):
     """The base of every error that riskbench raises on purpose.
 
@@ -38,7 +58,7 @@ class RiskbenchError(Exception):
     what : str
         What was wrong, as one sentence.
     got : object, optional
-        What was handed in.
+        What was handed in; the message tells its ends in at most 200 characters.
     allowed : object, optional
         What would have been right.
     hint : str, optional
@@ -51,7 +71,7 @@ class RiskbenchError(Exception):
         self.what, self.got, self.allowed, self.hint = what, got, allowed, hint
         lines = [what if what.endswith((".", "?", "!")) or "\n" in what else f"{what}."]
         if got is not None:
-            lines.append(f"Got: {got}")
+            lines.append(f"Got: {shortened(got)}")
         if allowed is not None:
             lines.append(f"Allowed: {allowed}")
         if hint:

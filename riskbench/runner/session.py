@@ -348,7 +348,7 @@ class Session(Result):
         except RiskbenchError as error:
             known = secrets_in(where)
             told = redact_all([error.what, error.got, error.allowed, error.hint], known)
-            if str(error) == redact(str(error), known):
+            if all(text == redact(text, known) for text in (str(error), str(error.got))):
                 raise
             raise DataError(told[0], got=told[1], allowed=told[2], hint=told[3]) from None
 

@@ -101,11 +101,13 @@ def test_what_is_wrong_is_said():
         rb.price_equality(calibration, by="tongue", tolerance=3)
     with pytest.raises(DataError, match="two groups"):
         rb.price_equality(calibration, by="fraud")
+    with pytest.raises(DataError, match="not named"):
+        rb.price_equality(calibration)
     with pytest.raises(ParameterError, match="calibration"):
         rb.price_equality(_events(), by="tongue")
 
 
-@pytest.mark.parametrize("odd", [{"by": None}, {"by": 7}, {"by": np.ones(2)}, {"by": "tongue", "rate": np.ones(2)}])
+@pytest.mark.parametrize("odd", [{"by": 7}, {"by": np.ones(2)}, {"by": "tongue", "rate": np.ones(2)}])
 def test_what_is_no_group_or_rate_is_answered(odd):
     with pytest.raises(ParameterError):
         rb.price_equality(rb.calibrate(_events()), **odd)

@@ -127,7 +127,7 @@ def test_looks_together_lie_between_the_best_and_its_price(p):
     joint = float(together(np.array([p]))[0])
     assert 0 <= joint <= 1
     assert joint >= min(p) * 0.999 or min(p) > 0.5
-    if min(p) < 0.01:
+    if min(p) < 0.01 and max(p) <= 0.5:  # looks that speak against it weigh too
         assert joint <= min(1.0, 1.2 * len(p) * min(p)) + 1e-9
 
 

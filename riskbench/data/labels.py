@@ -25,6 +25,10 @@ STATES = (
     "unlabelled: no verdict",
     "unlabelled: no dispute channel",
 )
+#: So many verdicts with a time say within how many days nine of ten are told; of fewer the longest is soon exceeded.
+FEWEST_DELAYS = 20
+#: With fewer, silence is good after so many days, or after the longest delay seen where that is longer.
+STATED_DAYS = 60.0
 #: The columns that say why events are unlabelled; together they are all of them.
 REASONS: Mapping[str, int] = MappingProxyType(
     {
@@ -228,7 +232,9 @@ def label_state(dataset: Dataset, *, asof: str | pd.Timestamp | None = None) -> 
         cut = micros(asof) if asof is not None else _last(time, told)
         moment = pd.Timestamp(cut, unit="us")
         known = told.present & (told.values <= cut)
-        window = dataset.mature_after if dataset.mature_after is not None else _usual_delay(time, told, fraud & known)
+        window, why = dataset.mature_after, ""
+        if window is None:
+            window, why = _usual_delay(time, told, fraud & known)
         old = time.present & (time.values + int(window * DAY) <= cut)
         state[good & known] = GOOD
         state[fraud & known] = FRAUD
@@ -246,7 +252,7 @@ def label_state(dataset: Dataset, *, asof: str | pd.Timestamp | None = None) -> 
         state[blocked & told_nothing] = BLOCKED
         words.append(f"verdicts known by {moment:%Y-%m-%d %H:%M} UTC")
         silence = f"silence is good after {window:.0f} days"
-        words += [silence] if silence not in dataset.label_recipe else []
+        words += [silence + why] if silence not in dataset.label_recipe else []
     if dataset.roles.dispute_channel is not None:
         values = ", ".join(str(one) for one in dataset.roles.no_dispute)
         words.append(f"silence is no verdict where {dataset.roles.dispute_channel} is {values}")
@@ -259,9 +265,13 @@ def _last(time: Column, told: Column) -> int:
     return max(ends, default=0)
 
 
-def _usual_delay(time: Column, told: Column, fraud: npt.NDArray[np.bool_]) -> float:
-    """Return the days within which nine of ten of some frauds were told."""
+def _usual_delay(time: Column, told: Column, fraud: npt.NDArray[np.bool_]) -> tuple[float, str]:
+    """Return the days within which nine of ten of some frauds were told, and why they are not measured if not."""
     both = fraud & time.present & told.present
-    if not both.any():
-        return 0.0
-    return max(0.0, float(np.quantile((told.values[both] - time.values[both]) / DAY, 0.9)))
+    count = int(np.count_nonzero(both))
+    days = (told.values[both] - time.values[both]) / DAY
+    if count >= FEWEST_DELAYS:
+        return max(0.0, float(np.quantile(days, 0.9))), ""
+    seen = "only 1 verdict bears a time" if count == 1 else f"only {count} verdicts bear a time" if count else ""
+    why = f" (stated, not measured: {seen or 'no verdict bears a time'}; mature_after= sets it)"
+    return max(STATED_DAYS, float(days.max(initial=0.0))), why

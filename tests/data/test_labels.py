@@ -156,15 +156,27 @@ def test_the_default_moment_is_the_last_that_the_data_knows() -> None:
 
 
 def test_maturity_is_where_nine_frauds_of_ten_were_told() -> None:
-    events = [(0, 1, delay, None) for delay in range(1, 11)]
+    events = [(0, 1, delay, None) for delay in range(1, 21)]
     held = rb.Dataset(table=dataset(events).table, roles=dataset(events).roles)
-    assert label_state(held).mature_after == pytest.approx(9.1)
+    assert label_state(held).mature_after == pytest.approx(18.1)
 
 
 def test_how_long_verdicts_take_is_read_from_those_told_by_then() -> None:
-    events = [(0, 1, delay, None) for delay in (1, 2, 3, 50)]
+    events = [(0, 1, delay, None) for delay in (*range(1, 21), 50)]
     held = rb.Dataset(table=dataset(events).table, roles=dataset(events).roles)
-    assert label_state(held, asof=START + 10 * DAY).mature_after == pytest.approx(2.8)
+    assert label_state(held, asof=START + 30 * DAY).mature_after == pytest.approx(18.1)
+
+
+@pytest.mark.parametrize(("delays", "days"), [([], 60.0), ([3, 4, 32], 60.0), ([5] * 18 + [80], 80.0)])
+def test_few_delays_do_not_say_when_silence_is_good(delays: list[int], days: float) -> None:
+    events = [(0, 1, delay, None) for delay in delays] + [(0, 0, None, None), (100, 0, None, None)]
+    named = dataset(events)
+    held = rb.Dataset(table=named.table, roles=named.roles)
+    found = label_state(held, asof=START + 100 * DAY)
+    assert found.mature_after == days
+    assert found.state.tolist()[-2:] == [GOOD, YOUNG]
+    assert "stated, not measured" in found.recipe
+    assert "stated, not measured" not in label_state(named, asof=START + 100 * DAY).recipe
 
 
 def test_words_are_read_by_the_roles() -> None:

@@ -101,10 +101,14 @@ def calibration_check(score: Floats, fraud: Mask, share: Floats, age: Floats) ->
         return []
     fit = score_fit(score[~newer], fraud[~newer], share[~newer])
     expected = fit.at(score[newer]) * share[newer]
-    order = np.argsort(expected, kind="stable")
-    edges = np.searchsorted(np.cumsum(expected[order]), np.linspace(0, 1, BANDS + 1)[1:-1] * expected.sum())
+    # Events of one chance share a band, else the order of the rows would say where the edge falls among them.
+    values, place, counts = np.unique(expected, return_inverse=True, return_counts=True)
+    middle = np.cumsum(values * counts) - values * (counts - 1) / 2
+    edges = np.linspace(0, 1, BANDS + 1)[1:-1] * float((values * counts).sum())
+    bands = np.searchsorted(edges, middle, side="right")[place]
     rows = []
-    for band in np.split(order, edges):
+    for number in range(BANDS):
+        band = np.flatnonzero(bands == number)
         if len(band):
             held = np.flatnonzero(newer)[band]
             rows.append((float(score[held].min()), float(expected[band].sum()), float(fraud[held].sum())))

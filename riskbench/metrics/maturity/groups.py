@@ -68,7 +68,7 @@ class Cells:
 def cells(dataset: Dataset, timed: Mask, delay: Floats, age: Floats, by: Sequence[str]) -> Cells:
     """Return the curves of all groups, and each event's share told by its age."""
     source, sources = _sources(dataset)
-    group, names = _pooled(dataset, timed, by)
+    group, names, wider = _pooled(dataset, timed, by)
     curves: dict[str, DelayCurve] = {ALL: _curve(delay[timed], age[timed])}
     place = {ALL: 0}
     bearer = np.full(dataset.rows, -1, dtype=np.int64)
@@ -91,25 +91,28 @@ def cells(dataset: Dataset, timed: Mask, delay: Floats, age: Floats, by: Sequenc
     ends = np.searchsorted(group[order], np.arange(len(names) + 1))
     for number, name in enumerate(names):
         rows = order[ends[number] : ends[number + 1]]
-        mine = timed & (group == number)
-        told = rows[timed[rows]]
+        # A group over all regions rests on the verdicts of all, also of regions that have curves of their own.
+        mine = wider[name] if name in wider else timed & (group == number)
+        told = np.flatnonzero(mine) if name in wider else rows[timed[rows]]
+        speaks = np.zeros(len(told), dtype=np.int64)
         for code in np.unique(source[told]).tolist() if sources else []:
-            own = told[source[told] == code]
             found = curve_of(mine & (source == code), _named(name, sources[code]))
             if found is None:
                 found = curve_of(timed & (source == code), _named(ALL, sources[code]))
             if found is None:
                 # Beside a source with a curve of its own, the curve of all would hold that source's delays too.
                 found = curve_of(timed & thin[source], _named(ALL, "other sources"), least=FEWEST)
-            bearer[own] = place[ALL] if found is None else found
+            speaks[source[told] == code] = place[ALL] if found is None else found
         if not sources:
             found = place[ALL] if name == ALL else curve_of(mine, name)
-            bearer[told] = place[ALL] if found is None else found
+            speaks[:] = place[ALL] if found is None else found
+        inside = group[told] == number
+        bearer[told[inside]] = speaks[inside]
         held = list(curves.values())
-        weight = _weights(held, bearer[told], old[told])
+        weight = _weights(held, speaks, old[told])
         days, shares, edges[number] = _mixture(held, weight)
         mixtures.append((days, shares))
-        parts.append(_parts(weight, bearer[told], source[told], sources))
+        parts.append(_parts(weight, speaks, source[told], sources))
         share[rows] = np.concatenate(([0.0], shares))[np.searchsorted(days, old[rows], side="right")]
     rate = _rates(group, timed, share, len(names))
     for number, curve in enumerate(curves.values()):
@@ -180,25 +183,32 @@ def _mixture(curves: list[DelayCurve], weights: dict[int, float]) -> tuple[Float
     return days, np.minimum(shares, 1.0), edge
 
 
-def _pooled(dataset: Dataset, timed: Mask, by: Sequence[str]) -> tuple[Ints, tuple[str, ...]]:
-    """Return each event's group: the finest that enough verdicts bear, by leaving out columns from the last."""
+def _pooled(dataset: Dataset, timed: Mask, by: Sequence[str]) -> tuple[Ints, tuple[str, ...], dict[str, Mask]]:
+    """Return each event's group, the finest that enough verdicts bear: columns are left out from the last.
+
+    Where not even the region alone is borne, the others speak over all regions; the verdicts of such groups come too.
+    """
     region = dataset.roles.region
     columns = list(dict.fromkeys(dataset.resolve(name) for name in ([region] if region else []) + list(by)))
     columns = [name for name in columns if name != dataset.roles.label_source]
     group = np.zeros(dataset.rows, dtype=np.int64)
-    names = [ALL]
+    names, wider = [ALL], dict[str, Mask]()
     open_ = np.ones(dataset.rows, dtype=bool)
-    for depth in range(len(columns), 0, -1):
-        codes, words = _crossed(dataset, columns[:depth])
+    others = columns[1:] if region and dataset.resolve(region) in columns[:1] else []
+    for some in [*(columns[:n] for n in range(len(columns), 0, -1)), *(others[:n] for n in range(len(others), 0, -1))]:
+        codes, words = _crossed(dataset, some)
         enough = np.bincount(codes[timed], minlength=len(words)) >= OWN
         for code in np.flatnonzero(enough).tolist():
             own = open_ & (codes == code)
             if own.any():
+                name = words[code] if some[0] == columns[0] else _named(ALL, words[code])
+                if some[0] != columns[0]:
+                    wider[name] = timed & (codes == code)
                 group[own] = len(names)
-                names.append(words[code])
+                names.append(name)
                 open_ &= ~own
     used, inverse = np.unique(group, return_inverse=True)
-    return inverse.astype(np.int64), tuple(names[number] for number in used.tolist()) or (ALL,)
+    return inverse.astype(np.int64), tuple(names[number] for number in used.tolist()) or (ALL,), wider
 
 
 def _crossed(dataset: Dataset, columns: Sequence[str]) -> tuple[Ints, list[str]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,6 +14,7 @@ import riskbench as rb
 from riskbench.data.labels import label_state
 from riskbench.errors import ColumnNotFoundError, DataError, ParameterError
 from riskbench.metrics.maturity import chain_ladder, delay_curve, delay_fit, matured, pace, triangle
+from riskbench.metrics.maturity.expected import calibration_check
 from riskbench.metrics.maturity.spread import clumping, curve_variance, share_interval, unseen_interval
 
 ASOF = pd.Timestamp("2026-06-04 12:00")
@@ -389,6 +392,9 @@ def test_a_cohort_too_young_says_from_when_it_can_be_told():
     share = told.frame("curve").query("group == 'all'")
     assert share["share"].is_monotonic_increasing
     assert told.grounds.not_measurable.startswith("cohorts since 2026-05-")
+    fact = next(fact for fact in told.headline() if fact.name == "Not measurable yet")
+    assert re.fullmatch(r"since 2026-05-\d\d, until 2026-06-\d\d", str(fact.value))
+    assert fact.note == "each cohort as a whole"
     later = rb.maturity(events, asof=ASOF + pd.Timedelta(days=400), caught=truth["caught"])
     assert set(later.frame()["status"]) == {"measured"}
 
@@ -424,3 +430,61 @@ def test_what_does_not_fit_is_said():
         rb.maturity(events, caught="amount")
     with pytest.raises(ColumnNotFoundError):
         rb.maturity(events, by=("regoin",))
+
+
+@pytest.mark.parametrize(("frauds", "measured"), [(1, False), (3, False), (19, False), (20, True)])
+def test_few_dated_verdicts_do_not_say_that_all_is_told(frauds, measured):
+    t = pd.Timestamp("2026-01-01") + pd.to_timedelta(np.arange(400) % 80, unit="D")
+    frame = pd.DataFrame(
+        {"id": np.arange(400), "t": t, "label": (np.arange(400) < frauds).astype(float), "amount": 9.0}
+    )
+    frame["told"] = (t + pd.to_timedelta(5 + np.arange(400) % 7, unit="D")).where(frame["label"] == 1)
+    told = rb.maturity(rb.read(frame, roles=ROLES), asof="2026-06-01")
+    table = told.frame()
+    assert (told.frauds.value is not None) == (told.loss.value is not None) == measured
+    assert table["frauds_matured"].notna().all() if measured else table["frauds_matured"].isna().all()
+    assert table["frauds_known"].sum() == frauds
+    assert table["status"].str.contains(f"only {frauds} dated verdict").all() == (not measured)
+    assert (f"only {frauds} dated verdict" in told.grounds.not_measurable) == (not measured)
+
+
+def test_a_new_region_takes_the_delays_of_its_payment_method_over_all_regions():
+    rng = np.random.default_rng(5)
+    size = 2_000
+    card = rng.random(size) < 0.5
+    delay, age = np.where(card, rng.uniform(50, 70, size), rng.uniform(1, 5, size)), rng.uniform(0, 200, size)
+    known = delay <= age
+    frame = pd.DataFrame({"id": np.arange(size), "t": ASOF - pd.to_timedelta(age, unit="D"), "amount": 1.0})
+    frame["told"] = frame["t"] + pd.to_timedelta(np.where(known, delay, np.nan), unit="D")
+    frame["label"], frame["land"] = known.astype(float), np.where(np.arange(size) < 60, "new", "old")
+    frame["payment_method"] = np.where(card, "card", "cod")
+    for by_source in (False, True):
+        frame["source"] = np.where(known, "bank", None)
+        roles = ROLES.with_roles(region="land", **({"label_source": "source"} if by_source else {}))
+        events = rb.read(frame, roles=roles)
+        held = matured(events, label_state(events, asof=ASOF), ["payment_method"])
+        fresh = (frame["land"] == "new").to_numpy()
+        at = (age > 10) & (age < 45)
+        assert (held.share[fresh & card & at] < 0.05).all()
+        assert (held.share[fresh & ~card & at] > 0.95).all()
+        known_card = fresh & card & held.known
+        wide = next(curve for name, curve in held.curves.items() if name.startswith("all · card"))
+        assert wide.n > 0.9 * (card & known).sum()
+        assert held.share[known_card].tolist() == wide.at(age[known_card]).tolist()
+    unheard_of = rb.read(frame.assign(label=frame["label"].where(frame["land"] == "old", 0.0)), roles=roles)
+    held = matured(unheard_of, label_state(unheard_of, asof=ASOF), ["payment_method"])
+    assert (held.share[fresh & card & at] < 0.05).all()
+
+
+def test_the_check_of_the_score_does_not_hang_on_the_order_of_equal_scores() -> None:
+    rng = np.random.default_rng(11)
+    size = 4_000
+    score = rng.integers(0, 6, size) / 10
+    fraud, age = rng.random(size) < 0.02 + score / 4, rng.uniform(56, 200, size)
+    first = calibration_check(score, fraud, np.ones(size), age)
+    assert len(first) > 2
+    for seed in range(5):
+        order = np.random.default_rng(seed).permutation(size)
+        again = calibration_check(score[order], fraud[order], np.ones(size), age[order])
+        np.testing.assert_allclose(again, first, rtol=1e-9)
+    assert sum(told for _, _, told in first) == fraud[age < np.median(age)].sum()

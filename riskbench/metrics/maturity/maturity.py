@@ -13,7 +13,7 @@ import pandas as pd
 
 from riskbench.data.dataset import Dataset, micros
 from riskbench.data.doors import a_dataset, column_names
-from riskbench.data.labels import FRAUD, NO_CHANNEL, LabelState, label_state, stopped, unheard
+from riskbench.data.labels import FEWEST_DELAYS, FRAUD, NO_CHANNEL, LabelState, label_state, stopped, unheard
 from riskbench.display import Fact, Grounds, Result, result
 from riskbench.display.chart import BLUE, GREY, ORANGE, style
 from riskbench.display.fact import Unit, number
@@ -198,7 +198,7 @@ def maturity(
     chosen = chosen & set(events.roles.named().values()) if chosen else chosen
     read = _as_grouped(events, columns)
     labels = label_state(read, asof=asof)
-    held = matured(read, labels, [name for name in columns if name in read.table])
+    held = _borne(matured(read, labels, [name for name in columns if name in read.table]))
     eligible = ~stopped(events)
     money = _money(events, costs)
     delays = _delays(read)
@@ -207,7 +207,7 @@ def maturity(
         notes.append(f"{left} groups with fewer verdicts are not told one by one; their figures are in the cohorts.")
     cohorts, ready = cohort_table(events, held, eligible, days=days, money=money, caught=flags)
     held = replace(held, measurable=ready)
-    young = _young(cohorts)
+    young, short = _young(cohorts)
     notes += _notes(events, labels, held, eligible)
     loss = held.total(money.loss, rows=eligible) if money.loss is not None else Estimate.none("no amount")
     frauds = held.total(rows=eligible)
@@ -219,7 +219,7 @@ def maturity(
         ladder=ladder_table(held, delays, eligible, days=days, money=money),
         loss=loss,
         frauds=frauds,
-        facts=_facts(held, groups, (eligible, young), (money, loss), timed=not _untimed(events)),
+        facts=_facts(held, groups, (eligible, short), (money, loss), timed=not _untimed(events)),
         notes=tuple(notes),
         grounds=_grounds(labels, held, groups, (eligible, young, unheard(events, labels)), frauds),
         provenance={
@@ -228,6 +228,19 @@ def maturity(
             "parameters": {"by": columns, "asof": asof, "grain": grain, "caught": caught is not None},
         },
     )
+
+
+def _borne(held: Matured) -> Matured:
+    """Return the same, without a figure where few verdicts bear a time: the next may come after all of them.
+
+    Of n verdicts and a further one, the further one is the latest with a chance of 1 in n + 1.
+    """
+    if held.why or held.bearer is None:
+        return held
+    dated = int(np.count_nonzero(held.bearer >= 0))
+    if dated >= FEWEST_DELAYS:
+        return held
+    return replace(held, why=f"only {dated} dated verdict{'s' if dated != 1 else ''}, {FEWEST_DELAYS} are needed")
 
 
 def _untimed(events: Dataset) -> bool:
@@ -361,7 +374,7 @@ def _facts(
     if held.why:
         facts.append(Fact("Frauds in the end", None, "count", note=held.why))
     elif young:
-        facts.append(Fact("Not measurable yet", young.removesuffix("."), "text"))
+        facts.append(Fact("Not measurable yet", young, "text", note="each cohort as a whole"))
     elif not timed:
         facts.append(Fact("Labels", "bear no time and count as mature", "text"))
     return tuple(facts)
@@ -428,15 +441,16 @@ def _between(held: npt.NDArray[np.object_] | Floats, unit: Unit) -> str:
     return f"{number(value, unit)} ({ends[0]} to {ends[1]})"
 
 
-def _young(cohorts: pd.DataFrame) -> str:
-    """Return which cohorts are too young, in words."""
+def _young(cohorts: pd.DataFrame) -> tuple[str, str]:
+    """Return which cohorts are too young: as a sentence, and in a few words for the headline."""
     waiting = cohorts[cohorts["status"].str.startswith(NOT_BEFORE)]
     if not len(waiting):
-        return ""
+        return "", ""
     first, last = waiting.iloc[0], waiting.iloc[-1]
     ends = [row["status"].removeprefix(NOT_BEFORE).strip() for row in (first, last)]
-    named = f"cohorts since {first['cohort']}, each as a whole"
-    return f"{named}, before {ends[0]}" + (f" to {ends[1]}." if ends[0] != ends[1] else ".")
+    until = f"{ends[0]} to {ends[1]}" if ends[0] != ends[1] else ends[0]
+    sentence = f"cohorts since {first['cohort']}, each as a whole, before {until}."
+    return sentence, f"since {first['cohort']}, until {ends[1]}"
 
 
 def _single(labels: LabelState, held: Matured) -> str:

@@ -216,3 +216,18 @@ def test_refunds_below_zero_bend_no_comparison():
     row = rb.insult_price(rb.read(frame, roles=ROLES), days=30).row("held or stopped", "left")
     assert row["change"] is not None
     assert row["lower"] < row["change"] < row["upper"]
+
+
+def test_a_row_with_stopped_events_says_that_it_is_an_upper_end():
+    frame = made()
+    held = np.flatnonzero(frame["done"] == "review")
+    frame.loc[held[::2], "done"] = "block"
+    found = rb.insult_price(rb.read(frame, roles=ROLES), days=20)
+    said = found.row("block", "left")["reading"]
+    assert said.startswith("upper end of the loss: ")
+    assert said.endswith(" stopped events have no verdict")
+    assert found.row("held or stopped", "left")["reading"] == said
+    assert found.row("review", "left")["reading"] == ""
+    assert [fact.note for fact in found.headline()[:3]] == [said] * 3
+    plain = rb.insult_price(rb.read(made(), roles=ROLES), days=20)
+    assert not plain.steps["reading"].any()

@@ -48,7 +48,8 @@ class InsultPrice(Result):
         random, also against these, which no selection bends): outcome, measure (left: the
         share without a further order in the window; later_orders; later_margin in major units), troubled, usual
         (the same of comparable customers who were not troubled), change, lower, upper (95 %, clustered by
-        customer), naive (the plain difference), n, customers, controls, why.
+        customer), naive (the plain difference), n, customers, controls, why, and reading: "upper end of the loss: N
+        stopped events have no verdict" where such events are among the troubled.
     churn : DataFrame
         One row an outcome and day: outcome (also "not troubled", weighted to be alike), day, left_share with
         lower and upper (Kaplan-Meier), watched.
@@ -120,6 +121,7 @@ class InsultPrice(Result):
             return Fact(name, None, unit, currency=code, note=str(row["why"]))  # type: ignore[arg-type]
         return Fact(
             name, row["change"], unit, lower=row["lower"], upper=row["upper"], n=row["n"], currency=code, signed=True,  # type: ignore[arg-type]
+            note=str(row["reading"]),
         )  # fmt: skip
 
     def costs(self, costs: Costs | Mapping[str, float] | None = None, *, per_step: bool = False) -> Costs:
@@ -286,6 +288,9 @@ def insult_price(
     drawn = _rows(_compared(held, np.isin(held.level, hard) & held.whole, control=held.drawn))
     if drawn[0]["why"] == "":
         steps = [{"outcome": AT_RANDOM, **row} for row in drawn] + steps
+    members = {AT_RANDOM: hard, TROUBLED: hard, **groups}
+    for line in steps:
+        line["reading"] = _reading(held, members[str(line["outcome"])]) if line["why"] == "" else ""
     frame = pd.DataFrame(steps).astype(_FLOATS)
     stayed = held.whole & (held.level == 0) & (held.orders > 0)
     own = held.own[held.level == 0]
@@ -353,6 +358,19 @@ def _rows(found: list[Change]) -> list[dict[str, object]]:
         {"measure": measure, **{name: getattr(change, name) for name in names}}
         for measure, change in zip(MEASURES, found, strict=True)
     ]
+
+
+def _stopped(held: Episodes, levels: list[int]) -> int:
+    """Return how many of the troubled were stopped by history, so that none of them ever gets a verdict."""
+    rungs = ladder(held.dataset.domain).rungs
+    return int((np.isin(held.level, [k for k in levels if rungs[k].effect == "stop"]) & held.whole).sum())
+
+
+def _reading(held: Episodes, levels: list[int]) -> str:
+    """Return in which way a row may be wrong: frauds among stopped events do not come back and count as lost."""
+    stopped = _stopped(held, levels)
+    said = "1 stopped event has" if stopped == 1 else f"{stopped:,} stopped events have"
+    return f"upper end of the loss: {said} no verdict" if stopped else ""
 
 
 def _stayed(held: Episodes, hard: list[int], stayed: np.ndarray) -> float | None:
@@ -425,13 +443,14 @@ def _grounds(held: Episodes, frame: pd.DataFrame, hard: list[int], days: int, ma
     customers, controls = int(main["customers"]), int(main["controls"])
     rungs = ladder(held.dataset.domain).rungs
     stops = [rung.name for rung in rungs if rung.effect == "stop"]
-    stopped = int((np.isin(held.level, [k for k in hard if rungs[k].effect == "stop"]) & held.whole).sum())
+    stopped = _stopped(held, hard)
+    said = "1 event" if stopped == 1 else f"{stopped:,} events"
     missing = frame[frame["why"] != ""]["outcome"].drop_duplicates().tolist()
     return Grounds(
         measured=f"What {customers:,} customers did in the {days} days after they were held or stopped.",
         estimated=f"What they would have done otherwise, from {controls:,} comparable events. Margin: {margin}.",
-        bounded=f"{stopped:,} events that history stopped ({stops[0]}) have no verdict: frauds among them, who do not "
-        "come back, make the loss look larger."
+        bounded=f"{said} that history stopped ({stops[0]}) {'has' if stopped == 1 else 'have'} no verdict: frauds "
+        "among them, who do not come back, make the loss look larger."
         if stopped
         else "",
         not_measurable=f"Too few for: {', '.join(missing)}." if missing else "",
@@ -462,6 +481,7 @@ def _page(frame: pd.DataFrame, days: int, currency: str) -> tuple[str, pd.DataFr
                 "95 % interval": ends,
                 "plain difference": told("naive", signed=True) if measured else "",
                 "events": int(row["n"]),
+                "reading": row["reading"],
             }
         )
     money = f"; money in {currency}" if currency not in ("", NO_CURRENCY) else ""

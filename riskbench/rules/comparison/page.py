@@ -38,12 +38,12 @@ def pages(
         worth = {row["after"]: _gained(row) if money else "" for row in rows}
         gains.append({"before \\ after": first, **worth})
     code = pair.new.dataset.currency.code
-    caption = f"What these moves change in net value, {code} (95 % interval)"
+    caption = f"What these moves change in net value, {code} over the whole time (95 % interval)"
     return {
         "crossed": (f"Before down, after across; {COUNTED}", pd.DataFrame(counts)),
         "gains": (caption, pd.DataFrame(gains if money and len(pair.rows) else [])),
         "ways": (
-            f"The change in net value told thrice, {code}; the answer takes the {told.told} one",
+            f"The change in net value told thrice, {code} over the whole time; the answer takes the {told.told} one",
             told.ways if told.told != AS_COUNTED or int(limits["unlabelled"].iloc[0]) else told.ways.iloc[:0],
         ),
         "inference": (
@@ -53,7 +53,7 @@ def pages(
         "changes": ("Every measure as counted, on the events compared; 95 % interval of the difference", changed),
         "mcnemar": ("McNemar's test: events that only one of the two books picks", tested),
         "bounds": (
-            "What changes if the flips without a verdict were all good, left out, or all fraud",
+            "What changes if the flips without a verdict were all good, left out, or all fraud: over the whole time",
             limits if int(limits["unlabelled"].iloc[0]) else limits.iloc[:0],
         ),
     }
@@ -108,7 +108,7 @@ def remarks(pair: Pair, costs: Costs, limits: pd.DataFrame, told: Inference) -> 
             f"{unlabelled:,} of {flips:,} flips have no verdict and are in no fraud or good figure: {', '.join(parts)}."
         )
         notes.append(_bounded(limits, new.dataset.currency.code))
-    if told.told != AS_COUNTED:
+    if told.told != AS_COUNTED and not told.share:  # else it stands in the grounds
         notes.append(inferred(told, flips))
     spread = pair.together
     if spread.entities > _TELLING:
@@ -130,7 +130,8 @@ def inferred(told: Inference, flips: int) -> str:
             f"{told.stands:,} let through at random stand for {told.blocked - told.dark:,} that history stopped"
         )
     if told.late:
-        parts.append(f"{told.late:,} known frauds stand for later ones too")
+        many = "known fraud stands for a later one" if told.late == 1 else "known frauds stand for later ones"
+        parts.append(f"{told.late:,} {many} too")
     said = f" ({'; '.join(parts)})" if parts else ""
     share = f"{number(told.share, 'share')} of the money in the answer is inference{said}." if told.share else ""
     if told.dark:
@@ -177,10 +178,11 @@ def _bounded(limits: pd.DataFrame, code: str) -> str:
     none, _, all_ = limits.to_dict("records")
     few, many = (f"{row['frauds_alerted']:+,.0f}" for row in (none, all_))
     frauds = f"{few} frauds alerted if none of them is fraud, {many} if all are"
+    said = f"At their bounds, over the whole time: {frauds}"
     if np.isnan(none["net_value"]):
-        return f"At their bounds: {frauds}."
+        return f"{said}."
     low = number(none["net_value"], "money", currency=code, signed=True)
     if np.isnan(all_["net_value"]):
-        return f"At their bounds: {frauds}; net value {low} if all are good; what they lose if fraud is not measured."
+        return f"{said}; net value {low} if all are good; what they lose if fraud is not measured."
     high = number(all_["net_value"], "money", currency=code, signed=True)
-    return f"At their bounds: {frauds}; net value {low} if all are good, {high} if all are fraud."
+    return f"{said}; net value {low} if all are good, {high} if all are fraud."

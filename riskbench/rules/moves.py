@@ -186,12 +186,13 @@ def parts_of(held: Moves, price: Price, usual: Usual) -> Parts:
         held.shaped(part).astype(np.float64) for part in (held.cells.count, held.cells.stake, held.cells.stake_squares)
     )
     slope, work = _steps(price)
-    moved = (1.0 - np.eye(held.levels))[None, :, :, None]
+    # What neither gains nor costs anything is no part of the sum, whichever way round the books stand.
+    moved = (1.0 - np.eye(held.levels))[None, :, :, None] * ((slope != 0) | (work != 0))
     seen = np.array([np.array(part, dtype=np.float64) for part in (usual.stake, usual.squares)])
     stake_mean, square_mean = np.divide(seen, np.array(usual.count), out=np.zeros_like(seen), where=seen > 0)
     usual_size = np.abs(slope) * stake_mean + np.abs(work)
     usual_square = slope**2 * square_mean - 2 * slope * work * stake_mean + work**2
-    adds = (slope * stake_mean - work > 0).astype(np.int64)
+    adds = (np.sign(slope * stake_mean - work) + 1) / 2
     known = np.array(usual.count) > 0
     size = (np.abs(slope) * stake + np.abs(work) * count) * moved
     own = np.maximum(slope**2 * squares - 2 * slope * work * stake + work**2 * count, 0.0) * moved
@@ -200,8 +201,7 @@ def parts_of(held: Moves, price: Price, usual: Usual) -> Parts:
     weight = (n + _TRACE * labelled) * known
     weight[..., KINDS - 1] = n[..., KINDS - 1]
     found = []
-    for sign in (1, 0):
-        picked = (adds == sign).astype(np.float64)
+    for picked in (adds, 1.0 - adds):
         of_all = (weight * picked).sum(axis=(1, 2))
         safe = np.where(of_all > 0, of_all, 1.0)
         usually = [(weight * picked * part).sum(axis=(1, 2)) / safe for part in (usual_size, usual_square)]

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from oracle import PlainRule, decision
 
@@ -176,6 +176,14 @@ def test_the_matrix_equals_a_recount(old_rules, new_rules, rows):
     assert tested.loc["frauds alerted", "after_only"] == sum(b == "approve" and a != "approve" for b, a in frauds)
 
 
+@example(
+    [],
+    [(0, "challenge", 1, "live"), (1, "review", 1, "live")],
+    [
+        {"x": x, "amount": 90.0, "label": label, "land": "ID", "day": 0}
+        for x, label in ((None, None), (None, 0), (1, None), (2, None))
+    ],
+)
 @slow
 @given(rules, rules, events)
 def test_the_other_way_round_is_minus_the_same(old_rules, new_rules, rows):
